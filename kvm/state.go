@@ -1,0 +1,150 @@
+package kvm
+
+// State of a vCPU. Every method is for the vCPU's own thread.
+
+// Regs reads the general registers.
+func (c *VCPU) Regs() (Regs, error) {
+	var r Regs
+	err := getRegs(c.fd, &r)
+	return r, err
+}
+
+// SetRegs writes the general registers.
+func (c *VCPU) SetRegs(r Regs) error { return setRegs(c.fd, &r) }
+
+// Sregs reads the segment and control registers.
+func (c *VCPU) Sregs() (Sregs, error) {
+	var s Sregs
+	err := getSregs(c.fd, &s)
+	return s, err
+}
+
+// SetSregs writes the segment and control registers.
+func (c *VCPU) SetSregs(s Sregs) error { return setSregs(c.fd, &s) }
+
+// SetCPUID gives the guest its CPUID leaves. Call it before the first Run.
+func (c *VCPU) SetCPUID(leaves []CPUIDEntry) error {
+	t := &cpuidTable{}
+	t.n = uint32(copy(t.entries[:], leaves))
+	return ioctl(c.fd, "KVM_SET_CPUID2", ioc(dirWrite, nrSetCPUID2, 8), t)
+}
+
+// MPState reads whether the vCPU runs, is halted, or waits for its start signal.
+func (c *VCPU) MPState() (MPState, error) { return getMPState(c.fd) }
+
+// SetMPState sets it.
+func (c *VCPU) SetMPState(s MPState) error { return setMPState(c.fd, s) }
+
+// Events reads the pending exceptions, interrupts and NMIs.
+func (c *VCPU) Events() (VCPUEvents, error) {
+	var e VCPUEvents
+	err := getVCPUEvents(c.fd, &e)
+	return e, err
+}
+
+// SetEvents writes them.
+func (c *VCPU) SetEvents(e VCPUEvents) error { return setVCPUEvents(c.fd, &e) }
+
+// DebugRegs reads DR0 to DR7.
+func (c *VCPU) DebugRegs() (DebugRegs, error) {
+	var d DebugRegs
+	err := getDebugRegs(c.fd, &d)
+	return d, err
+}
+
+// SetDebugRegs writes DR0 to DR7.
+func (c *VCPU) SetDebugRegs(d DebugRegs) error { return setDebugRegs(c.fd, &d) }
+
+// LAPIC reads the local APIC's register page.
+func (c *VCPU) LAPIC() (LAPICState, error) {
+	var l LAPICState
+	err := getLAPIC(c.fd, &l)
+	return l, err
+}
+
+// SetLAPIC writes it.
+func (c *VCPU) SetLAPIC(l LAPICState) error { return setLAPIC(c.fd, &l) }
+
+// XCRs reads the extended control registers (XCR0).
+func (c *VCPU) XCRs() (XCRs, error) {
+	var x XCRs
+	err := getXCRs(c.fd, &x)
+	return x, err
+}
+
+// SetXCRs writes them.
+func (c *VCPU) SetXCRs(x XCRs) error { return setXCRs(c.fd, &x) }
+
+// XSave reads the x87, vector and other extended registers into x.
+func (c *VCPU) XSave(x *XSave) error {
+	return ioctl(c.fd, "KVM_GET_XSAVE", ioc(dirRead, nrGetXSave, sizeof[XSave]()), x)
+}
+
+// SetXSave writes them.
+func (c *VCPU) SetXSave(x *XSave) error {
+	return ioctl(c.fd, "KVM_SET_XSAVE", ioc(dirWrite, nrSetXSave, sizeof[XSave]()), x)
+}
+
+// FPU reads the x87 and SSE registers.
+func (c *VCPU) FPU() (FPU, error) {
+	var f FPU
+	err := ioctl(c.fd, "KVM_GET_FPU", ioc(dirRead, nrGetFPU, sizeof[FPU]()), &f)
+	return f, err
+}
+
+// SetFPU writes them.
+func (c *VCPU) SetFPU(f FPU) error {
+	return ioctl(c.fd, "KVM_SET_FPU", ioc(dirWrite, nrSetFPU, sizeof[FPU]()), &f)
+}
+
+// TSCKHz is the frequency of the guest's time-stamp counter, in kHz.
+func (c *VCPU) TSCKHz() (int, error) { return tscKHz(c.fd) }
+
+// Translate walks the guest's page tables for a linear address. ok is false where
+// nothing is mapped.
+func (c *VCPU) Translate(linear uint64) (physical uint64, ok bool, err error) {
+	t := Translation{LinearAddress: linear}
+	err = translate(c.fd, &t)
+	return t.PhysicalAddress, err == nil && t.Valid != 0, err
+}
+
+// BreakAt arms hardware breakpoint 0 on the execution of a linear address, of
+// which Run reports ExitDebug. Zero disarms it (KVM_SET_GUEST_DEBUG).
+func (c *VCPU) BreakAt(linear uint64) error {
+	const (
+		enable   = 1 << 0
+		useHWBP  = 1 << 17
+		dr7Local = 0x402 // G0, and bit 10, which is always 1
+	)
+	d := &guestDebug{}
+	if linear != 0 {
+		d.control = enable | useHWBP
+		d.debug[0] = linear
+		d.debug[7] = dr7Local
+	}
+	return ioctl(c.fd, "KVM_SET_GUEST_DEBUG", ioc(dirWrite, nrSetGuestDebug, sizeof[guestDebug]()), d)
+}
+
+// SyncRegs makes each exit leave the registers in the shared page, where Shared
+// finds them without a system call.
+func (c *VCPU) SyncRegs() { c.run.validRegs = syncRegs | syncSregs }
+
+// Shared gives the registers in the shared page, as of the last exit. Changes
+// take effect at the next Run after MarkShared.
+func (c *VCPU) Shared() (*Regs, *Sregs) { return &c.run.regs, &c.run.sregs }
+
+// MarkShared says that the registers in the shared page were changed: the general
+// ones and, if sregs is true, the segment and control registers.
+func (c *VCPU) MarkShared(sregs bool) {
+	c.run.dirtyRegs |= syncRegs
+	if sregs {
+		c.run.dirtyRegs |= syncSregs
+	}
+}
+
+// KVMClockCtrl tells the guest's watchdogs that it was stopped for a while
+// (KVM_KVMCLOCK_CTRL). The error is EINVAL if the guest uses no kvm-clock.
+func (c *VCPU) KVMClockCtrl() error {
+	_, err := ioctlInt(c.fd, "KVM_KVMCLOCK_CTRL", ioc(dirNone, nrKVMClockCtrl, 0), 0)
+	return err
+}
