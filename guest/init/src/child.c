@@ -1,0 +1,106 @@
+// The one program that the guest is there for: started without copying init, in a session of its own.
+#include <asm/ioctls.h>
+#include <asm/signal.h>
+#include <linux/sched.h>
+
+#include "init.h"
+
+enum { STACK = 4096, PATH_MAX_ = 4096 };
+
+enum { NOT_EXECUTABLE = 126, NOT_FOUND = 127 }; // as every shell reports it
+
+static const char *lookup(const char *const *env, const char *name)
+{
+	for (; *env; env++) {
+		const char *v = after(*env, name);
+
+		if (v)
+			return v;
+	}
+	return "";
+}
+
+// execute replaces the program by file; a file without a header is a shell script, as execvp(3) has it.
+static long execute(const char *file, const struct options *o)
+{
+	long err = sys3(__NR_execve, file, o->argv, o->env);
+	const char *script[WORDS_MAX + 2] = {"sh", file};
+
+	if (err != -ENOEXEC)
+		return err;
+	for (unsigned i = 1; (script[i + 1] = o->argv[i]); i++)
+		;
+	return sys3(__NR_execve, "/bin/sh", script, o->env);
+}
+
+// search tries each directory of PATH, and returns the most telling error.
+static long search(const struct options *o)
+{
+	const char *name = o->file ? o->file : o->argv[0], *p = lookup(o->env, "PATH=");
+	unsigned long n = length(name);
+	long worst = -ENOENT;
+	char file[PATH_MAX_];
+
+	for (const char *at = name; *at; at++)
+		if (*at == '/')
+			return execute(name, o);
+	while (*p) {
+		unsigned long k = 0;
+
+		while (p[k] && p[k] != ':')
+			k++;
+		if (k + n + 2 <= sizeof file) {
+			memcpy(file, p, k);
+			file[k] = '/';
+			memcpy(file + k + 1, name, n + 1);
+			long err = execute(file, o);
+
+			if (err != -ENOENT && err != -ENOTDIR)
+				worst = err;
+		}
+		p += k + (p[k] == ':');
+	}
+	return worst;
+}
+
+static void run(const struct options *o)
+{
+	unsigned long none = 0;
+	long err;
+
+	sys0(__NR_setsid);
+	sys3(__NR_ioctl, 0, TIOCSCTTY, 1);
+	sys4(__NR_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
+	err = search(o);
+	if (err == -ENOENT || err == -ENOTDIR) {
+		SAY("terem: ", o->argv[0], ": no such program in the guest");
+		sys1(__NR_exit, NOT_FOUND);
+	}
+	char n[24];
+
+	SAY("terem: ", o->argv[0], ": the guest cannot execute it (errno ", decimal(n, (unsigned long)-err), ")");
+	sys1(__NR_exit, NOT_EXECUTABLE);
+}
+
+// child_start shares init's memory with the child until that executes its program (as vfork does): there
+// is no page table to copy, which is most of what a fork costs.
+int child_start(const struct options *o)
+{
+	char stack[STACK + 2 * PATH_MAX_] __attribute__((aligned(16)));
+	void (*f)(const struct options *) = run;
+	long pid;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %0, %0\n\t"
+			 "jnz 1f\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "mov %[o], %%rdi\n\t"
+			 "call *%[f]\n\t"
+			 "hlt\n"
+			 "1:"
+			 : "=a"(pid)
+			 : "0"((long)__NR_clone), "D"((long)(CLONE_VM | CLONE_VFORK | SIGCHLD)),
+			   "S"(stack + sizeof stack), "d"(0L), [f] "r"(f), [o] "r"(o)
+			 : "rcx", "r11", "memory");
+	return (int)pid;
+}

@@ -1,0 +1,62 @@
+// PID 1 of terem's default guest: what each file offers to the others. Read init.c first.
+#ifndef TEREM_INIT_H
+#define TEREM_INIT_H
+
+#include "sys.h"
+
+#define LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+enum {
+	CMDLINE_MAX = 2048, // COMMAND_LINE_SIZE, arch/x86/include/asm/setup.h
+	WORDS_MAX = 128,    // words of terem.cmd, variables of the environment
+};
+
+// options is what the host asked for on the kernel command line (options.c).
+struct options {
+	char text[CMDLINE_MAX + 1]; // holds the strings that the fields below point to
+	const char *hostname;	    // terem.hostname=, or 0
+	int pipe;		    // terem.pipe=1: the host's stdin is no terminal
+	unsigned rows, cols;	    // terem.rows=, terem.cols=: size of the terminal, 0 if unknown
+	const char *file;		 // what to execute, if it is not argv[0]
+	const char *argv[WORDS_MAX + 1]; // terem.cmd=; argv[0] is 0 for a shell
+	const char *env[WORDS_MAX + 1];	 // defaults, then terem.env=
+	int bad;			 // a terem.cmd or terem.env that is no base64url, or too long
+};
+
+// text.c
+void *memcpy(void *dst, const void *src, unsigned long n);
+void *memset(void *dst, int c, unsigned long n);
+unsigned long length(const char *s);
+int same(const char *a, const char *b);
+const char *after(const char *s, const char *prefix); // rest of s, or 0 if it does not begin so
+unsigned number(const char *s);
+void say(const char *const *parts, int n); // one line to the console, in one write
+
+#define SAY(...) say((const char *const[]){__VA_ARGS__}, LEN(((const char *const[]){__VA_ARGS__})))
+
+char *decimal(char buf[24], unsigned long n);
+
+// options.c
+void options_read(struct options *o);
+
+// mounts.c
+void mount_proc(void);
+void mount_rest(void);
+
+// net.c
+void loopback_up(void);
+
+// console.c
+void console_setup(const struct options *o);
+void console_greet(void);
+void console_drain(void);
+
+// child.c
+int child_start(const struct options *o); // pid, or a negative errno
+
+// host.c
+__attribute__((noreturn)) void host_exit(int status);
+__attribute__((noreturn)) void host_power_off(void);
+__attribute__((noreturn)) void host_reset(void);
+
+#endif

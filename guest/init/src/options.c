@@ -1,0 +1,150 @@
+// The kernel command line, as far as it speaks to init:
+//
+//   terem.cmd=B       argv of the command to run, each word ended by a NUL, in base64url without padding
+//   terem.env=B       more environment, K=V words in the same form; overrides the defaults
+//   terem.hostname=S  host name, if it is not the kernel's default
+//   terem.pipe=1      the host's standard input is no terminal: no echo, no prompt, no banner
+//   terem.rows=N      size of the host's terminal
+//   terem.cols=N
+//   terem.term=S      its type, for TERM
+//
+// The kernel hands words with a dot to nobody (they would be module parameters), so they are read from
+// /proc/cmdline. Go's side of this contract is package guest/cmdline.
+#include <linux/fcntl.h>
+
+#include "init.h"
+
+static const char *const default_env[] = {
+	"HOME=/root",
+	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	"SHELL=/bin/sh",
+	"TERM=linux",
+	"USER=root",
+	"LOGNAME=root",
+	"PS1=\\h:\\w\\$ ",
+};
+
+static int sextet(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '-')
+		return 62;
+	return c == '_' ? 63 : -1;
+}
+
+// decode turns base64url at s into bytes at the same place; it returns how many, or -1.
+static long decode(char *s)
+{
+	unsigned char *out = (unsigned char *)s;
+	unsigned bits = 0, have = 0;
+	long n = 0;
+
+	for (; *s; s++) {
+		int v = sextet(*s);
+
+		if (v < 0)
+			return -1;
+		bits = bits << 6 | (unsigned)v;
+		have += 6;
+		if (have >= 8) {
+			have -= 8;
+			out[n++] = (unsigned char)(bits >> have);
+		}
+	}
+	return n;
+}
+
+// put sets an environment variable: over one of the same name, else at the end.
+static int put(const char **env, const char *kv)
+{
+	unsigned long name = 0;
+	int i;
+
+	while (kv[name] && kv[name] != '=')
+		name++;
+	for (i = 0; env[i]; i++) {
+		unsigned long k = 0;
+
+		while (k < name && env[i][k] == kv[k])
+			k++;
+		if (k == name && env[i][k] == '=')
+			break;
+	}
+	if (i >= WORDS_MAX)
+		return -1;
+	env[i] = kv;
+	return 0;
+}
+
+// words gives each NUL-ended word of the base64url value v to argv (or to env, where a name counts).
+static void words(struct options *o, char *v, const char **list, int is_env)
+{
+	long n = decode(v), count = 0;
+
+	if (n <= 0 || v[n - 1] != 0) {
+		o->bad = 1;
+		return;
+	}
+	for (const char *w = v; w < v + n; w += length(w) + 1) {
+		if (is_env ? put(list, w) < 0 : count >= WORDS_MAX) {
+			o->bad = 1;
+			return;
+		}
+		if (!is_env)
+			list[count++] = w;
+	}
+}
+
+static void option(struct options *o, char *word)
+{
+	const char *v;
+	char *t;
+
+	t = (char *)after(word, "terem.");
+	if (!t)
+		return;
+	if ((v = after(t, "cmd=")))
+		words(o, (char *)v, o->argv, 0);
+	else if ((v = after(t, "env=")))
+		words(o, (char *)v, o->env, 1);
+	else if ((v = after(t, "hostname=")))
+		o->hostname = v;
+	else if ((v = after(t, "pipe=")))
+		o->pipe = *v == '1';
+	else if ((v = after(t, "rows=")))
+		o->rows = number(v);
+	else if ((v = after(t, "cols=")))
+		o->cols = number(v);
+	else if ((v = after(t, "term="))) {
+		memcpy(t, "TERM=", 5); // "term=" has the same length
+		put(o->env, t);
+	}
+}
+
+void options_read(struct options *o)
+{
+	long fd, n = 0;
+
+	for (unsigned i = 0; i < LEN(default_env); i++)
+		o->env[i] = default_env[i];
+	fd = sys3(__NR_open, "/proc/cmdline", O_RDONLY | O_CLOEXEC, 0);
+	if (fd >= 0) {
+		n = sys3(__NR_read, fd, o->text, CMDLINE_MAX);
+		sys1(__NR_close, fd);
+	}
+	if (n < 0)
+		n = 0;
+	for (char *p = o->text, *end = p + n; p < end;) {
+		char *word = p;
+
+		while (p < end && *p != ' ' && *p != '\n')
+			p++;
+		*p++ = 0;
+		option(o, word);
+	}
+}

@@ -1,0 +1,30 @@
+// Raw system calls. The program has no C library: starting one costs more here than all that init does.
+#ifndef TEREM_SYS_H
+#define TEREM_SYS_H
+
+#include <asm/errno.h>
+#include <asm/unistd.h>
+
+// sys makes system call n (x86-64 ABI: number in RAX, arguments in RDI, RSI, RDX, R10, R8) and returns
+// what the kernel does: a negative errno on failure.
+static inline long sys(long n, long a, long b, long c, long d, long e)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+#define sys0(n) sys(n, 0, 0, 0, 0, 0)
+#define sys1(n, a) sys(n, (long)(a), 0, 0, 0, 0)
+#define sys2(n, a, b) sys(n, (long)(a), (long)(b), 0, 0, 0)
+#define sys3(n, a, b, c) sys(n, (long)(a), (long)(b), (long)(c), 0, 0)
+#define sys4(n, a, b, c, d) sys(n, (long)(a), (long)(b), (long)(c), (long)(d), 0)
+#define sys5(n, a, b, c, d, e) sys(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e))
+
+#endif
