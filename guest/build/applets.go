@@ -1,0 +1,4 @@
+package build
+
+// applets are the names of busybox in /bin.
+var applets = []string{"sh"}

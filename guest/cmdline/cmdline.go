@@ -1,0 +1,91 @@
+// Package cmdline writes what the host says to PID 1 of the default guest on the kernel command line, and
+// names the ports through which that answers. The other side is guest/init/src/options.c and host.c.
+package cmdline
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+)
+
+// Ports that the guest writes to, one byte each.
+const (
+	PortStatus uint16 = 0x5F8 // exit status of the command: the machine ends at once
+	PortPower  uint16 = 0x5F9 // PowerOff or Panicked
+
+	PowerOff byte = 1 // the guest has ended its processes and wants to be switched off
+)
+
+// EndOfInput is the byte that ends the guest's standard input in pipe mode: send it once if the last byte
+// sent was a newline or nothing was sent at all, twice otherwise (the first only ends the line).
+const EndOfInput byte = 0x04
+
+// Options are the words that PID 1 understands. A zero field is left out.
+type Options struct {
+	Argv       []string // command; none means a shell
+	Env        []string // K=V, over the guest's defaults
+	Hostname   string
+	Pipe       bool // the host's standard input is no terminal
+	Rows, Cols int
+	Term       string
+}
+
+// Words returns the options as words of a kernel command line.
+func (o Options) Words() ([]string, error) {
+	var w []string
+	add := func(key, value string) { w = append(w, "terem."+key+"="+value) }
+	for _, l := range []struct {
+		key  string
+		list []string
+	}{{"cmd", o.Argv}, {"env", o.Env}} {
+		if len(l.list) == 0 {
+			continue
+		}
+		v, err := Encode(l.list)
+		if err != nil {
+			return nil, err
+		}
+		add(l.key, v)
+	}
+	for _, s := range []struct{ key, value string }{{"hostname", o.Hostname}, {"term", o.Term}} {
+		if strings.ContainsAny(s.value, " \t\n\"") {
+			return nil, fmt.Errorf("terem.%s=%q: a word of a kernel command line holds no blanks and no quotes", s.key, s.value)
+		}
+		if s.value != "" {
+			add(s.key, s.value)
+		}
+	}
+	if o.Pipe {
+		add("pipe", "1")
+	}
+	if o.Rows > 0 && o.Cols > 0 {
+		add("rows", fmt.Sprint(o.Rows))
+		add("cols", fmt.Sprint(o.Cols))
+	}
+	return w, nil
+}
+
+// Encode ends each word with a NUL and gives the whole as base64url without padding.
+func Encode(words []string) (string, error) {
+	var b strings.Builder
+	for _, w := range words {
+		if strings.IndexByte(w, 0) >= 0 {
+			return "", fmt.Errorf("word %q holds a NUL, which ends a word", w)
+		}
+		b.WriteString(w)
+		b.WriteByte(0)
+	}
+	return base64.RawURLEncoding.EncodeToString([]byte(b.String())), nil
+}
+
+// Decode is the inverse of Encode.
+func Decode(s string) ([]string, error) {
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		return nil, fmt.Errorf("decode words: %w", err)
+	}
+	if len(b) == 0 || b[len(b)-1] != 0 {
+		return nil, fmt.Errorf("decode words: %d bytes that no NUL ends", len(b))
+	}
+	return strings.Split(string(b[:len(b)-1]), "\x00"), nil
+}

@@ -1,0 +1,61 @@
+package cmdline
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func ExampleOptions_Words() {
+	o := Options{Argv: []string{"uname", "-a"}, Pipe: true, Rows: 24, Cols: 80}
+	words, err := o.Words()
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(strings.Join(words, " "))
+	// Output: terem.cmd=dW5hbWUALWEA terem.pipe=1 terem.rows=24 terem.cols=80
+}
+
+func TestEncodeDecode(t *testing.T) {
+	for _, words := range [][]string{{"true"}, {"sh", "-c", "echo 'a b' \"c\" = $x"}, {"echo", ""}, {""}, {"é\n\t"}} {
+		s, err := Encode(words)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.ContainsAny(s, " =\"+/") {
+			t.Errorf("Encode(%q) = %q: not one plain word", words, s)
+		}
+		got, err := Decode(s)
+		if err != nil || !slices.Equal(got, words) {
+			t.Errorf("Decode(Encode(%q)) = %q, %v", words, got, err)
+		}
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	if _, err := (Options{Argv: []string{"a\x00b"}}).Words(); err == nil {
+		t.Error("a NUL in a word was accepted")
+	}
+	if _, err := (Options{Hostname: "a b"}).Words(); err == nil {
+		t.Error("a blank in the host name was accepted")
+	}
+	for _, s := range []string{"", "!!", "YQ"} {
+		if w, err := Decode(s); err == nil {
+			t.Errorf("Decode(%q) = %q, want an error", s, w)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add("dW5hbWUALWEA")
+	f.Fuzz(func(t *testing.T, s string) {
+		words, err := Decode(s)
+		if err != nil {
+			return
+		}
+		if _, err := Encode(words); err != nil {
+			t.Errorf("Encode(Decode(%q)): %v", s, err)
+		}
+	})
+}

@@ -1,0 +1,7 @@
+// Package initramfs writes and reads cpio archives of the format "newc", the one that Linux unpacks into its
+// first root file system (Documentation/driver-api/early-userspace/buffer-format.rst).
+//
+// An Archive collects entries and writes them sorted, owned by root and with the time zero, so that equal
+// content gives equal bytes. Default is the root file system of terem's default guest; FromDir takes one
+// from the disk.
+package initramfs

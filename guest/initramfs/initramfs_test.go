@@ -1,0 +1,139 @@
+package initramfs
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func sample() *Archive {
+	a := new(Archive)
+	a.Symlink("bin/sh", "busybox")
+	a.File("/bin/busybox", 0o755, []byte("ELF"))
+	a.CharDevice("dev/console", 0o600, 5, 1)
+	a.Dir("tmp", 0o1777)
+	return a
+}
+
+func encode(t testing.TB, a *Archive) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	n, err := a.WriteTo(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n != int64(b.Len()) {
+		t.Errorf("WriteTo returned %d, wrote %d bytes", n, b.Len())
+	}
+	return b.Bytes()
+}
+
+func TestRoundTrip(t *testing.T) {
+	want := []Entry{
+		{Name: "bin", Mode: 0o40755},
+		{Name: "bin/busybox", Mode: 0o100755, Data: []byte("ELF")},
+		{Name: "bin/sh", Mode: 0o120777, Data: []byte("busybox")},
+		{Name: "dev", Mode: 0o40755},
+		{Name: "dev/console", Mode: 0o20600, Major: 5, Minor: 1},
+		{Name: "tmp", Mode: 0o41777},
+	}
+	got, err := Read(bytes.NewReader(encode(t, sample())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+func TestEqualContentGivesEqualBytes(t *testing.T) {
+	if !bytes.Equal(encode(t, sample()), encode(t, sample())) {
+		t.Error("two archives of the same entries differ")
+	}
+}
+
+// TestCpioReads has GNU cpio, the reference implementation, list an archive of ours.
+func TestCpioReads(t *testing.T) {
+	cpio, err := exec.LookPath("cpio")
+	if err != nil {
+		t.Skip("cpio is not installed")
+	}
+	cmd := exec.Command(cpio, "--list", "--quiet")
+	cmd.Stdin = bytes.NewReader(encode(t, sample()))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("cpio: %v\n%s", err, out)
+	}
+	if got, want := strings.Join(strings.Fields(string(out)), " "),
+		"bin bin/busybox bin/sh dev dev/console tmp"; got != want {
+		t.Errorf("cpio lists %q, want %q", got, want)
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	good := encode(t, sample())
+	huge := bytes.Clone(good)
+	copy(huge[54:], "FFFFFFFF")
+	tests := map[string][]byte{
+		"empty":            nil,
+		"text":             []byte(strings.Repeat("text", 100)),
+		"truncated":        good[:len(good)/2],
+		"no trailer":       good[:headerSize+4],
+		"size beyond end":  huge,
+		"bad hexadecimals": append([]byte("070701ZZ"), good[8:]...),
+	}
+	for name, b := range tests {
+		t.Run(name, func(t *testing.T) {
+			if _, err := Read(bytes.NewReader(b)); !errors.Is(err, ErrFormat) {
+				t.Errorf("error %v, want ErrFormat", err)
+			}
+		})
+	}
+}
+
+func TestFromDir(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "lib/modules"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "lib/modules/a.ko"), []byte("module"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("modules", filepath.Join(dir, "lib/link")); err != nil {
+		t.Fatal(err)
+	}
+	a := new(Archive)
+	if err := a.FromDir(dir); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range a.Entries() {
+		names = append(names, e.Name)
+	}
+	if got, want := strings.Join(names, " "), "lib lib/link lib/modules lib/modules/a.ko"; got != want {
+		t.Errorf("entries %q, want %q", got, want)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add(encode(f, sample()))
+	f.Add([]byte(magic))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		all, err := Read(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		size := 0
+		for _, e := range all {
+			size += len(e.Data)
+		}
+		if size > len(b) {
+			t.Errorf("%d bytes of data from %d bytes of archive", size, len(b))
+		}
+	})
+}
