@@ -73,7 +73,7 @@ type kernelBuild struct {
 var unneeded = []string{
 	"*/Documentation/*/*", "*/drivers/gpu/drm/*.[ch]", "*/tools/testing/*", "*/tools/perf/*", "*/sound/*.[ch]",
 	"*/drivers/net/ethernet/*.[ch]", "*/drivers/net/wireless/*.[ch]", "*/drivers/media/*.[ch]", "*/drivers/staging/*.[ch]",
-	"*/arch/a*/*", "*/arch/[b-t]*/*",
+	"*/arch/a*/*.[chS]", "*/arch/a*/*.dts*", "*/arch/[b-t]*/*.[chS]", "*/arch/[b-t]*/*.dts*",
 }
 
 func (k kernelBuild) unpack() error {
