@@ -118,6 +118,16 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
+func TestACommandCancelsTheOneThatWaits(t *testing.T) {
+	d := newDriver()
+	d.cmd(cmdWriteOutput)
+	d.cmd(cmdKbdOn)
+	d.send(0) // for the keyboard; as the output port it would reset
+	if d.resets.Take() != 0 || d.Save().Output != 3 {
+		t.Error("a byte for the keyboard went to the output port")
+	}
+}
+
 // TestLinuxProbe takes the steps of drivers/input/serio/i8042.c: flush, self-test,
 // configuration, and the test for an auxiliary port, which must fail at once.
 func TestLinuxProbe(t *testing.T) {

@@ -76,3 +76,31 @@ func ExamplePCIHost_Save() {
 	fmt.Println(d.Save().Control)
 	// Output: 2
 }
+
+func ExamplePortB_Restore() {
+	var b legacy.PortB
+	b.Restore(legacy.PortBState{Control: 1})
+	fmt.Println(in(&b))
+	// Output: 1
+}
+
+func ExampleDelay_Restore() {
+	var d legacy.Delay
+	d.Restore(legacy.DelayState{Code: 5})
+	fmt.Println(in(&d))
+	// Output: 5
+}
+
+func ExamplePort92_Restore() {
+	d := legacy.NewPort92(reset)
+	d.Restore(legacy.Port92State{Value: 1}) // the reset was then, not now
+	fmt.Println(in(d))
+	// Output: 1
+}
+
+func ExamplePCIHost_Restore() {
+	d := legacy.NewPCIHost(reset)
+	d.Restore(legacy.PCIHostState{Control: 2})
+	fmt.Println(d.Save().Control)
+	// Output: 2
+}

@@ -92,6 +92,19 @@ func TestLinuxReboot(t *testing.T) {
 	if resets.Take() != 1 {
 		t.Error("no reset")
 	}
+	devicetest.Out(d, 1, cf9|0x06)
+	if resets.Take() != 0 {
+		t.Error("a reset without a change from 0 to 1")
+	}
+	devicetest.Out(d, 1, 0)
+	d.Write(1, []byte{0x06, 0x00})
+	if resets.Take() != 0 {
+		t.Error("a 16-bit write reached the reset control")
+	}
+	p := make([]byte, 2)
+	if d.Read(1, p); p[0] != 0xff {
+		t.Errorf("a 16-bit read reached the reset control: %#x", p[0])
+	}
 }
 
 // TestLinuxPCIProbe is pci_check_type1 and 2 (arch/x86/pci/direct.c) and an early

@@ -208,6 +208,22 @@ func TestTransmitInBursts(t *testing.T) {
 	}
 }
 
+// TestTransmitPartFIFO sends less than a FIFO per interrupt, and looks at IIR, LSR
+// or the receiver as its handler begins: each must make room for the next edge.
+func TestTransmitPartFIFO(t *testing.T) {
+	for _, off := range []uint64{regIIR, regLSR, regData} {
+		d := newDriver()
+		d.open(ierTHRE)
+		for range 4 {
+			want(t, "pulses", d.irq.take(), 1)
+			d.in(off)
+			for range 5 {
+				d.outb(regData, '.')
+			}
+		}
+	}
+}
+
 func TestReceiveByInterrupt(t *testing.T) {
 	tests := []struct {
 		name string

@@ -119,3 +119,11 @@ func ExampleUART_Err() {
 	fmt.Println(u.Err(), u.Lost())
 	// Output: serial: write to the host: broken pipe 1
 }
+
+func ExampleUART_Lost() {
+	u := serial.New(closed{}, &controller{})
+	u.Write(0, []byte{'x'})
+	u.Write(0, []byte{'y'})
+	fmt.Println(u.Lost())
+	// Output: 2
+}

@@ -61,9 +61,6 @@ func (u *UART) identify() byte {
 // at once: drivers start to send that way, and Linux looks for chips that do not
 // (serial8250_do_startup, UART_BUG_TXEN).
 func (u *UART) enable(ier byte) {
-	if ier&ierTHRE == 0 {
-		u.s.THREPending = false
-	}
 	if ier&^u.s.IER&ierTHRE != 0 {
 		u.s.THREPending = true
 	}

@@ -38,7 +38,7 @@ func (u *UART) Lost() uint64 { return u.lost.Load() }
 // burst pulses, and then each sixteenth; anything else that the guest does to the
 // UART, above all the look at IIR with which a handler begins, ends the burst.
 func (u *UART) sent() {
-	u.s.THREPending = u.s.IER&ierTHRE != 0
+	u.s.THREPending = true
 	if u.s.Burst == 0 {
 		u.s.Raised &^= ierTHRE
 	}

@@ -76,6 +76,14 @@ func TestModemStatus(t *testing.T) {
 	}
 }
 
+func TestModemDeltasAddUp(t *testing.T) {
+	d := newDriver()
+	d.outb(regMCR, mcrLoop|mcrRTS|mcrDTR|mcrOUT2)
+	d.outb(regMCR, mcrLoop|mcrRTS|mcrDTR)
+	d.outb(regMCR, mcrLoop|mcrRTS)
+	want(t, "MSR", d.in(regMSR), msrCTS|msrDeltaDSR|msrDeltaDCD)
+}
+
 func TestOUT2GatesTheInterrupt(t *testing.T) {
 	d := newDriver()
 	d.outb(regIER, ierTHRE)
