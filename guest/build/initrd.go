@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"terem/guest"
 	pid1 "terem/guest/init"
@@ -47,7 +50,11 @@ func packInitrd(ctx context.Context, root, dir, out string, busybox []byte) erro
 		return err
 	}
 	defer r.close()
-	args, err := pid1.Unpack(dir, "init")
+	applets, err := listApplets(ctx)
+	if err != nil {
+		return err
+	}
+	args, err := pid1.Unpack(dir, "init", applets)
 	if err != nil {
 		return err
 	}
@@ -63,8 +70,21 @@ func packInitrd(ctx context.Context, root, dir, out string, busybox []byte) erro
 		return err
 	}
 	defer f.Close()
-	if _, err := initramfs.Default(init, busybox, applets).WriteTo(f); err != nil {
+	if _, err := initramfs.Default(init, busybox).WriteTo(f); err != nil {
 		return err
 	}
 	return f.Close()
+}
+
+// listApplets asks busybox for its names, without those that are no commands for a user.
+func listApplets(ctx context.Context) ([]string, error) {
+	cmd := exec.CommandContext(ctx, busyboxPath, "--list")
+	cmd.Env = environment()
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("list the applets of busybox: %w", err)
+	}
+	return slices.DeleteFunc(strings.Fields(string(out)), func(name string) bool {
+		return name == "busybox" || name == "init" || name == "linuxrc"
+	}), nil
 }

@@ -2,6 +2,7 @@ package pid1
 
 import (
 	"embed"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -34,8 +35,9 @@ func Flags() []string {
 	return append([]string(nil), flags...)
 }
 
-// Unpack writes the source into dir and returns the arguments for gcc that compile it, run in dir, to out.
-func Unpack(dir, out string) ([]string, error) {
+// Unpack writes the source into dir, with the names under which busybox may be called, and returns the
+// arguments for gcc that compile it, run in dir, to out.
+func Unpack(dir, out string, applets []string) ([]string, error) {
 	names, err := Files()
 	if err != nil {
 		return nil, err
@@ -54,5 +56,17 @@ func Unpack(dir, out string) ([]string, error) {
 			args = append(args, base)
 		}
 	}
-	return args, nil
+	return args, os.WriteFile(filepath.Join(dir, "applets.h"), cString(applets), 0o644)
+}
+
+// cString writes names as C string literals, each name ended by a NUL.
+func cString(names []string) []byte {
+	b := []byte("\"\"\n")
+	for _, n := range names {
+		for _, c := range []byte(n) {
+			b = fmt.Appendf(b, "\"\\x%02x\"", c)
+		}
+		b = append(b, "\"\\0\"\n"...)
+	}
+	return b
 }

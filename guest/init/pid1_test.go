@@ -17,7 +17,7 @@ func TestCompiles(t *testing.T) {
 		t.Skip("gcc is not installed")
 	}
 	dir := t.TempDir()
-	args, err := Unpack(dir, "init")
+	args, err := Unpack(dir, "init", []string{"sh", "[["})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,21 @@ static long execute(const char *file, const struct options *o)
 	return sys3(__NR_execve, "/bin/sh", script, o->env);
 }
 
+// applet runs busybox under the name of the command, whose link may not be there yet.
+static long applet(const struct options *o)
+{
+	static const char *const dirs[] = {"/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/"};
+	const char *name = o->argv[0];
+
+	for (unsigned i = 0; i < LEN(dirs); i++) {
+		const char *rest = after(o->argv[0], dirs[i]);
+
+		if (rest)
+			name = rest;
+	}
+	return rootfs_has_applet(name) ? sys3(__NR_execve, "/bin/busybox", o->argv, o->env) : -ENOENT;
+}
+
 // search tries each directory of PATH, and returns the most telling error.
 static long search(const struct options *o)
 {
@@ -72,6 +87,8 @@ static void run(const struct options *o)
 	sys3(__NR_ioctl, 0, TIOCSCTTY, 1);
 	sys4(__NR_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
 	err = search(o);
+	if (err == -ENOENT)
+		err = applet(o);
 	if (err == -ENOENT || err == -ENOTDIR) {
 		SAY("terem: ", o->argv[0], ": no such program in the guest");
 		sys1(__NR_exit, NOT_FOUND);

@@ -50,6 +50,18 @@ static unsigned processors(void)
 	return n;
 }
 
+// console_reopen takes the console of devtmpfs: the one that the kernel opened lies under that mount, where
+// ttyname(3) cannot find it.
+void console_reopen(void)
+{
+	long fd = sys3(__NR_open, "/dev/console", O_RDWR | O_NOCTTY, 0);
+
+	for (int i = 0; fd > 2 && i <= 2; i++)
+		sys2(__NR_dup2, fd, i);
+	if (fd > 2)
+		sys1(__NR_close, fd);
+}
+
 // console_greet writes the first line that a person sees.
 void console_greet(void)
 {

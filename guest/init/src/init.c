@@ -19,6 +19,8 @@
 static const unsigned long watched =
 	BIT(SIGCHLD) | BIT(SIGTERM) | BIT(SIGINT) | BIT(SIGUSR1) | BIT(SIGUSR2);
 
+enum { PRIO_PROCESS_ = 0, LOWEST = 19 };
+
 enum { GRACE_SECONDS = 2 }; // from SIGTERM to SIGKILL
 
 // next_signal takes one pending signal; -EAGAIN after the given time, without limit if t is 0.
@@ -63,10 +65,23 @@ static void end_processes(void)
 	sys2(__NR_kill, -1, SIGKILL);
 }
 
+// watch serves signals for ever. At first it also links the applets, one between two looks for a signal and at
+// the lowest priority, so that this takes only the time that the command leaves.
 static void watch(int main_pid)
 {
+	static const struct __kernel_timespec now;
+	unsigned long applet = 0;
+	int linking = 1;
+
+	sys3(__NR_setpriority, PRIO_PROCESS_, 0, LOWEST);
 	for (;;) {
-		switch (next_signal(0)) {
+		switch (next_signal(linking ? &now : 0)) {
+		case -EAGAIN:
+			applet = rootfs_applet(applet);
+			linking = applet != 0;
+			if (!linking)
+				sys3(__NR_setpriority, PRIO_PROCESS_, 0, 0);
+			break;
 		case SIGCHLD:
 			reap(main_pid);
 			break;
@@ -103,7 +118,9 @@ void init_main(void)
 	console_setup(&o);
 	if (!o.pipe && !o.argv[0])
 		console_greet();
+	rootfs_make();
 	mount_rest();
+	console_reopen();
 	if (o.hostname)
 		sys2(__NR_sethostname, o.hostname, length(o.hostname));
 	loopback_up();

@@ -43,11 +43,17 @@ void options_read(struct options *o);
 void mount_proc(void);
 void mount_rest(void);
 
+// rootfs.c
+void rootfs_make(void);
+unsigned long rootfs_applet(unsigned long at);
+int rootfs_has_applet(const char *name);
+
 // net.c
 void loopback_up(void);
 
 // console.c
 void console_setup(const struct options *o);
+void console_reopen(void);
 void console_greet(void);
 void console_drain(void);
 

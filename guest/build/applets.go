@@ -1,4 +1,0 @@
-package build
-
-// applets are the names of busybox in /bin.
-var applets = []string{"sh"}
