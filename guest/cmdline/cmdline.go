@@ -14,7 +14,11 @@ const (
 	PortPower  uint16 = 0x5F9 // PowerOff or Panicked
 
 	PowerOff byte = 1 // the guest has ended its processes and wants to be switched off
+	Panicked byte = 2 // its kernel panicked; the console has the reason
 )
+
+// PowerPortWord makes the default kernel itself write to PortPower, at power off and at a panic.
+func PowerPortWord() string { return fmt.Sprintf("vmm_port=%#x", PortPower) }
 
 // EndOfInput is the byte that ends the guest's standard input in pipe mode: send it once if the last byte
 // sent was a newline or nothing was sent at all, twice otherwise (the first only ends the line).

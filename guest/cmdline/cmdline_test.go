@@ -17,6 +17,11 @@ func ExampleOptions_Words() {
 	// Output: terem.cmd=dW5hbWUALWEA terem.pipe=1 terem.rows=24 terem.cols=80
 }
 
+func ExamplePowerPortWord() {
+	fmt.Println(PowerPortWord())
+	// Output: vmm_port=0x5f9
+}
+
 func TestEncodeDecode(t *testing.T) {
 	for _, words := range [][]string{{"true"}, {"sh", "-c", "echo 'a b' \"c\" = $x"}, {"echo", ""}, {""}, {"é\n\t"}} {
 		s, err := Encode(words)
