@@ -12,7 +12,8 @@ package memory
 //	0x0002_0000   kernel command line                                     64 KiB
 //	0x0009_fc00   EBDA: MP floating pointer; RAM ends here in e820         1 KiB
 //	0x000a_0000   VGA window and option ROMs on a PC: nothing here
-//	0x000e_0000   ACPI: RSDP first, then the tables                       64 KiB
+//	0x000e_0000   ACPI: RSDP first, then the tables                       60 KiB
+//	0x000e_f000   ACPI: FACS, which the guest may not reclaim              4 KiB
 //	0x000f_0000   MP configuration table, where a PC has its BIOS         64 KiB
 //	0x0010_0000   RAM: kernel low, initrd as high as it may be
 //	0xc000_0000   hole for devices; RAM goes on at 4 GiB
@@ -40,6 +41,7 @@ const (
 	LowRAMEnd      = EBDA // e820's first RAM entry ends here
 	RSDP      Addr = 0xe_0000
 	ACPI      Addr = 0xe_0040
+	FACS      Addr = 0xe_f000
 	ACPIEnd   Addr = 0xf_0000
 	MPTable   Addr = 0xf_0000
 	BIOSEnd   Addr = 0x10_0000
@@ -75,7 +77,8 @@ const (
 	SetupDataSize   = uint64(CommandLine - SetupData)
 	CommandLineSize = uint64(BootDataEnd - CommandLine)
 	EBDASize        = 0x400
-	ACPISize        = uint64(ACPIEnd - ACPI)
+	ACPISize        = uint64(FACS - ACPI)
+	FACSSize        = uint64(ACPIEnd - FACS)
 	MPTableSize     = uint64(BIOSEnd - MPTable)
 )
 

@@ -1,0 +1,51 @@
+package boot
+
+import (
+	"fmt"
+	"io"
+
+	"terem/memory"
+)
+
+// ELF loads an ELF64 image and enters it at its 64-bit entry point, as a bzImage's unpacking code
+// would: for Linux, startup_64 in arch/x86/kernel/head_64.S.
+type ELF struct {
+	image *elfImage
+	r     io.ReaderAt
+}
+
+// newELFLoader gives the loader for the ELF file in r.
+func newELFLoader(r io.ReaderAt, size int64, o Options) (Loader, error) {
+	e, err := parseELF(kernelThing(o.Name), r, uint64(size))
+	if err != nil {
+		return nil, err
+	}
+	n, err := e.readNotes(r)
+	if err != nil {
+		return nil, err
+	}
+	pvh := o.Protocol == ProtocolPVH || o.Protocol == ProtocolAuto && n.pvh && !n.linux
+	if !pvh {
+		return &ELF{image: e, r: r}, nil
+	}
+	if !n.pvh {
+		return nil, notKernel(e.thing, "has no PVH entry point (the note XEN_ELFNOTE_PHYS32_ENTRY)")
+	}
+	e.entry = n.entry
+	return &PVH{image: e, r: r}, nil
+}
+
+// String names the way in which the image is loaded.
+func (e *ELF) String() string { return fmt.Sprintf("ELF, entered at %v in 64-bit mode", e.image.entry) }
+
+// Load implements Loader.
+func (e *ELF) Load(m *memory.Guest, p Platform) (Entry, error) {
+	if err := checkMemory(m, e.image.thing); err != nil {
+		return Entry{}, err
+	}
+	end, err := e.image.load(m, e.r)
+	if err != nil {
+		return Entry{}, err
+	}
+	return vmlinuxKernel(e.image.thing, e.image.entry, end).start(m, p)
+}

@@ -1,0 +1,76 @@
+package boot
+
+import (
+	"fmt"
+	"strings"
+
+	"terem/memory"
+)
+
+// ImageError says what is wrong with a kernel, an initrd or a command line, in words for the person
+// who named it.
+type ImageError struct {
+	Thing string // what: "kernel /boot/vmlinuz"
+	Cause string // what is wrong with it
+	Mend  string // what to do about it
+	Err   error  // the underlying error, if any
+}
+
+// Error is one line: thing, cause, mend.
+func (e *ImageError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", e.Thing, e.Cause)
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	if e.Mend != "" {
+		fmt.Fprintf(&b, "; %s", e.Mend)
+	}
+	return b.String()
+}
+
+func (e *ImageError) Unwrap() error { return e.Err }
+
+// The mends that several errors share.
+const (
+	mendKernel    = "name a Linux/x86-64 bzImage or vmlinux with --kernel"
+	mendTruncated = "copy or build the file again"
+	mendMemory    = "give the guest more memory with --memory"
+)
+
+// kernelThing names an image in errors.
+func kernelThing(name string) string {
+	if name == "" {
+		return "kernel"
+	}
+	return "kernel " + name
+}
+
+// notKernel is the error for an image that is whole but not one that can be booted.
+func notKernel(thing, format string, args ...any) *ImageError {
+	return &ImageError{Thing: thing, Cause: fmt.Sprintf(format, args...), Mend: mendKernel}
+}
+
+// truncated is the error for an image that ends too early or contradicts itself.
+func truncated(thing string, err error, format string, args ...any) *ImageError {
+	return &ImageError{Thing: thing, Cause: fmt.Sprintf(format, args...), Mend: mendTruncated, Err: err}
+}
+
+// noRoom is the error for what does not fit into guest RAM.
+func noRoom(m *memory.Guest, thing, format string, args ...any) *ImageError {
+	cause := fmt.Sprintf(format, args...) + fmt.Sprintf(", and the guest has %s of memory", sizeString(m.Size()))
+	return &ImageError{Thing: thing, Cause: cause, Mend: mendMemory}
+}
+
+// sizeString writes a number of bytes the way people do, rounded up to the unit.
+func sizeString(n uint64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%d GiB", n>>30)
+	case n >= 10<<20:
+		return fmt.Sprintf("%d MiB", (n-1)>>20+1)
+	case n >= 10<<10:
+		return fmt.Sprintf("%d KiB", (n-1)>>10+1)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
