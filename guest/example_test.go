@@ -1,0 +1,23 @@
+package guest_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"terem/guest"
+)
+
+func ExampleFind() {
+	empty, err := os.MkdirTemp("", "")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(empty)
+	_, err = guest.Find(empty)
+	fmt.Println(errors.Is(err, guest.ErrNotBuilt))
+	fmt.Println(err)
+	// Output:
+	// true
+	// guest kernel not built: run `make guest` (or `terem guest build`)
+}
