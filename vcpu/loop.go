@@ -1,0 +1,36 @@
+package vcpu
+
+import (
+	"errors"
+
+	"terem/kvm"
+)
+
+// enter runs the guest until a command waits or the guest ends. On return nothing
+// is half done: the last port or memory access is complete.
+func (r *Runner) enter() {
+	if r.hasEnded() {
+		return
+	}
+	for !r.request.Load() {
+		r.conf.Ledger.enter()
+		reason, err := r.vcpu.Run()
+		r.conf.Ledger.exit(reason, err == nil)
+		switch {
+		case err == nil:
+			if end := r.handle(reason); end != nil {
+				r.finish(*end)
+				return
+			}
+		case errors.Is(err, kvm.ErrInterrupted):
+			// A kick, or Go's own signal. Clear first, then the loop looks for a request.
+			r.vcpu.ClearKick()
+		default:
+			r.finish(End{Reason: Failed, Err: err})
+			return
+		}
+	}
+	if err := r.vcpu.FinishIO(); err != nil && !r.hasEnded() {
+		r.finish(End{Reason: Failed, Err: err})
+	}
+}

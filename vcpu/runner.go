@@ -1,0 +1,245 @@
+package vcpu
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"terem/kvm"
+)
+
+var (
+	// ErrRunning is returned by Do while the guest runs.
+	ErrRunning = errors.New("vCPU is running")
+	// ErrStopped is returned once Stop was called.
+	ErrStopped = errors.New("vCPU is stopped")
+	// ErrEnded is returned by Resume after the guest ended itself.
+	ErrEnded = errors.New("vCPU has ended")
+)
+
+// Bus is an address space: ports, or memory that is not RAM. Read and Write say
+// whether anybody is at addr; Read fills p in either case.
+type Bus interface {
+	Read(addr uint64, p []byte) bool
+	Write(addr uint64, p []byte) bool
+}
+
+// Assistant finishes what KVM cannot (see package assist). A nil error means that
+// the guest may run on.
+type Assistant interface {
+	Internal(*kvm.VCPU) error // after kvm.ExitInternalError
+	Debug(*kvm.VCPU) error    // after kvm.ExitDebug
+	WriteMSR(*kvm.VCPU) error // after kvm.ExitWRMSR
+}
+
+// Config is what a vCPU needs besides its VM.
+type Config struct {
+	ID     int
+	CPUID  []kvm.CPUIDEntry
+	Ports  Bus
+	Memory Bus
+	Assist Assistant // nil: an exit that needs one ends the vCPU
+	Ledger *Ledger   // nil: count nothing
+}
+
+// Runner is a vCPU and the goroutine that runs it.
+type Runner struct {
+	conf Config
+	vcpu *kvm.VCPU
+
+	mu      sync.Mutex // one command at a time; held while it is delivered
+	state   state
+	cmds    chan command
+	request atomic.Bool   // leave the guest and take a command
+	ended   chan struct{} // closed when the guest ended, or at Stop
+	end     End           // valid once ended is closed
+	gone    chan struct{} // closed when the goroutine is gone
+}
+
+type state int
+
+const (
+	paused state = iota
+	running
+	stopped
+)
+
+type command struct {
+	resume, stop bool
+	do           func(*kvm.VCPU) error
+	done         chan error
+}
+
+// Start makes vCPU c.ID, on a thread of its own, paused. The caller owes a Stop.
+func Start(vm *kvm.VM, c Config) (*Runner, error) {
+	r := &Runner{
+		conf:  c,
+		cmds:  make(chan command),
+		ended: make(chan struct{}),
+		gone:  make(chan struct{}),
+	}
+	started := make(chan error)
+	go r.thread(vm, started)
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Do calls f on the vCPU's thread, while it is paused or has ended. f must not
+// call the Runner's methods.
+func (r *Runner) Do(f func(*kvm.VCPU) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state == running && !r.hasEnded() {
+		return ErrRunning
+	}
+	return r.deliver(command{do: f})
+}
+
+// Resume lets the guest run.
+func (r *Runner) Resume() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.hasEnded() && r.state != stopped:
+		return ErrEnded
+	case r.state == running:
+		return nil
+	}
+	err := r.deliver(command{resume: true})
+	if err == nil {
+		r.state = running
+	}
+	return err
+}
+
+// Pause takes the vCPU out of the guest. When it returns, no access of the guest
+// is half done, and Do may look at its registers.
+func (r *Runner) Pause() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state != running {
+		return nil
+	}
+	err := r.deliver(command{})
+	if err == nil {
+		r.state = paused
+	}
+	return err
+}
+
+// Stop ends the vCPU, its goroutine and its thread, and closes its descriptor. A
+// second Stop does nothing.
+func (r *Runner) Stop() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state == stopped {
+		return nil
+	}
+	err := r.deliver(command{stop: true})
+	r.state = stopped
+	<-r.gone
+	return err
+}
+
+// Ended is closed when the guest has ended this vCPU, or Stop has.
+func (r *Runner) Ended() <-chan struct{} { return r.ended }
+
+// Wait waits for Ended and says how the vCPU ended.
+func (r *Runner) Wait() End {
+	<-r.ended
+	return r.end
+}
+
+func (r *Runner) hasEnded() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// deliver hands a command to the vCPU's goroutine, kicking it out of the guest as
+// often as it takes. A kick can be lost only between two system calls of the
+// thread, so the second or third is heard. Called with r.mu held.
+func (r *Runner) deliver(c command) error {
+	if r.state == stopped {
+		return ErrStopped
+	}
+	c.done = make(chan error, 1)
+	r.request.Store(true)
+	const first, longest = 200 * time.Microsecond, 10 * time.Millisecond
+	timer := time.NewTimer(first)
+	defer timer.Stop()
+	for wait := first; ; wait = min(2*wait, longest) {
+		if err := r.vcpu.Kick(); err != nil {
+			return err
+		}
+		select {
+		case r.cmds <- c:
+			return <-c.done
+		case <-timer.C:
+			timer.Reset(wait)
+		}
+	}
+}
+
+// thread is the vCPU's goroutine. It never unlocks its thread, which so ends with
+// it: a thread that ran a guest carries state that no other goroutine should meet.
+func (r *Runner) thread(vm *kvm.VM, started chan<- error) {
+	runtime.LockOSThread()
+	defer close(r.gone)
+	if err := r.create(vm); err != nil {
+		started <- err
+		return
+	}
+	started <- nil
+	for {
+		r.vcpu.ClearKick()
+		c := <-r.cmds
+		r.request.Store(false)
+		switch {
+		case c.stop:
+			c.done <- r.shut()
+			return
+		case c.resume:
+			c.done <- nil
+			r.enter()
+		case c.do != nil:
+			c.done <- c.do(r.vcpu)
+		default:
+			c.done <- nil // a pause: being here is all it asks for
+		}
+	}
+}
+
+func (r *Runner) create(vm *kvm.VM) error {
+	c, err := vm.CreateVCPU(r.conf.ID)
+	if err != nil {
+		return err
+	}
+	c.Bind()
+	if r.conf.CPUID != nil {
+		if err := c.SetCPUID(r.conf.CPUID); err != nil {
+			return errors.Join(err, c.Close())
+		}
+	}
+	r.vcpu = c
+	return nil
+}
+
+func (r *Runner) shut() error {
+	if !r.hasEnded() {
+		r.finish(End{Reason: Stopped})
+	}
+	return r.vcpu.Close()
+}
+
+func (r *Runner) finish(e End) {
+	r.end = e
+	close(r.ended)
+}
