@@ -89,7 +89,7 @@ func (f format) String() string {
 }
 
 // open unpacks r. Behind all but gzip the kernel's build appends the unpacked size, four bytes that
-// each decoder leaves unread or takes for the end.
+// no decoder may take for data.
 func (f format) open(r io.Reader) (io.ReadCloser, error) {
 	br := bufio.NewReaderSize(r, payloadBuf)
 	switch f {
@@ -103,7 +103,7 @@ func (f format) open(r io.Reader) (io.ReadCloser, error) {
 		z.Multistream(false)
 		return z, nil
 	case formatBzip2:
-		return io.NopCloser(bzip2.NewReader(br)), nil
+		return io.NopCloser(bzip2.NewReader(&trimmed{r: br})), nil
 	case formatLZMA:
 		return openLZMA(br)
 	case formatXZ:
@@ -116,7 +116,7 @@ func (f format) open(r io.Reader) (io.ReadCloser, error) {
 	return nil, fmt.Errorf("payload %v: %w", f, errors.ErrUnsupported)
 }
 
-// openZstd unpacks one zstd frame: what follows the first is not compressed data.
+// openZstd unpacks zstd frames.
 func openZstd(br *bufio.Reader) (io.ReadCloser, error) {
 	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderMaxMemory(maxUnpacked))
@@ -147,7 +147,8 @@ func openLZMA(br *bufio.Reader) (io.ReadCloser, error) {
 	return io.NopCloser(z), nil
 }
 
-// trimmed reads r without its last sizeTrailer bytes.
+// trimmed reads r without the size field at its end, for decoders that would take it for one more
+// stream.
 type trimmed struct{ r *bufio.Reader }
 
 const sizeTrailer = 4
@@ -158,9 +159,6 @@ func (t *trimmed) Read(p []byte) (int, error) {
 	if n > 0 {
 		copy(p, b[:n])
 		return t.r.Discard(n)
-	}
-	if err == nil || errors.Is(err, bufio.ErrBufferFull) {
-		return 0, nil
 	}
 	return 0, err
 }
