@@ -22,8 +22,8 @@ const Version = 0x01
 type Event uint8
 
 const (
-	PowerOff    Event = 0x01 // the guest is done and has no status to give
-	InitStarted Event = 0x02 // the first line of the guest's init is running
+	PowerOff Event = 0x01 // the guest is done and has no status to give
+	Panicked Event = 0x02 // the guest kernel panicked; its console has the reason
 )
 
 // String names the event.
@@ -31,8 +31,8 @@ func (e Event) String() string {
 	switch e {
 	case PowerOff:
 		return "power off"
-	case InitStarted:
-		return "init started"
+	case Panicked:
+		return "kernel panic"
 	}
 	return "unknown"
 }
@@ -85,7 +85,7 @@ func (c *Port) Write(off uint64, p []byte) {
 // report passes on a known event and counts any other.
 func (c *Port) report(e Event) {
 	switch e {
-	case PowerOff, InitStarted:
+	case PowerOff, Panicked:
 		c.event(e)
 		return
 	}

@@ -28,10 +28,10 @@ func TestPort(t *testing.T) {
 		{"success", 0, []byte{0}, []uint8{0}, nil, 0},
 		{"failure", 0, []byte{255}, []uint8{255}, nil, 0},
 		{"power off", 1, []byte{1}, nil, []Event{PowerOff}, 0},
-		{"init", 1, []byte{2}, nil, []Event{InitStarted}, 0},
+		{"init", 1, []byte{2}, nil, []Event{Panicked}, 0},
 		{"unknown", 1, []byte{0}, nil, nil, 1},
 		{"both at once", 0, []byte{3, 1}, []uint8{3}, []Event{PowerOff}, 0},
-		{"too wide", 1, []byte{2, 2, 2, 2}, nil, []Event{InitStarted}, 0},
+		{"too wide", 1, []byte{2, 2, 2, 2}, nil, []Event{Panicked}, 0},
 		{"nothing", 0, nil, nil, nil, 0},
 	}
 	for _, tt := range tests {

@@ -11,10 +11,10 @@ func event(e ctl.Event) { fmt.Println(e) }
 
 func ExampleNew() {
 	c := ctl.New(exit, event)
-	c.Write(ctl.OffEvent, []byte{byte(ctl.InitStarted)})
+	c.Write(ctl.OffEvent, []byte{byte(ctl.Panicked)})
 	c.Write(ctl.OffExit, []byte{3})
 	// Output:
-	// init started
+	// kernel panic
 	// exit 3
 }
 
