@@ -66,7 +66,7 @@ func noRoom(m *memory.Guest, thing, format string, args ...any) *ImageError {
 func sizeString(n uint64) string {
 	switch {
 	case n >= 10<<30:
-		return fmt.Sprintf("%d GiB", n>>30)
+		return fmt.Sprintf("%d GiB", (n-1)>>30+1)
 	case n >= 10<<20:
 		return fmt.Sprintf("%d MiB", (n-1)>>20+1)
 	case n >= 10<<10:

@@ -288,3 +288,42 @@ func ExampleGuest_Slice() {
 	// o
 	// guest address 0xfffff, 2 bytes: outside guest RAM
 }
+
+func ExampleGuest_Fill() {
+	g, err := New(1 << 20)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer g.Close()
+	if err := g.Fill(0x2000, strings.NewReader("a kernel"), 2, 6); err != nil {
+		fmt.Println(err)
+		return
+	}
+	b, _ := g.Slice(0x2000, 6)
+	fmt.Printf("%s\n", b)
+	// Output: kernel
+}
+
+func ExampleNewFromRegions() {
+	g, err := NewFromRegions(Region{Addr: 0, Host: make([]byte, PageSize)}, Region{Addr: HighRAM, Host: make([]byte, PageSize)})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer g.Close()
+	fmt.Println(g.Size(), g.Contains(HighRAM, PageSize), g.Contains(PageSize, 1))
+	// Output: 8192 true false
+}
+
+func ExampleVirtioGSI() {
+	for i := range 4 {
+		gsi, _ := VirtioGSI(i)
+		fmt.Println(VirtioMMIOAddr(i), gsi)
+	}
+	// Output:
+	// 0xd0000000 5
+	// 0xd0001000 6
+	// 0xd0002000 7
+	// 0xd0003000 10
+}
