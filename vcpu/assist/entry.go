@@ -1,0 +1,105 @@
+package assist
+
+import (
+	"encoding/binary"
+	"time"
+
+	"terem/kvm"
+)
+
+// frame is what the CPU pushed for a page fault (SDM vol. 3, figure 6-9), lowest address first.
+type frame struct {
+	code, rip, cs, rflags, rsp, ss uint64
+}
+
+const frameSize = 6 * 8
+
+func (u *Unit) frame(regs *kvm.Regs, sregs *kvm.Sregs) (frame, bool) {
+	var b [frameSize]byte
+	p := supervisor(u, sregs)
+	if p.read(regs.RSP, b[:]) != nil {
+		return frame{}, false
+	}
+	at := func(i int) uint64 { return binary.LittleEndian.Uint64(b[8*i:]) }
+	return frame{at(0), at(1), at(2), at(3), at(4), at(5)}, true
+}
+
+const (
+	flagIF   = 1 << 9
+	flagDF   = 1 << 10
+	flagIOPL = 3 << 12
+	flagRF   = 1 << 16
+
+	// userFlags are the flags that user code changes at will: the status flags, TF, DF, NT, AC and ID.
+	userFlags = statusFlags | 1<<8 | flagDF | 1<<14 | flagAC | 1<<21
+
+	selectorRPL   = 3
+	syscallLength = 2
+)
+
+// fromSyscall tells the fetch fault of an unfinished SYSCALL from a real fault.
+func (u *Unit) fromSyscall(regs *kvm.Regs, sregs *kvm.Sregs, f *frame) bool {
+	if sregs.CR2 != u.trap.lstar || f.rip != u.trap.lstar || f.cs&selectorRPL != selectorRPL {
+		return false
+	}
+	return u.isSyscallAt(regs.RCX-syscallLength, sregs)
+}
+
+// isSyscallAt looks for the instruction that RCX claims to follow: a user program may as well have
+// jumped to LSTAR, which must stay a fault.
+func (u *Unit) isSyscallAt(linear uint64, sregs *kvm.Sregs) bool {
+	p := supervisor(u, sregs)
+	p.user = true
+	var b [syscallLength]byte
+	n, _ := p.fetch(linear, b[:])
+	return n == syscallLength && b == [syscallLength]byte{0x0f, 0x05}
+}
+
+// enter undoes the fault and does what SYSCALL does. With an interrupt that KVM has begun to
+// deliver, the guest goes back to the SYSCALL instead, takes the interrupt there, and executes the
+// SYSCALL again: an interrupt frame of a user belongs to a user's CS.
+func (u *Unit) enter(c traced, regs *kvm.Regs, sregs *kvm.Sregs, f *frame) error {
+	pending, err := u.settle(c, sregs)
+	if err != nil {
+		return err
+	}
+	flags := regs.R11&userFlags | f.rflags&flagIOPL | flagIF | 2
+	regs.RSP = f.rsp
+	if pending {
+		start := time.Now()
+		regs.RIP, regs.RFLAGS = regs.RCX-syscallLength, flags
+		sregs.CS, sregs.SS = codeSegment(uint16(f.cs), 3), dataSegment(uint16(f.ss), 3)
+		c.MarkShared(true)
+		u.count("rewound SYSCALL", start)
+		return nil
+	}
+	if !u.trap.known { // Linux writes FMASK after LSTAR
+		if err := u.learn(c); err != nil {
+			return err
+		}
+	}
+	selector := uint16(u.trap.star>>32) &^ selectorRPL
+	regs.R11 = flags
+	regs.RIP, regs.RFLAGS = u.trap.lstar, flags&^u.trap.fmask&^flagRF|2
+	sregs.CS, sregs.SS = codeSegment(selector, 0), dataSegment(selector+8, 0)
+	c.MarkShared(true)
+	return nil
+}
+
+// codeSegment is the flat 64-bit code segment that SYSCALL loads (SDM vol. 2, SYSCALL).
+func codeSegment(selector uint16, dpl uint8) kvm.Segment {
+	const executeReadAccessed = 11
+	return kvm.Segment{
+		Selector: selector, Limit: 0xffff_ffff, Typ: executeReadAccessed, DPL: dpl,
+		Present: 1, S: 1, L: 1, G: 1,
+	}
+}
+
+// dataSegment is the flat stack segment that goes with it.
+func dataSegment(selector uint16, dpl uint8) kvm.Segment {
+	const readWriteAccessed = 3
+	return kvm.Segment{
+		Selector: selector, Limit: 0xffff_ffff, Typ: readWriteAccessed, DPL: dpl,
+		Present: 1, S: 1, DB: 1, G: 1,
+	}
+}

@@ -1,0 +1,68 @@
+package assist
+
+import (
+	"bytes"
+	"reflect"
+	"testing"
+	"time"
+
+	"terem/internal/kvmtest"
+	"terem/kvm"
+	"terem/memory"
+)
+
+// machine is a VM of one vCPU and 2 MiB of RAM.
+func machine(t testing.TB) (*kvm.VM, *kvm.VCPU, *memory.Guest) {
+	t.Helper()
+	sys := kvmtest.Open(t)
+	vm, err := sys.CreateVM()
+	check(t, err)
+	t.Cleanup(func() { check(t, vm.Close()) })
+	m, err := memory.New(2 << 20)
+	check(t, err)
+	t.Cleanup(func() { check(t, m.Close()) })
+	check(t, vm.Map(0, 0, m.Regions()[0].Host, 0))
+	check(t, vm.SetTSSAddr(uint32(memory.KVMTSS)))
+	check(t, vm.SetIdentityMapAddr(uint64(memory.KVMIdentityMap)))
+	check(t, vm.CreateIRQChip())
+	check(t, vm.ExitOnMSRWrite(kvm.MSRLSTAR))
+	c, err := vm.CreateVCPU(0)
+	check(t, err)
+	t.Cleanup(func() { check(t, c.Close()) })
+	leaves, err := sys.SupportedCPUID()
+	check(t, err)
+	check(t, c.SetCPUID(leaves))
+	return vm, c, m
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestProbe(t *testing.T) {
+	vm, c, m := machine(t)
+	regs, err := c.Regs()
+	check(t, err)
+	sregs, err := c.Sregs()
+	check(t, err)
+	start := time.Now()
+	d, err := Probe(vm, c, m)
+	check(t, err)
+	t.Logf("%+v in %v", d, time.Since(start))
+	if again, err := Probe(vm, c, m); err != nil || again != d {
+		t.Errorf("the second time: %+v, %v", again, err)
+	}
+	ram := m.Regions()[0].Host
+	if !bytes.Equal(ram, make([]byte, len(ram))) {
+		t.Error("RAM is not zero afterwards")
+	}
+	if after, err := c.Regs(); err != nil || after != regs {
+		t.Errorf("registers %+v, before %+v, %v", after, regs, err)
+	}
+	if after, err := c.Sregs(); err != nil || !reflect.DeepEqual(after, sregs) {
+		t.Errorf("system registers %+v, before %+v, %v", after, sregs, err)
+	}
+}
