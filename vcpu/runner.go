@@ -199,8 +199,8 @@ func (r *Runner) thread(vm *kvm.VM, started chan<- error) {
 	}
 	started <- nil
 	for {
-		r.vcpu.ClearKick()
 		c := <-r.cmds
+		r.vcpu.ClearKick() // of this command's delivery; the next one waits for this to be done
 		r.request.Store(false)
 		switch {
 		case c.stop:

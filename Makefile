@@ -1,0 +1,48 @@
+# terem: `make run` boots a guest, `make test` runs every test, `make help` lists the rest.
+
+GO      ?= go
+TEREM   := bin/terem
+RUNARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run build setup guest test test-short test-stock fuzz bench lint golden clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: guest ## get everything ready and boot Linux on this terminal (RUNARGS="--cpus 2")
+	@$(TEREM) run $(RUNARGS)
+
+build: ## compile bin/terem
+	@mkdir -p bin
+	@$(GO) build -o $(TEREM) ./cmd/terem
+
+setup: ## install the Debian packages that are missing (as root; else print the line to run)
+	@sh guest/setup.sh
+
+guest: setup build ## build the guest's kernel and initrd, once
+	@$(TEREM) guest build
+
+test: guest ## all tests, under the race detector
+	@$(GO) test -race -timeout 14m ./...
+
+test-short: build ## the tests that take seconds
+	@$(GO) test -short ./...
+
+test-stock: guest ## boot Debian's own cloud kernel; minutes on a software backend
+	@sh guest/stock/run.sh
+
+fuzz: ## run each fuzz target for FUZZTIME (default 60s)
+	@sh scripts/fuzz.sh
+
+bench: guest ## measure start, exits, boot and memory beside the peers
+	@$(GO) run ./bench $(BENCHARGS)
+
+lint: ## gofmt, vet, staticcheck, errorlint, shellcheck
+	@sh scripts/lint.sh
+
+golden: ## rewrite the golden files of the tests
+	@$(GO) test ./boot ./internal/doctor -update
+
+clean: ## remove bin/; the guest's cache stays
+	@rm -rf bin

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"terem/guest"
+	"terem/guest/build"
+	"terem/internal/machine"
+)
+
+func newGuest() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "guest",
+		Short: "Build and find the guest that terem boots by default",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(&cobra.Command{
+		Use:   "build",
+		Short: "Build kernel and initrd into the cache, unless they are there",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return buildGuest(c.Context()) },
+	}, &cobra.Command{
+		Use:   "path",
+		Short: "Print where kernel and initrd are",
+		Args:  cobra.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return printGuest() },
+	})
+	return c
+}
+
+func buildGuest(ctx context.Context) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	dir, err := guest.DefaultCacheDir()
+	if err != nil {
+		return err
+	}
+	for _, b := range []func(context.Context, string) error{
+		func(ctx context.Context, dir string) error { _, err := build.Kernel(ctx, dir, os.Stderr); return err },
+		func(ctx context.Context, dir string) error { _, err := build.Initrd(ctx, dir, os.Stderr); return err },
+	} {
+		if err := b(ctx, dir); err != nil {
+			return &machine.Error{Class: machine.Host, Thing: "build the default guest", Err: err}
+		}
+	}
+	return nil
+}
+
+func printGuest() error {
+	dir, err := guest.DefaultCacheDir()
+	if err != nil {
+		return err
+	}
+	a, err := guest.Find(dir)
+	if err != nil {
+		return &machine.Error{Class: machine.Host, Thing: "default guest", Err: err}
+	}
+	fmt.Printf("kernel   %s\nbzImage  %s\ninitrd   %s\nsymbols  %s\nconfig   %s\nrelease  %s\n",
+		a.VMLinux, a.BzImage, a.Initrd, a.SystemMap, a.Config, a.KernelVersion)
+	return nil
+}

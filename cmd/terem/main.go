@@ -1,0 +1,39 @@
+// Command terem boots Linux guests on KVM, and lets people see what a virtual
+// machine is beside a container. `terem help` lists its commands.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"terem/internal/launch"
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run executes one command and gives the exit status (see package launch).
+func run(args []string) int {
+	status := launch.StatusOK
+	cmd := newRoot(&status)
+	cmd.SetArgs(args)
+	err := cmd.Execute()
+	var usage *usageError
+	switch {
+	case err == nil:
+		return status
+	case errors.As(err, &usage):
+		fmt.Fprintf(os.Stderr, "terem: %v; see `%s --help`\n", usage.err, usage.command)
+		return launch.StatusUsage
+	}
+	fmt.Fprintf(os.Stderr, "terem: %v\n", err)
+	return launch.Status(err)
+}
+
+// usageError is a mistake in the words of the command line itself.
+type usageError struct {
+	command string
+	err     error
+}
+
+func (e *usageError) Error() string { return e.err.Error() }

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+const rootLong = `terem is a small hypervisor on Linux KVM. It boots a Linux guest on your terminal,
+and puts a virtual machine beside a container so that you can see the difference.`
+
+const rootStatuses = `
+Exit status:
+  0-255  of the command in the guest, where one was given
+  64     usage: a flag or a file that was named is wrong
+  69     host: no KVM, no right to use it, not enough of something
+  80-84  guest: reset, triple fault, kernel panic, halted for good, cannot go on
+  124    the time of --timeout ran out
+  128+n  signal n ended terem`
+
+// newRoot builds the command tree. A command that ran to its end puts its exit
+// status into status.
+func newRoot(status *int) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "terem",
+		Short:         "A small hypervisor that shows what a virtual machine is",
+		Long:          rootLong + "\n" + rootStatuses,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.AddCommand(newRun(status), newDoctor(status), newGuest(), newVersion())
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &usageError{c.CommandPath(), err}
+	})
+	for _, c := range append(root.Commands(), root) {
+		wrapArgs(c)
+	}
+	return root
+}
+
+// wrapArgs makes a wrong number of arguments a usage error.
+func wrapArgs(c *cobra.Command) {
+	check := c.Args
+	if check == nil {
+		return
+	}
+	c.Args = func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return &usageError{c.CommandPath(), err}
+		}
+		return nil
+	}
+	for _, sub := range c.Commands() {
+		wrapArgs(sub)
+	}
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"terem/boot"
+	"terem/guest"
+	"terem/internal/launch"
+)
+
+const runLong = `Boot a Linux guest and connect its console to this terminal.
+
+Without --kernel, terem boots its own guest (see "terem guest"): a shell, or the command
+after "--", whose exit status becomes terem's. With pipes instead of a terminal, standard
+input reaches the guest and ends there, and nothing but the command's output comes back.
+
+Keys on a terminal: Ctrl-A x ends the guest, Ctrl-A h helps, Ctrl-A Ctrl-A sends Ctrl-A.`
+
+const runExample = `  terem run                                  a shell in a guest
+  terem run -- uname -a                      one command
+  echo 'ls /proc | wc -l' | terem run        commands from a pipe
+  terem run --memory 1G --cpus 2 -- nproc
+  terem run --kernel vmlinuz --initrd initrd.img --append 'ro quiet'
+  terem run --exits -- true                  what the guest cost, exit by exit`
+
+// runFlags are the flags of `terem run` as typed.
+type runFlags struct {
+	o       launch.Options
+	memory  string
+	payload string
+	exits   string
+	timeout time.Duration
+}
+
+func newRun(status *int) *cobra.Command {
+	f := &runFlags{}
+	c := &cobra.Command{
+		Use:     "run [flags] [-- command args]",
+		Short:   "Boot a guest on this terminal",
+		Long:    runLong,
+		Example: runExample,
+		Args:    commandAfterDash,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := f.options(args); err != nil {
+				return err
+			}
+			s, err := launch.Run(&f.o)
+			*status = s
+			return err
+		},
+	}
+	f.define(c)
+	return c
+}
+
+func (f *runFlags) define(c *cobra.Command) {
+	o, fs := &f.o, c.Flags()
+	fs.SortFlags = false
+	fs.StringVarP(&o.Kernel, "kernel", "k", "", "bzImage or ELF `file` to boot (default: terem's own guest)")
+	fs.StringVarP(&o.Initrd, "initrd", "i", "", "initial RAM disk `file`")
+	fs.StringVarP(&o.Append, "append", "a", "", "`words` to add to the kernel command line")
+	fs.StringVarP(&f.memory, "memory", "m", "128M", "guest RAM: a `size` such as 512M or 4G")
+	fs.IntVarP(&o.CPUs, "cpus", "c", 1, "`number` of virtual CPUs")
+	fs.StringVar(&o.CPU, "cpu", "host", "CPU `model`: host, and features to take away: host,-avx512f")
+	fs.StringVar(&o.Console, "console", "stdio", "where the console goes: stdio, none, or a `file`")
+	fs.DurationVar(&f.timeout, "timeout", 0, "end the guest after this `time`: 30s, 5m")
+	fs.StringVar(&f.exits, "exits", "", "print the exit ledger at the end: table or `json`")
+	fs.Lookup("exits").NoOptDefVal = "table"
+	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "say nothing but errors")
+	fs.BoolVarP(&o.Verbose, "verbose", "v", false, "say what is booted, and how")
+	fs.StringVar(&f.payload, "payload", "auto", "how to enter a bzImage: auto, compressed, decompressed (`way`)")
+	fs.BoolVar(&o.NoParams, "no-params", false, "add no kernel parameters for a software KVM backend")
+	fs.BoolVar(&o.NoAssist, "no-assist", false, "do not finish instructions that KVM leaves undone")
+	choices := func(words ...string) cobra.CompletionFunc {
+		return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+	}
+	for name, words := range map[string][]string{
+		"exits": {"table", "json"}, "payload": {"auto", "compressed", "decompressed"},
+		"cpu": {"host"}, "memory": {"128M", "512M", "1G"},
+	} {
+		if err := c.RegisterFlagCompletionFunc(name, choices(words...)); err != nil {
+			panic(err) // a flag of that name is defined above
+		}
+	}
+}
+
+// commandAfterDash refuses words before "--": `terem run ls` is most likely meant
+// to be `terem run -- ls`.
+func commandAfterDash(c *cobra.Command, args []string) error {
+	n := c.ArgsLenAtDash()
+	if n < 0 {
+		n = len(args)
+	}
+	if n > 0 {
+		return fmt.Errorf("%q is no flag: put the guest's command after --", args[0])
+	}
+	return nil
+}
+
+func (f *runFlags) options(args []string) (err error) {
+	bad := func(err error) error { return &usageError{"terem run", err} }
+	o := &f.o
+	o.Command, o.Timeout, o.Exits = args, f.timeout, f.exits
+	o.Stdin, o.Stdout, o.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if o.Memory, err = parseSize(f.memory); err != nil {
+		return bad(fmt.Errorf("--memory %s: %w", f.memory, err))
+	}
+	if f.timeout < 0 {
+		return bad(fmt.Errorf("--timeout %v: time does not run backwards", f.timeout))
+	}
+	if f.exits != "" && f.exits != "table" && f.exits != "json" {
+		return bad(fmt.Errorf("--exits=%s: either table or json", f.exits))
+	}
+	if o.Payload, err = parsePayload(f.payload); err != nil {
+		return bad(err)
+	}
+	o.CacheDir, err = guest.DefaultCacheDir()
+	return err
+}
+
+func parsePayload(s string) (boot.Payload, error) {
+	switch s {
+	case "auto":
+		return boot.PayloadAuto, nil
+	case "compressed":
+		return boot.PayloadCompressed, nil
+	case "decompressed":
+		return boot.PayloadDecompressed, nil
+	}
+	return 0, fmt.Errorf("--payload %s: one of auto, compressed, decompressed", s)
+}

@@ -1,0 +1,20 @@
+package cmdline
+
+// Kernel is what the default guest's kernel is told on every machine.
+func Kernel(cpus int) string {
+	words := "quiet " + PowerPortWord()
+	if cpus == 1 {
+		words += " noreplace-smp" // do not patch locks out of a kernel that is slow to patch
+	}
+	return words
+}
+
+// Software is what the default guest's kernel is told besides, where KVM
+// interprets its code. guest/README.md has the measurements.
+const Software = "lpj=10000000 no_timer_check rodata=off no-kvmapf no-steal-acc clocksource=kvm-clock tick_stride=10 " +
+	"noxsave clearcpuid=" + slowFeatures
+
+// slowFeatures are CPU features as numbers (word*32+bit), which the kernel finds
+// sooner than names: smap, cx16, popcnt, erms, fsrm, fsgsbase, rdrand, rdseed, pcid,
+// invpcid, fzrm, fsrs, fsrc.
+const slowFeatures = "308,141,151,297,580,288,158,306,145,298,394,395,396"

@@ -1,0 +1,106 @@
+package launch
+
+import (
+	"fmt"
+
+	"terem/internal/machine"
+	"terem/internal/tty"
+)
+
+// connect connects the user's input with the guest. The goroutine that reads
+// standard input lives as long as the process: a read of a terminal cannot be
+// called off.
+func (s *session) connect() error {
+	if s.o.Console != "stdio" {
+		return nil
+	}
+	if s.pipe {
+		go func() {
+			if err := s.m.Pipe(s.o.Stdin); err != nil && s.o.Verbose {
+				fmt.Fprintf(s.o.Stderr, "terem: standard input: %v\n", err)
+			}
+		}()
+		return nil
+	}
+	raw, err := tty.MakeRaw(s.o.Stdin)
+	if err != nil {
+		return &machine.Error{Class: machine.Host, Thing: "terminal", Err: err, Mend: "use --console none"}
+	}
+	s.raw = raw
+	if !s.o.Quiet {
+		fmt.Fprint(s.o.Stderr, "terem: booting; Ctrl-A x ends the guest, Ctrl-A h helps\r\n")
+	}
+	go s.typed()
+	return nil
+}
+
+// disconnect gives the terminal back. Once done, it does nothing.
+func (s *session) disconnect() {
+	if s.raw == nil {
+		return
+	}
+	if err := s.raw.Restore(); err != nil {
+		fmt.Fprintf(s.o.Stderr, "terem: terminal: %v; `stty sane` restores it\n", err)
+	}
+	s.raw = nil
+}
+
+// typed passes on what the user types, but for terem's own keys. A Quit is obeyed
+// also while the guest takes no input, so sending has a goroutine of its own.
+func (s *session) typed() {
+	keys := make(chan []byte, 256)
+	go s.send(keys)
+	defer close(keys)
+	var esc tty.Escape
+	buf := make([]byte, 1024)
+	for {
+		n, err := s.o.Stdin.Read(buf)
+		if err != nil || n == 0 {
+			s.end(statusSignal+1, "the terminal is gone")
+			return
+		}
+		for rest := buf[:n]; len(rest) > 0; {
+			var send []byte
+			var action tty.Action
+			send, action, rest = esc.Next(rest)
+			s.act(action, keys)
+			if len(send) > 0 {
+				offer(keys, append([]byte(nil), send...))
+			}
+		}
+	}
+}
+
+func (s *session) act(a tty.Action, keys chan<- []byte) {
+	switch a {
+	case tty.Quit:
+		s.end(StatusOK, "ended by Ctrl-A x")
+	case tty.Help:
+		fmt.Fprint(s.o.Stderr, tty.HelpText)
+	case tty.Break:
+		offer(keys, nil)
+	}
+}
+
+// offer queues typed keys; those past a full queue are dropped, as a terminal does.
+func offer(keys chan<- []byte, p []byte) {
+	select {
+	case keys <- p:
+	default:
+	}
+}
+
+// send types queued keys; nil stands for a break.
+func (s *session) send(keys <-chan []byte) {
+	for p := range keys {
+		var err error
+		if p == nil {
+			err = s.m.Break()
+		} else {
+			err = s.m.Send(p)
+		}
+		if err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package machine
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"terem/devices"
+	"terem/devices/acpipm"
+	"terem/devices/ctl"
+	"terem/devices/i8042"
+	"terem/devices/legacy"
+	"terem/devices/rtc"
+	"terem/devices/serial"
+	"terem/kvm"
+	"terem/memory"
+)
+
+// board is what is soldered on: the buses and the devices.
+type board struct {
+	ports, mem devices.Bus
+	uart       *serial.UART
+	pm         *acpipm.Block
+	lines      []*line
+}
+
+// handlers are what the devices report to the machine.
+type handlers struct {
+	reset    func()
+	powerOff func()
+	panicked func()
+	exit     func(status uint8)
+}
+
+// newBoard wires the devices of a PC, as far as a kernel looks for them. KVM's PIT,
+// if there is one, answers port 0x61 itself.
+func newBoard(vm *kvm.VM, c *Config, h handlers) (_ *board, err error) {
+	b := &board{}
+	defer func() {
+		if err != nil {
+			b.Close()
+		}
+	}()
+	com1, err := b.line(vm, memory.COM1GSI)
+	if err != nil {
+		return nil, err
+	}
+	sci, err := b.line(vm, memory.SCIGSI)
+	if err != nil {
+		return nil, err
+	}
+	out := c.Out
+	if out == nil {
+		out = io.Discard
+	}
+	b.uart = serial.New(out, com1)
+	start := time.Now()
+	b.pm = acpipm.New(acpipm.Config{
+		Now: func() time.Time { return start.Add(time.Since(start)) },
+		SCI: sci, PowerOff: h.powerOff, Reset: h.reset,
+	})
+	return b, b.attach(c, h)
+}
+
+func (b *board) attach(c *Config, h handlers) error {
+	keyboard := i8042.New(h.reset)
+	clock := rtc.New(time.Now)
+	low := min(c.Memory, uint64(memory.PCIHole))
+	clock.SetMemory(low, c.Memory-low)
+	control := ctl.New(h.exit, func(e ctl.Event) {
+		switch e {
+		case ctl.PowerOff:
+			h.powerOff()
+		case ctl.Panicked:
+			h.panicked()
+		}
+	})
+	devs := []struct {
+		base, size uint64
+		name       string
+		dev        devices.Device
+	}{
+		{memory.I8042DataPort, 1, "i8042 data", keyboard.Data()},
+		{memory.I8042CommandPort, 1, "i8042 command", keyboard.Port()},
+		{memory.RTCPort, memory.RTCPorts, "rtc", clock},
+		{0x80, 1, "delay", &legacy.Delay{}},
+		{0x92, 1, "port 92", legacy.NewPort92(h.reset)},
+		{0xed, 1, "delay", &legacy.Delay{}},
+		{memory.COM1Port, memory.COM1Ports, "serial", b.uart},
+		{memory.CtlPort, memory.CtlPorts, "control", control},
+		{memory.PM1EventPort, acpipm.Size, "acpi", b.pm},
+		{0xcf8, legacy.PCIHostSize, "pci", legacy.NewPCIHost(h.reset)},
+	}
+	for _, d := range devs {
+		if err := b.ports.Attach(devices.Range{Base: d.base, Size: d.size}, d.name, d.dev); err != nil {
+			return err
+		}
+	}
+	if c.PIT {
+		return nil
+	}
+	return b.ports.Attach(devices.Range{Base: 0x61, Size: 1}, "port b", &legacy.PortB{})
+}
+
+// line makes an interrupt line that lives as long as the board.
+func (b *board) line(vm *kvm.VM, gsi uint32) (*line, error) {
+	l, err := newLine(vm, gsi)
+	if err == nil {
+		b.lines = append(b.lines, l)
+	}
+	return l, err
+}
+
+func (b *board) Close() error {
+	var errs []error
+	for _, l := range b.lines {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
+}

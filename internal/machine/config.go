@@ -1,0 +1,63 @@
+package machine
+
+import (
+	"fmt"
+	"io"
+
+	"terem/boot"
+	"terem/memory"
+)
+
+// Config describes a machine.
+type Config struct {
+	Kernel  File   // bzImage or ELF
+	Initrd  *File  // nil: none
+	CmdLine string // kernel command line
+	// SoftParams is put before CmdLine where KVM interprets guest kernel code.
+	SoftParams string
+	Boot       boot.Options
+	Memory     uint64 // bytes of RAM, a multiple of 4 KiB
+	CPUs       int
+	CPU        CPUModel
+	Out        io.Writer // what the guest writes to its serial port; nil: dropped
+	PIT        bool      // an 8254 timer, for kernels that know no better one
+	ACPI       bool      // ACPI tables besides the MP table
+	NoAssist   bool      // do not finish instructions for KVM
+	CountExits bool      // keep an exit ledger for each vCPU
+}
+
+// File is an open image.
+type File struct {
+	Name string
+	R    io.ReaderAt
+	Size int64 // bytes
+}
+
+// MinMemory is the least RAM that a machine may have, in bytes.
+const MinMemory = 2 << 20
+
+// validate checks what needs no host.
+func (c *Config) validate() error {
+	if c.Memory < MinMemory || c.Memory%memory.PageSize != 0 {
+		return &Error{Class: Usage, Thing: "memory of " + Bytes(c.Memory),
+			Cause: "a machine needs at least 2 MiB, in units of 4 KiB", Mend: "try --memory 128M"}
+	}
+	if c.CPUs < 1 {
+		return &Error{Class: Usage, Thing: fmt.Sprintf("%d CPUs", c.CPUs),
+			Cause: "a machine needs at least one", Mend: "try --cpus 1"}
+	}
+	return nil
+}
+
+// Bytes formats a size with a binary unit: "128 MiB".
+func Bytes(n uint64) string {
+	units := []string{"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	f, i := float64(n), 0
+	for f >= 1024 && i < len(units)-1 {
+		f, i = f/1024, i+1
+	}
+	if f == float64(uint64(f)) {
+		return fmt.Sprintf("%d %s", uint64(f), units[i])
+	}
+	return fmt.Sprintf("%.1f %s", f, units[i])
+}

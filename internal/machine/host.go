@@ -1,0 +1,113 @@
+package machine
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+
+	"terem/kvm"
+	"terem/memory"
+)
+
+// openKVM opens /dev/kvm and checks that it can do what a machine needs.
+func openKVM() (*kvm.System, error) {
+	sys, err := kvm.Open()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &Error{Class: Host, Thing: kvm.Device, Cause: "this host has no KVM",
+			Mend: "load it with `modprobe kvm_intel` or `modprobe kvm_amd`, or see `terem doctor`"}
+	case errors.Is(err, fs.ErrPermission):
+		return nil, &Error{Class: Host, Thing: kvm.Device, Cause: "you may not open it",
+			Mend: "`sudo usermod -aG kvm $USER` and log in again, or see `terem doctor`"}
+	case err != nil:
+		return nil, &Error{Class: Host, Thing: kvm.Device, Err: err, Mend: "see `terem doctor`"}
+	}
+	for _, n := range kvm.Needs() {
+		if !n.Required {
+			continue
+		}
+		if v, err := sys.Check(n.Cap); err != nil || v == 0 {
+			sys.Close()
+			return nil, &Error{Class: Host, Thing: "KVM_CAP_" + n.Name,
+				Cause: "this host's KVM lacks it, and terem needs it for " + n.For, Mend: "use a newer kernel"}
+		}
+	}
+	return sys, nil
+}
+
+// checkHost compares what the config asks for with what the host has.
+func checkHost(sys *kvm.System, c *Config) error {
+	advised, most, err := sys.RecommendedVCPUs()
+	if err != nil {
+		return &Error{Class: Host, Thing: kvm.Device, Err: err}
+	}
+	most = min(most, maxCPUs)
+	if c.CPUs > most {
+		return &Error{Class: Usage, Thing: fmt.Sprintf("--cpus %d", c.CPUs),
+			Cause: fmt.Sprintf("at most %d here (KVM advises %d)", most, advised), Mend: "ask for fewer"}
+	}
+	total, err := hostMemory()
+	if err == nil && c.Memory > total {
+		return &Error{Class: Usage, Thing: "--memory " + Bytes(c.Memory),
+			Cause: "this host has " + Bytes(total), Mend: "ask for less"}
+	}
+	return nil
+}
+
+// maxCPUs is bounded by the 8-bit APIC IDs of the MP table and MADT; 255 is the
+// broadcast.
+const maxCPUs = 254
+
+// hostMemory is the host's RAM in bytes, from /proc/meminfo.
+func hostMemory() (uint64, error) {
+	f, err := os.Open("/proc/meminfo")
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if rest, ok := strings.CutPrefix(s.Text(), "MemTotal:"); ok {
+			kib, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			return kib << 10, err
+		}
+	}
+	return 0, errors.New("/proc/meminfo has no MemTotal")
+}
+
+// createVM makes a VM with RAM and interrupt chips. The memory slots come first:
+// a change of slots after KVM_CREATE_IRQCHIP waits for an SRCU grace period.
+func createVM(sys *kvm.System, ram *memory.Guest, pit bool) (_ *kvm.VM, err error) {
+	vm, err := sys.CreateVM()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			vm.Close()
+		}
+	}()
+	for i, r := range ram.Regions() {
+		if err := vm.Map(uint32(i), uint64(r.Addr), r.Host, 0); err != nil {
+			return nil, err
+		}
+	}
+	if err := vm.SetIdentityMapAddr(uint64(memory.KVMIdentityMap)); err != nil {
+		return nil, err
+	}
+	if err := vm.SetTSSAddr(uint32(memory.KVMTSS)); err != nil {
+		return nil, err
+	}
+	if err := vm.CreateIRQChip(); err != nil {
+		return nil, err
+	}
+	if pit {
+		if err := vm.CreatePIT(); err != nil {
+			return nil, err
+		}
+	}
+	return vm, nil
+}

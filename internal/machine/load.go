@@ -1,0 +1,62 @@
+package machine
+
+import (
+	"crypto/rand"
+	"errors"
+
+	"terem/boot"
+	"terem/kvm"
+	"terem/memory"
+)
+
+// load puts the kernel and what belongs to it into RAM.
+func load(ram *memory.Guest, c *Config) (boot.Entry, error) {
+	c.Boot.Name = c.Kernel.Name
+	loader, err := boot.Detect(c.Kernel.R, c.Kernel.Size, c.Boot)
+	if err != nil {
+		return boot.Entry{}, badImage(err)
+	}
+	p := boot.Platform{CmdLine: c.CmdLine, CPUs: c.CPUs, MPTable: true, ACPI: c.ACPI}
+	p.RNGSeed = make([]byte, 32)
+	rand.Read(p.RNGSeed) // never fails (crypto/rand)
+	if c.Initrd != nil {
+		p.Initrd = &boot.Initrd{Name: c.Initrd.Name, R: c.Initrd.R, Size: c.Initrd.Size}
+	}
+	e, err := loader.Load(ram, p)
+	return e, badImage(err)
+}
+
+// badImage makes an image's fault a fault of what the user asked for.
+func badImage(err error) error {
+	var img *boot.ImageError
+	if errors.As(err, &img) {
+		return &Error{Class: Usage, Thing: img.Thing, Cause: img.Cause, Mend: img.Mend}
+	}
+	return err
+}
+
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + " " + b
+}
+
+// enterAt gives the first vCPU its start state.
+func enterAt(e boot.Entry) func(*kvm.VCPU) error {
+	return func(c *kvm.VCPU) error {
+		regs, err := c.Regs()
+		if err != nil {
+			return err
+		}
+		sregs, err := c.Sregs()
+		if err != nil {
+			return err
+		}
+		e.Apply(&regs, &sregs)
+		if err := c.SetSregs(sregs); err != nil {
+			return err
+		}
+		return c.SetRegs(regs)
+	}
+}

@@ -1,0 +1,235 @@
+package machine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"terem/kvm"
+	"terem/memory"
+	"terem/vcpu"
+	"terem/vcpu/assist"
+)
+
+// Machine is a virtual machine. Its methods may be called from any goroutine.
+type Machine struct {
+	conf    Config
+	sys     *kvm.System
+	ram     *memory.Guest
+	vm      *kvm.VM
+	board   *board
+	cpus    []*vcpu.Runner
+	helpers []*assist.Unit
+	ledgers []*vcpu.Ledger
+	console panicWatch
+	defects assist.Defects
+
+	once    sync.Once
+	done    chan struct{} // closed when outcome is set
+	outcome Outcome
+	ctx     context.Context // ends when Close begins
+	cancel  context.CancelFunc
+	workers sync.WaitGroup
+	started time.Time
+}
+
+// New builds a machine, its kernel loaded, its vCPUs paused. The caller owes a
+// Close.
+func New(c Config) (_ *Machine, err error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	m := &Machine{conf: c, done: make(chan struct{})}
+	m.ctx, m.cancel = context.WithCancel(context.Background())
+	m.console.out = c.Out
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.Close())
+		}
+	}()
+	for _, step := range []func() error{m.makeVM, m.makeCPUs, m.inspect, m.load} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *Machine) makeVM() (err error) {
+	if m.sys, err = openKVM(); err != nil {
+		return err
+	}
+	if err := checkHost(m.sys, &m.conf); err != nil {
+		return err
+	}
+	if m.ram, err = memory.New(m.conf.Memory); err != nil {
+		return &Error{Class: Host, Thing: "guest memory of " + Bytes(m.conf.Memory), Err: err, Mend: "ask for less with --memory"}
+	}
+	if m.vm, err = createVM(m.sys, m.ram, m.conf.PIT); err != nil {
+		return &Error{Class: Host, Thing: "virtual machine", Err: err, Mend: "see `terem doctor`"}
+	}
+	m.conf.Out = &m.console
+	m.board, err = newBoard(m.vm, &m.conf, handlers{
+		reset:    m.reset,
+		powerOff: func() { m.over(Outcome{Kind: PoweredOff}) },
+		panicked: func() { m.over(Outcome{Kind: Panicked}) },
+		exit:     func(s uint8) { m.over(Outcome{Kind: Exited, Status: s}) },
+	})
+	return err
+}
+
+// makeCPUs starts every vCPU, paused. KVM gives all but the first the state "wait
+// for INIT", which is how an operating system expects to find them.
+func (m *Machine) makeCPUs() error {
+	leaves, err := m.sys.SupportedCPUID()
+	if err != nil {
+		return err
+	}
+	for id := range m.conf.CPUs {
+		cpuid, err := m.conf.CPU.leaves(leaves, id, m.conf.CPUs)
+		if err != nil {
+			return err
+		}
+		c := vcpu.Config{ID: id, CPUID: cpuid, Ports: &m.board.ports, Memory: &m.board.mem}
+		if m.conf.CountExits {
+			c.Ledger = vcpu.NewLedger()
+			m.ledgers = append(m.ledgers, c.Ledger)
+		}
+		if !m.conf.NoAssist {
+			u := assist.New(m.ram)
+			m.helpers = append(m.helpers, u)
+			c.Assist = u
+		}
+		r, err := vcpu.Start(m.vm, c)
+		if err != nil {
+			return &Error{Class: Host, Thing: "virtual CPU", Err: err, Mend: "see `terem doctor`"}
+		}
+		m.cpus = append(m.cpus, r)
+	}
+	return nil
+}
+
+// inspect finds out what KVM leaves undone here, by trying it, and prepares for
+// that. On VT-x and AMD-V it finds nothing and prepares nothing.
+func (m *Machine) inspect() error {
+	if m.conf.NoAssist {
+		return nil
+	}
+	err := m.cpus[0].Do(func(c *kvm.VCPU) (err error) {
+		m.defects, err = assist.Probe(m.vm, c, m.ram)
+		return err
+	})
+	if err != nil || !m.defects.Syscall {
+		return err
+	}
+	if err := m.vm.ExitOnMSRWrite(kvm.MSRLSTAR); err != nil {
+		return err
+	}
+	for i, r := range m.cpus {
+		if err := r.Do(m.helpers[i].Arm); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Machine) load() error {
+	if m.defects.Syscall {
+		m.conf.CmdLine = join(m.conf.SoftParams, m.conf.CmdLine)
+	}
+	entry, err := load(m.ram, &m.conf)
+	if err != nil {
+		return err
+	}
+	return m.cpus[0].Do(enterAt(entry))
+}
+
+// CmdLine is the whole kernel command line.
+func (m *Machine) CmdLine() string { return m.conf.CmdLine }
+
+// Software says that this host's KVM interprets guest kernel code, and that terem
+// finishes some of it.
+func (m *Machine) Software() bool { return m.defects.Syscall }
+
+// Start lets the guest run. Call it once.
+func (m *Machine) Start() error {
+	for _, r := range m.cpus {
+		m.workers.Go(func() { m.over(fromVCPU(r.Wait())) })
+	}
+	m.started = time.Now()
+	m.workers.Go(m.watchHalt)
+	return m.Resume()
+}
+
+// Resume lets every vCPU run.
+func (m *Machine) Resume() error { return m.each((*vcpu.Runner).Resume) }
+
+// Pause takes every vCPU out of the guest.
+func (m *Machine) Pause() error { return m.each((*vcpu.Runner).Pause) }
+
+// each calls f for every vCPU that has not ended, in parallel: on a busy host, one
+// may take a while to be heard.
+func (m *Machine) each(f func(*vcpu.Runner) error) error {
+	errs := make([]error, len(m.cpus))
+	var wg sync.WaitGroup
+	for i, r := range m.cpus {
+		wg.Go(func() {
+			if err := f(r); !errors.Is(err, vcpu.ErrEnded) {
+				errs[i] = err
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// over ends the machine; the first outcome is the one that counts.
+func (m *Machine) over(o Outcome) {
+	m.once.Do(func() {
+		m.outcome = o
+		close(m.done)
+	})
+}
+
+// reset is a guest's way to end, and a panicked kernel's as well.
+func (m *Machine) reset() {
+	if m.console.state.seen.Load() {
+		m.over(Outcome{Kind: Panicked})
+		return
+	}
+	m.over(Outcome{Kind: WasReset})
+}
+
+// Done is closed when the machine has ended.
+func (m *Machine) Done() <-chan struct{} { return m.done }
+
+// Wait waits until the machine has ended and says how.
+func (m *Machine) Wait() Outcome {
+	<-m.done
+	return m.outcome
+}
+
+// Kill ends the machine as if the plug were pulled.
+func (m *Machine) Kill() { m.over(Outcome{Kind: Killed}) }
+
+// Close stops the vCPUs and frees everything. It may be called at any time, once.
+func (m *Machine) Close() error {
+	m.Kill()
+	m.cancel()
+	errs := []error{m.each((*vcpu.Runner).Stop)}
+	m.workers.Wait()
+	if m.board != nil {
+		errs = append(errs, m.board.Close())
+	}
+	if m.vm != nil {
+		errs = append(errs, m.vm.Close())
+	}
+	if m.ram != nil {
+		errs = append(errs, m.ram.Close())
+	}
+	if m.sys != nil {
+		errs = append(errs, m.sys.Close())
+	}
+	return errors.Join(errs...)
+}

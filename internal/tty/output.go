@@ -1,0 +1,73 @@
+package tty
+
+import (
+	"os"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// Output writes to a file that may block for ever, such as a pipe that nobody
+// reads, until Stop calls it off. One goroutine at a time may Write.
+type Output struct {
+	f       *os.File
+	wake    int // eventfd, readable once stopped
+	stopped atomic.Bool
+	broken  func(error)
+	failed  bool
+}
+
+// NewOutput makes an Output. broken is called once, at the first write that fails:
+// the reader of a pipe has gone, a disk is full.
+func NewOutput(f *os.File, broken func(error)) (*Output, error) {
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	return &Output{f: f, wake: wake, broken: broken}, nil
+}
+
+// Write writes p. It polls first, so that a write to a pipe cannot block. After
+// Stop or a failure it drops what it is given.
+func (o *Output) Write(p []byte) (int, error) {
+	fd := int(o.f.Fd())
+	for rest := p; len(rest) > 0 && !o.failed && o.wait(fd); {
+		// A pipe that is ready takes PIPE_BUF bytes without blocking (pipe(7)).
+		const pipeBuf = 4096
+		n, err := unix.Write(fd, rest[:min(len(rest), pipeBuf)])
+		if err == unix.EINTR || err == unix.EAGAIN {
+			continue
+		}
+		if err != nil {
+			o.failed = true
+			o.broken(os.NewSyscallError("write", err))
+			return len(p) - len(rest), err
+		}
+		rest = rest[n:]
+	}
+	return len(p), nil
+}
+
+// wait waits until fd takes bytes; false after Stop.
+func (o *Output) wait(fd int) bool {
+	for !o.stopped.Load() {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}, {Fd: int32(o.wake), Events: unix.POLLIN}}
+		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
+			return true // let the write say what is wrong
+		}
+		if fds[0].Revents != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Stop ends a Write that waits, and all later ones.
+func (o *Output) Stop() {
+	o.stopped.Store(true)
+	one := []byte{1, 0, 0, 0, 0, 0, 0, 0}
+	_, _ = unix.Write(o.wake, one) // an eventfd of ours takes it
+}
+
+// Close frees the eventfd. No Write may be under way.
+func (o *Output) Close() error { return os.NewSyscallError("close", unix.Close(o.wake)) }
