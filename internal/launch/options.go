@@ -25,6 +25,7 @@ type Options struct {
 	Timeout        time.Duration
 	Exits          string // "", "table" or "json"
 	Payload        boot.Payload
+	Protocol       boot.Protocol
 	NoAssist       bool
 	NoParams       bool
 	Quiet, Verbose bool

@@ -76,7 +76,7 @@ func (s *session) config(im *images) (machine.Config, error) {
 		Kernel: im.kernel, Initrd: im.initrd, CmdLine: line, Memory: o.Memory, CPUs: o.CPUs, CPU: cpu,
 		PIT: !im.own, ACPI: !im.own, NoAssist: o.NoAssist, CountExits: o.Exits != "",
 	}
-	c.Boot.Payload = o.Payload
+	c.Boot.Payload, c.Boot.Protocol = o.Payload, o.Protocol
 	switch {
 	case o.NoParams:
 	case im.own:
@@ -183,10 +183,7 @@ func (s *session) finish() (int, error) {
 	defer s.mu.Unlock()
 	status, why := outcomeStatus(outcome), outcome.String()
 	if s.why != "" {
-		why = s.why
-		if outcome.Kind == machine.Killed || status == StatusOK {
-			status = s.status
-		}
+		status, why = s.status, s.why
 	}
 	if !s.silent(outcome, status) {
 		fmt.Fprintf(s.o.Stderr, "terem: %s\n", why)

@@ -1,0 +1,251 @@
+package launch
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"terem/boot"
+	"terem/guest"
+	"terem/internal/kvmtest"
+)
+
+// These tests boot the default guest for real. On a software KVM backend a boot
+// takes some ten seconds, so each shows several things.
+
+type result struct {
+	status      int
+	out, stderr string
+}
+
+// bootGuest runs a guest to its end, with input from a pipe.
+func bootGuest(t *testing.T, input string, o Options) result {
+	t.Helper()
+	kvmtest.Open(t)
+	if testing.Short() {
+		t.Skip("boots Linux: not in -short")
+	}
+	if o.CacheDir == "" {
+		o.CacheDir = defaultCache(t)
+	}
+	stdin, stdinW := pipe(t)
+	go func() {
+		_, _ = io.WriteString(stdinW, input) // the guest may end before it has read all
+		stdinW.Close()
+	}()
+	out, err := newSink(t), newSink(t)
+	o.Stdin, o.Stdout, o.Stderr = stdin, out.w, err.w
+	o.CPU, o.Console = "host", "stdio"
+	if o.Timeout == 0 {
+		o.Timeout = 4 * time.Minute
+	}
+	if o.Memory == 0 {
+		o.Memory = 128 << 20
+	}
+	o.CPUs = max(o.CPUs, 1)
+	status, failure := Run(&o)
+	r := result{status, out.close(), err.close()}
+	if failure != nil {
+		t.Fatalf("Run: %v; standard error: %s", failure, r.stderr)
+	}
+	return r
+}
+
+func defaultCache(t *testing.T) string {
+	t.Helper()
+	dir, err := guest.DefaultCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := guest.Find(dir); err != nil {
+		if os.Getenv(kvmtest.RequireVar) == "1" {
+			t.Fatal(err)
+		}
+		t.Skipf("needs KVM and the guest: %v", err)
+	}
+	return dir
+}
+
+func pipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r, w
+}
+
+// sink collects what is written to a pipe.
+type sink struct {
+	w    *os.File
+	done chan string
+}
+
+func newSink(t *testing.T) *sink {
+	r, w := pipe(t)
+	s := &sink{w, make(chan string, 1)}
+	go func() {
+		var b bytes.Buffer
+		_, _ = io.Copy(&b, r) // a pipe of ours ends by close
+		s.done <- b.String()
+	}()
+	return s
+}
+
+func (s *sink) close() string {
+	s.w.Close()
+	return <-s.done
+}
+
+func TestBootShellFromPipe(t *testing.T) {
+	const script = "uname -s; id -u; cat /proc/cmdline | grep -c terem.pipe=1; echo oops >&2; exit 7"
+	r := bootGuest(t, script, Options{})
+	if want := "Linux\n0\n1\noops\n"; r.out != want || r.status != 7 || r.stderr != "" {
+		t.Errorf("status %d, output %q, standard error %q; want 7, %q and nothing", r.status, r.out, r.stderr, want)
+	}
+}
+
+func TestBootPipeIsByteExact(t *testing.T) {
+	var in bytes.Buffer
+	for i := range 6000 { // every byte but ^D, which ends the input
+		if b := byte(i * 7); b != 0x04 {
+			in.WriteByte(b)
+		}
+		if i%60 == 59 {
+			in.WriteByte('\n') // a terminal's line has a bound
+		}
+	}
+	r := bootGuest(t, in.String(), Options{Command: []string{"cat"}})
+	if r.out != in.String() || r.status != 0 {
+		t.Errorf("status %d; %d bytes came back of %d", r.status, len(r.out), in.Len())
+	}
+}
+
+func TestBootTwoCPUs(t *testing.T) {
+	r := bootGuest(t, "", Options{CPUs: 2, Memory: 5 << 30, Exits: "json",
+		Command: []string{"sh", "-c", "nproc; grep -c ^processor /proc/cpuinfo; awk '/MemTotal/ { print ($2 > 4900000) }' /proc/meminfo; exit 3"}})
+	if want := "2\n2\n1\n"; r.out != want || r.status != 3 {
+		t.Errorf("status %d, output %q; want 3, %q", r.status, r.out, want)
+	}
+	if !strings.Contains(r.stderr, `"vcpus": 2`) {
+		t.Errorf("the ledger is missing: %q", r.stderr)
+	}
+}
+
+func TestBootLoaders(t *testing.T) {
+	kvmtest.Open(t)
+	if testing.Short() {
+		t.Skip("boots Linux: not in -short")
+	}
+	a, err := guest.Find(defaultCache(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, kernel string
+		payload      boot.Payload
+		protocol     boot.Protocol
+	}{
+		{"bzImage unpacked here", a.BzImage, boot.PayloadDecompressed, boot.ProtocolAuto},
+		{"bzImage unpacked by the guest", a.BzImage, boot.PayloadCompressed, boot.ProtocolAuto},
+		{"ELF by PVH", a.VMLinux, boot.PayloadAuto, boot.ProtocolPVH},
+		{"ELF by the Linux protocol", a.VMLinux, boot.PayloadAuto, boot.ProtocolLinux},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			// A kernel that is named gets a stranger's treatment; init takes its words all the same.
+			r := bootGuest(t, "", Options{Kernel: tt.kernel, Initrd: a.Initrd, Payload: tt.payload,
+				Protocol: tt.protocol, Append: "quiet tick_stride=10 terem.pipe=1 terem.cmd=dW5hbWUALXMA"})
+			if r.out != "Linux\n" || r.status != 0 {
+				t.Errorf("status %d, output %q, %s", r.status, r.out, r.stderr)
+			}
+		})
+	}
+}
+
+func TestBootEnds(t *testing.T) {
+	for _, tt := range []struct {
+		name, script string
+		status       int
+		stderr       string
+	}{
+		{"power off", "poweroff -f", StatusOK, ""},
+		{"reset", "reboot -f", StatusReset, "terem: the guest reset itself\n"},
+		{"panic", "echo c >/proc/sysrq-trigger", StatusPanic, "terem: the guest's kernel panicked (its last words are above)\n"},
+		{"no such command", "", 127, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			command := []string{"sh", "-c", tt.script}
+			if tt.script == "" {
+				command = []string{"/no/such/program"}
+			}
+			r := bootGuest(t, "", Options{Command: command})
+			if r.status != tt.status || r.stderr != tt.stderr {
+				t.Errorf("status %d, standard error %q; want %d, %q", r.status, r.stderr, tt.status, tt.stderr)
+			}
+		})
+	}
+}
+
+// TestBootTerminate sends this process SIGTERM: a shell script in the guest traps
+// the signal that this becomes there.
+func TestBootTerminate(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots Linux: not in -short")
+	}
+	r, w := pipe(t)
+	ready := make(chan string, 1)
+	go func() {
+		b := make([]byte, 256)
+		n, _ := r.Read(b)
+		ready <- string(b[:n])
+		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		rest, _ := io.ReadAll(r)
+		ready <- string(rest)
+	}()
+	kvmtest.Open(t)
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	errs := newSink(t)
+	status, err := Run(&Options{CacheDir: defaultCache(t), CPU: "host", CPUs: 1, Memory: 128 << 20, Console: "stdio",
+		Command: []string{"sh", "-c", "trap 'echo bye; exit 5' TERM; echo up; while :; do sleep 1; done"},
+		Timeout: 4 * time.Minute, Stdin: null, Stdout: w, Stderr: errs.w})
+	w.Close()
+	first, rest := <-ready, <-ready
+	if err != nil || status != 143 || first != "up\n" || !strings.HasPrefix(rest, "bye\n") {
+		t.Errorf("status %d, error %v, output %q then %q; want 143 after bye", status, err, first, rest)
+	}
+	if s := errs.close(); s != "terem: terminated\n" {
+		t.Errorf("standard error %q", s)
+	}
+}
+
+func TestTimeout(t *testing.T) {
+	start := time.Now()
+	r := bootGuest(t, "", Options{Command: []string{"sleep", "1000"}, Timeout: 300 * time.Millisecond})
+	if r.status != StatusTimeout || r.stderr != "terem: --timeout 300ms ran out\n" {
+		t.Errorf("status %d, standard error %q", r.status, r.stderr)
+	}
+	if took := time.Since(start); took > time.Minute {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestMissingGuest(t *testing.T) {
+	_, err := Run(&Options{CacheDir: filepath.Join(t.TempDir(), "empty"), CPU: "host", CPUs: 1,
+		Memory: 64 << 20, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
+	if !errors.Is(err, guest.ErrNotBuilt) || Status(err) != StatusHost {
+		t.Errorf("error %v, status %d; want ErrNotBuilt and %d", err, Status(err), StatusHost)
+	}
+}
