@@ -22,8 +22,9 @@ const Version = 0x01
 type Event uint8
 
 const (
-	PowerOff Event = 0x01 // the guest is done and has no status to give
-	Panicked Event = 0x02 // the guest kernel panicked; its console has the reason
+	PowerOff  Event = 0x01 // the guest is done and has no status to give
+	Panicked  Event = 0x02 // the guest kernel panicked; its console has the reason
+	Listening Event = 0x03 // the console takes the host's standard input now
 )
 
 // String names the event.
@@ -33,6 +34,8 @@ func (e Event) String() string {
 		return "power off"
 	case Panicked:
 		return "kernel panic"
+	case Listening:
+		return "listening"
 	}
 	return "unknown"
 }
@@ -85,7 +88,7 @@ func (c *Port) Write(off uint64, p []byte) {
 // report passes on a known event and counts any other.
 func (c *Port) report(e Event) {
 	switch e {
-	case PowerOff, Panicked:
+	case PowerOff, Panicked, Listening:
 		c.event(e)
 		return
 	}

@@ -11,18 +11,22 @@ import (
 // Ports that the guest writes to, one byte each.
 const (
 	PortStatus uint16 = 0x5F8 // exit status of the command: the machine ends at once
-	PortPower  uint16 = 0x5F9 // PowerOff or Panicked
+	PortEvent  uint16 = 0x5F9 // PowerOff, Panicked or Listening
 
-	PowerOff byte = 1 // the guest has ended its processes and wants to be switched off
-	Panicked byte = 2 // its kernel panicked; the console has the reason
+	PowerOff  byte = 1 // the guest has ended its processes and wants to be switched off
+	Panicked  byte = 2 // its kernel panicked; the console has the reason
+	Listening byte = 3 // the console is ready for the host's standard input (pipe mode)
 )
 
-// PowerPortWord makes the default kernel itself write to PortPower, at power off and at a panic.
-func PowerPortWord() string { return fmt.Sprintf("vmm_port=%#x", PortPower) }
+// EventPortWord makes the default kernel itself write to PortEvent, at power off and at a panic.
+func EventPortWord() string { return fmt.Sprintf("vmm_port=%#x", PortEvent) }
 
 // EndOfInput is the byte that ends the guest's standard input in pipe mode: send it once if the last byte
 // sent was a newline or nothing was sent at all, twice otherwise (the first only ends the line).
 const EndOfInput byte = 0x04
+
+// PipeWord is the word that Options.Pipe becomes. PID 1 then reports Listening.
+const PipeWord = "terem.pipe=1"
 
 // Options are the words that PID 1 understands. A zero field is left out.
 type Options struct {

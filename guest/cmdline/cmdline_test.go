@@ -17,8 +17,8 @@ func ExampleOptions_Words() {
 	// Output: terem.cmd=dW5hbWUALWEA terem.pipe=1 terem.rows=24 terem.cols=80
 }
 
-func ExamplePowerPortWord() {
-	fmt.Println(PowerPortWord())
+func ExampleEventPortWord() {
+	fmt.Println(EventPortWord())
 	// Output: vmm_port=0x5f9
 }
 

@@ -2,7 +2,7 @@ package cmdline
 
 // Kernel is what the default guest's kernel is told on every machine.
 func Kernel(cpus int) string {
-	words := "quiet " + PowerPortWord()
+	words := "quiet " + EventPortWord()
 	if cpus == 1 {
 		words += " noreplace-smp" // do not patch locks out of a kernel that is slow to patch
 	}

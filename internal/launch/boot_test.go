@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -129,8 +130,8 @@ func TestBootPipeIsByteExact(t *testing.T) {
 }
 
 func TestBootTwoCPUs(t *testing.T) {
-	r := bootGuest(t, "", Options{CPUs: 2, Memory: 5 << 30, Exits: "json",
-		Command: []string{"sh", "-c", "nproc; grep -c ^processor /proc/cpuinfo; awk '/MemTotal/ { print ($2 > 4900000) }' /proc/meminfo; exit 3"}})
+	r := bootGuest(t, "", Options{CPUs: 2, Memory: 3<<30 + 256<<20, Exits: "json",
+		Command: []string{"sh", "-c", "nproc; grep -c ^processor /proc/cpuinfo; awk '/MemTotal/ { print ($2 > 3200000) }' /proc/meminfo; exit 3"}})
 	if want := "2\n2\n1\n"; r.out != want || r.status != 3 {
 		t.Errorf("status %d, output %q; want 3, %q", r.status, r.out, want)
 	}
@@ -202,13 +203,13 @@ func TestBootTerminate(t *testing.T) {
 	r, w := pipe(t)
 	ready := make(chan string, 1)
 	go func() {
-		b := make([]byte, 256)
-		n, _ := r.Read(b)
-		ready <- string(b[:n])
+		out := bufio.NewReader(r)
+		line, _ := out.ReadString('\n') // an early end of the output is a wrong line
+		ready <- line
 		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
 			t.Error(err)
 		}
-		rest, _ := io.ReadAll(r)
+		rest, _ := io.ReadAll(out)
 		ready <- string(rest)
 	}()
 	kvmtest.Open(t)
@@ -223,7 +224,7 @@ func TestBootTerminate(t *testing.T) {
 		Timeout: 4 * time.Minute, Stdin: null, Stdout: w, Stderr: errs.w})
 	w.Close()
 	first, rest := <-ready, <-ready
-	if err != nil || status != 143 || first != "up\n" || !strings.HasPrefix(rest, "bye\n") {
+	if err != nil || status != 143 || first != "up\n" || !strings.HasSuffix(rest, "bye\n") {
 		t.Errorf("status %d, error %v, output %q then %q; want 143 after bye", status, err, first, rest)
 	}
 	if s := errs.close(); s != "terem: terminated\n" {

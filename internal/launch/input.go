@@ -1,8 +1,12 @@
 package launch
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"strings"
 
+	"terem/guest/cmdline"
 	"terem/internal/machine"
 	"terem/internal/tty"
 )
@@ -15,11 +19,7 @@ func (s *session) connect() error {
 		return nil
 	}
 	if s.pipe {
-		go func() {
-			if err := s.m.Pipe(s.o.Stdin); err != nil && s.o.Verbose {
-				fmt.Fprintf(s.o.Stderr, "terem: standard input: %v\n", err)
-			}
-		}()
+		go s.piped()
 		return nil
 	}
 	raw, err := tty.MakeRaw(s.o.Stdin)
@@ -32,6 +32,20 @@ func (s *session) connect() error {
 	}
 	go s.typed()
 	return nil
+}
+
+// piped sends standard input. Only the default guest's init says when it is ready.
+func (s *session) piped() {
+	var err error
+	if strings.Contains(s.m.CmdLine(), cmdline.PipeWord) {
+		err = s.m.AwaitListener()
+	}
+	if err == nil {
+		err = s.m.Pipe(s.o.Stdin)
+	}
+	if err != nil && s.o.Verbose && !errors.Is(err, context.Canceled) {
+		fmt.Fprintf(s.o.Stderr, "terem: standard input: %v\n", err)
+	}
 }
 
 // disconnect gives the terminal back. Once done, it does nothing.

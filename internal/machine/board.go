@@ -29,6 +29,7 @@ type handlers struct {
 	reset    func()
 	powerOff func()
 	panicked func()
+	listen   func()
 	exit     func(status uint8)
 }
 
@@ -73,6 +74,8 @@ func (b *board) attach(c *Config, h handlers) error {
 			h.powerOff()
 		case ctl.Panicked:
 			h.panicked()
+		case ctl.Listening:
+			h.listen()
 		}
 	})
 	devs := []struct {

@@ -15,6 +15,17 @@ func (m *Machine) Send(p []byte) error {
 	return err
 }
 
+// AwaitListener waits until the default guest's init has made the console a pipe:
+// what comes earlier would be echoed and cooked.
+func (m *Machine) AwaitListener() error {
+	select {
+	case <-m.listens:
+		return nil
+	case <-m.ctx.Done():
+		return m.ctx.Err()
+	}
+}
+
 // Pipe sends everything from r, and then the guest's end-of-input character: once
 // at the start of a line, twice within one (termios(3), VEOF).
 func (m *Machine) Pipe(r io.Reader) error {

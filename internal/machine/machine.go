@@ -28,6 +28,7 @@ type Machine struct {
 	once    sync.Once
 	done    chan struct{} // closed when outcome is set
 	outcome Outcome
+	listens chan struct{}   // closed when the guest's init takes standard input
 	ctx     context.Context // ends when Close begins
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
@@ -40,7 +41,7 @@ func New(c Config) (_ *Machine, err error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	m := &Machine{conf: c, done: make(chan struct{})}
+	m := &Machine{conf: c, done: make(chan struct{}), listens: make(chan struct{})}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.console.out = c.Out
 	defer func() {
@@ -74,6 +75,7 @@ func (m *Machine) makeVM() (err error) {
 		reset:    m.reset,
 		powerOff: func() { m.over(Outcome{Kind: PoweredOff}) },
 		panicked: func() { m.over(Outcome{Kind: Panicked}) },
+		listen:   sync.OnceFunc(func() { close(m.listens) }),
 		exit:     func(s uint8) { m.over(Outcome{Kind: Exited, Status: s}) },
 	})
 	return err

@@ -2,7 +2,7 @@
 //
 //   port   access  meaning
 //   0x5F8  W, 1    exit status of the command, 0 to 255: the machine ends at once
-//   0x5F9  W, 1    1: power off
+//   0x5F9  W, 1    1: power off; 3: the console is ready for the host's standard input
 //
 // /dev/port costs one system call and one exit. Under another hypervisor nobody listens there, so each
 // request is followed by what every machine understands.
@@ -11,7 +11,7 @@
 
 #include "init.h"
 
-enum { PORT_STATUS = 0x5F8, PORT_POWER = 0x5F9, POWER_OFF = 1 };
+enum { PORT_STATUS = 0x5F8, PORT_EVENT = 0x5F9, POWER_OFF = 1, LISTENING = 3 };
 
 static void port_write(long port, unsigned char value)
 {
@@ -37,6 +37,11 @@ __attribute__((noreturn)) static void finish(unsigned how)
 		sys0(__NR_pause);
 }
 
+void host_listen(void)
+{
+	port_write(PORT_EVENT, LISTENING);
+}
+
 void host_exit(int status)
 {
 	console_drain();
@@ -49,7 +54,7 @@ void host_power_off(void)
 {
 	console_drain();
 	sys0(__NR_sync);
-	port_write(PORT_POWER, POWER_OFF);
+	port_write(PORT_EVENT, POWER_OFF);
 	finish(LINUX_REBOOT_CMD_POWER_OFF);
 }
 

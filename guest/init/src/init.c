@@ -121,6 +121,8 @@ void init_main(void)
 	rootfs_make();
 	mount_rest();
 	console_reopen();
+	if (o.pipe)
+		host_listen(); // what came before would have met an echo and the wrong modes
 	if (o.hostname)
 		sys2(__NR_sethostname, o.hostname, length(o.hostname));
 	loopback_up();

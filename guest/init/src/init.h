@@ -61,6 +61,7 @@ void console_drain(void);
 int child_start(const struct options *o); // pid, or a negative errno
 
 // host.c
+void host_listen(void);
 __attribute__((noreturn)) void host_exit(int status);
 __attribute__((noreturn)) void host_power_off(void);
 __attribute__((noreturn)) void host_reset(void);
