@@ -2,7 +2,6 @@ package assist
 
 import (
 	"encoding/binary"
-	"time"
 
 	"terem/kvm"
 )
@@ -25,10 +24,10 @@ func (u *Unit) frame(regs *kvm.Regs, sregs *kvm.Sregs) (frame, bool) {
 }
 
 const (
-	flagIF   = 1 << 9
-	flagDF   = 1 << 10
-	flagIOPL = 3 << 12
-	flagRF   = 1 << 16
+	flagFixed = 1 << 1 // always set
+	flagIF    = 1 << 9
+	flagDF    = 1 << 10
+	flagIOPL  = 3 << 12
 
 	// userFlags are the flags that user code changes at will: the status flags, TF, DF, NT, AC and ID.
 	userFlags = statusFlags | 1<<8 | flagDF | 1<<14 | flagAC | 1<<21
@@ -57,33 +56,33 @@ func (u *Unit) isSyscallAt(linear uint64, sregs *kvm.Sregs) bool {
 
 // enter undoes the fault and does what SYSCALL does. With an interrupt that KVM has begun to
 // deliver, the guest goes back to the SYSCALL instead, takes the interrupt there, and executes the
-// SYSCALL again: an interrupt frame of a user belongs to a user's CS.
-func (u *Unit) enter(c traced, regs *kvm.Regs, sregs *kvm.Sregs, f *frame) error {
+// SYSCALL again: an interrupt frame of a user belongs to a user's CS. The result names what was done.
+//
+// RCX and R11 are what the SYSCALL left, or what a program put there that jumped to LSTAR. So R11 is
+// cut down to flags that a program may change.
+func (u *Unit) enter(c traced, regs *kvm.Regs, sregs *kvm.Sregs, f *frame) (string, error) {
 	pending, err := u.settle(c, sregs)
 	if err != nil {
-		return err
-	}
-	flags := regs.R11&userFlags | f.rflags&flagIOPL | flagIF | 2
-	regs.RSP = f.rsp
-	if pending {
-		start := time.Now()
-		regs.RIP, regs.RFLAGS = regs.RCX-syscallLength, flags
-		sregs.CS, sregs.SS = codeSegment(uint16(f.cs), 3), dataSegment(uint16(f.ss), 3)
-		c.MarkShared(true)
-		u.count("rewound SYSCALL", start)
-		return nil
+		return "", err
 	}
 	if !u.trap.known { // Linux writes FMASK after LSTAR
 		if err := u.learn(c); err != nil {
-			return err
+			return "", err
 		}
+	}
+	flags := regs.R11&userFlags | f.rflags&flagIOPL | flagIF | flagFixed
+	regs.RSP = f.rsp
+	c.MarkShared(true)
+	if pending {
+		regs.RIP, regs.RFLAGS = regs.RCX-syscallLength, flags
+		sregs.CS, sregs.SS = codeSegment(uint16(f.cs), 3), dataSegment(uint16(f.ss), 3)
+		return "rewound SYSCALL", nil
 	}
 	selector := uint16(u.trap.star>>32) &^ selectorRPL
 	regs.R11 = flags
-	regs.RIP, regs.RFLAGS = u.trap.lstar, flags&^u.trap.fmask&^flagRF|2
+	regs.RIP, regs.RFLAGS = u.trap.lstar, flags&^u.trap.fmask|flagFixed
 	sregs.CS, sregs.SS = codeSegment(selector, 0), dataSegment(selector+8, 0)
-	c.MarkShared(true)
-	return nil
+	return "SYSCALL", nil
 }
 
 // codeSegment is the flat 64-bit code segment that SYSCALL loads (SDM vol. 2, SYSCALL).

@@ -170,11 +170,11 @@ func (u *Unit) debug(c traced, dr6 uint64) error {
 	}
 	f, ok := u.frame(regs, sregs)
 	if ok && u.fromSyscall(regs, sregs, &f) {
-		if err := u.enter(c, regs, sregs, &f); err != nil {
-			return err
+		did, err := u.enter(c, regs, sregs, &f)
+		if err == nil {
+			u.count(did, start)
 		}
-		u.count("SYSCALL", start)
-		return nil
+		return err
 	}
 	if err := u.stepOver(c, regs, sregs); err != nil {
 		return err

@@ -146,7 +146,8 @@ func saveLegacy(dst, src []byte, mask uint64, mxcsr bool) {
 
 // writeFault turns the page fault of the read that comes before a write into that of the write.
 func writeFault(err error) error {
-	if f, ok := err.(*fault); ok && f.vector == vectorPF {
+	var f *fault
+	if errors.As(err, &f) && f.vector == vectorPF {
 		f.code |= uint32(accessWrite)
 	}
 	return err
