@@ -15,7 +15,7 @@ run: guest ## get everything ready and boot Linux on this terminal (RUNARGS="--c
 
 build: ## compile bin/terem
 	@mkdir -p bin
-	@$(GO) build -o $(TEREM) ./cmd/terem
+	@CGO_ENABLED=0 $(GO) build -o $(TEREM) ./cmd/terem
 
 setup: ## install the Debian packages that are missing (as root; else print the line to run)
 	@sh guest/setup.sh

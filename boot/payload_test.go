@@ -3,6 +3,7 @@ package boot
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -167,10 +168,10 @@ func TestForward(t *testing.T) {
 		}
 	}
 	p := make([]byte, 10)
-	if _, err := f.ReadAt(p, forwardKept+50); err != errBackward {
+	if _, err := f.ReadAt(p, forwardKept+50); !errors.Is(err, errBackward) {
 		t.Errorf("reading back: %v", err)
 	}
-	if _, err := f.ReadAt(p, int64(len(data))-5); err != io.ErrUnexpectedEOF {
+	if _, err := f.ReadAt(p, int64(len(data))-5); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("reading past the end: %v", err)
 	}
 	for _, off := range []int64{-1, maxUnpacked, 1 << 62} {

@@ -103,7 +103,7 @@ func (z *xzReader) Read(p []byte) (int, error) {
 		if z.sum != nil {
 			z.sum.Write(p[:n])
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = z.closeBlock()
 		}
 		if n > 0 || err != nil {

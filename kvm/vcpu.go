@@ -1,6 +1,7 @@
 package kvm
 
 import (
+	"errors"
 	"os"
 	"sync/atomic"
 
@@ -79,7 +80,7 @@ func (c *VCPU) ClearKick() { atomic.StoreUint32(&c.run.entry, 0) }
 func (c *VCPU) FinishIO() error {
 	atomic.StoreUint32(&c.run.entry, immediateExit)
 	_, err := c.Run()
-	if err == ErrInterrupted {
+	if errors.Is(err, ErrInterrupted) {
 		return nil
 	}
 	return err

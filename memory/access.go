@@ -2,6 +2,7 @@ package memory
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -113,7 +114,7 @@ func (g *Guest) Fill(a Addr, r io.ReaderAt, off int64, n uint64) error {
 	if m == len(b) {
 		return nil
 	}
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	return fmt.Errorf("read %d bytes at offset %d into guest RAM at %v: %w", n, off, a, err)

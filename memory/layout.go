@@ -37,8 +37,8 @@ const (
 	BootDataEnd  Addr = 0x3_0000 // the end of what a loader writes below the EBDA
 
 	EBDA      Addr = 0x9_fc00
-	MPPointer      = EBDA
-	LowRAMEnd      = EBDA // e820's first RAM entry ends here
+	MPPointer Addr = EBDA
+	LowRAMEnd Addr = EBDA // e820's first RAM entry ends here
 	RSDP      Addr = 0xe_0000
 	ACPI      Addr = 0xe_0040
 	FACS      Addr = 0xe_f000
@@ -48,14 +48,12 @@ const (
 
 	// KernelBase is where RAM resumes above the legacy areas, and so the lowest address at which
 	// an image may lie.
-	KernelBase = BIOSEnd
+	KernelBase Addr = BIOSEnd
 
 	PCIHole Addr = 0xc000_0000
 	HighRAM Addr = 0x1_0000_0000
 
-	VirtioMMIO       Addr = 0xd000_0000
-	VirtioMMIOStride      = 0x1000
-	VirtioMMIOSlots       = 256
+	VirtioMMIO Addr = 0xd000_0000
 
 	IOAPIC Addr = 0xfec0_0000
 	LAPIC  Addr = 0xfee0_0000
@@ -64,11 +62,17 @@ const (
 	// (KVM api.rst sections 4.73 and 4.24). The task state segment takes three pages.
 	KVMIdentityMap Addr = 0xfffb_c000
 	KVMTSS         Addr = 0xfffb_d000
-	KVMTSSSize          = 3 * PageSize
+)
+
+// The virtio-mmio window: bytes from one device to the next, and how many there may be.
+const (
+	VirtioMMIOStride = 0x1000
+	VirtioMMIOSlots  = 256
 )
 
 // Sizes of the areas above, in bytes.
 const (
+	KVMTSSSize      = 3 * PageSize
 	GDTSize         = PageSize
 	PVHModulesSize  = uint64(PVHMemMap - PVHModules)
 	PVHMemMapSize   = PageSize

@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-unformatted=$(gofmt -l $(git ls-files '*.go'))
+unformatted=$(git ls-files '*.go' | xargs gofmt -l)
 if [ -n "$unformatted" ]; then
 	printf 'gofmt would change:\n%s\n' "$unformatted" >&2
 	exit 1
@@ -14,6 +14,6 @@ go run github.com/polyfloyd/go-errorlint@v1.8.0 ./...
 if command -v shellcheck >/dev/null 2>&1; then
 	git ls-files '*.sh' .ci/run | xargs shellcheck
 else
-	echo 'lint: shellcheck is not installed; `apt-get install shellcheck`' >&2
+	echo 'lint: shellcheck is not installed; apt-get install shellcheck' >&2
 fi
 echo 'lint: clean'

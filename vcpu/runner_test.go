@@ -203,7 +203,7 @@ func TestStates(t *testing.T) {
 	check(t, g.r.Pause())
 	check(t, g.r.Pause())
 	failure := errors.New("failure")
-	if err := g.r.Do(func(*kvm.VCPU) error { return failure }); err != failure {
+	if err := g.r.Do(func(*kvm.VCPU) error { return failure }); !errors.Is(err, failure) {
 		t.Errorf("Do returns %v, want what its function returned", err)
 	}
 	check(t, g.r.Stop())

@@ -1,7 +1,7 @@
 package launch
 
 import (
-	"fmt"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -105,7 +105,8 @@ func (i *images) open(what, path string) (machine.File, error) {
 
 // reason strips "open PATH:" from an error: the path is named already.
 func reason(err error) error {
-	if p, ok := err.(*os.PathError); ok {
+	var p *os.PathError
+	if errors.As(err, &p) {
 		return p.Err
 	}
 	return err
@@ -148,7 +149,7 @@ func openConsole(o *Options) (*os.File, error) {
 	f, err := os.OpenFile(o.Console, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o666)
 	if err != nil {
 		return nil, &machine.Error{Class: machine.Usage, Thing: "--console " + o.Console, Err: reason(err),
-			Mend: fmt.Sprintf("use stdio, none, or a file that can be written")}
+			Mend: "use stdio, none, or a file that can be written"}
 	}
 	return f, nil
 }

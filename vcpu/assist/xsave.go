@@ -1,6 +1,9 @@
 package assist
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"errors"
+)
 
 // The XSAVE family (SDM vol. 1, chapter 13). KVM_GET_XSAVE gives the state in the standard format;
 // the guest's area is read, changed and written back as a whole, once all of it is known to be
