@@ -80,9 +80,9 @@ type MSR struct {
 	Data  uint64
 }
 
-// maxMSRs is how many registers one call moves: more than KVM lists today
-// (fewer than 400), so that a save is one or a few calls.
-const maxMSRs = 256
+// maxMSRs is how many registers one call moves. The kernel takes fewer than 256
+// (MAX_IO_MSRS in arch/x86/kvm/x86.c) and answers E2BIG to more.
+const maxMSRs = 255
 
 type msrTable struct {
 	_       structs.HostLayout
