@@ -1,0 +1,309 @@
+package kvm_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"terem/kvm"
+)
+
+func TestRegisters(t *testing.T) {
+	g := newGuest(t)
+	r, err := g.cpu.Regs()
+	check(t, err)
+	if r.RIP != entry || r.RSP != 0x8000 {
+		t.Errorf("RIP %#x, RSP %#x", r.RIP, r.RSP)
+	}
+	r.RAX, r.R15 = 0x1122334455667788, 1<<63
+	check(t, g.cpu.SetRegs(r))
+	if got, err := g.cpu.Regs(); got != r || err != nil {
+		t.Errorf("registers %+v, want %+v; %v", got, r, err)
+	}
+	s, err := g.cpu.Sregs()
+	check(t, err)
+	s.CR0 |= 1 << 31 // PG without PE: no processor is in that state
+	s.CR0 &^= 1
+	var e *kvm.Error
+	if err := g.cpu.SetSregs(s); !errors.As(err, &e) || e.Op != "KVM_SET_SREGS" {
+		t.Errorf("paging without protection: %v, want a *kvm.Error of KVM_SET_SREGS", err)
+	}
+}
+
+func TestMSRs(t *testing.T) {
+	g := newGuest(t)
+	leaves, err := g.sys.SupportedCPUID()
+	check(t, err)
+	check(t, g.cpu.SetCPUID(leaves))
+	const star = 0x0023001000000000
+	check(t, g.cpu.WriteMSR(kvm.MSRSTAR, star))
+	if v, err := g.cpu.ReadMSR(kvm.MSRSTAR); v != star || err != nil {
+		t.Errorf("STAR is %#x, %v; want %#x", v, err, uint64(star))
+	}
+	const nobody = 0x4fffffff // between the architectural MSRs and those of hypervisors
+	_, err = g.cpu.ReadMSR(nobody)
+	var e *kvm.Error
+	if !errors.As(err, &e) || !strings.Contains(err.Error(), "0x4fffffff") {
+		t.Errorf("read of an MSR that does not exist: %v, want its number", err)
+	}
+	err = g.cpu.SetMSRs([]kvm.MSR{{Index: kvm.MSRSTAR, Data: 1}, {Index: nobody}, {Index: kvm.MSRFMASK, Data: 2}})
+	if err == nil || !strings.Contains(err.Error(), "0x4fffffff") {
+		t.Errorf("the second of three MSRs does not exist: %v, want its number", err)
+	}
+	if v, err := g.cpu.ReadMSR(kvm.MSRSTAR); v != 1 || err != nil {
+		t.Errorf("the MSR before the refused one is %#x, %v; want 1", v, err)
+	}
+}
+
+// TestManyMSRs moves more registers than one table of the ioctl holds.
+func TestManyMSRs(t *testing.T) {
+	g := newGuest(t)
+	many := make([]kvm.MSR, 600)
+	for i := range many {
+		many[i].Index = kvm.MSRSTAR
+		many[i].Data = uint64(i)
+	}
+	check(t, g.cpu.SetMSRs(many))
+	check(t, g.cpu.MSRs(many))
+	for i, m := range many {
+		if m.Data != 599 {
+			t.Fatalf("MSR %d reads %d, want what the last of 600 writes left", i, m.Data)
+		}
+	}
+	check(t, g.cpu.MSRs(nil))
+}
+
+func TestCPUID(t *testing.T) {
+	// mov eax, 0x40001234; cpuid; mov [0x2000], ebx; out 0x80, al
+	g := newGuest(t, 0x66, 0xb8, 0x34, 0x12, 0x00, 0x40, 0x0f, 0xa2, 0x66, 0x89, 0x1e, 0x00, 0x20, 0xe6, 0x80)
+	leaves, err := g.sys.SupportedCPUID()
+	check(t, err)
+	check(t, g.cpu.SetCPUID(append(leaves, kvm.CPUIDEntry{Function: 0x40001234, Ebx: 0x6d726574})))
+	g.run(t, kvm.ExitIO)
+	if got := g.ram[0x2000:0x2004]; string(got) != "term" {
+		t.Errorf("the guest's CPUID says %q", got)
+	}
+}
+
+func TestStats(t *testing.T) {
+	g := newGuest(t, 0xe6, 0x80, 0xeb, 0xfc) // 1: out 0x80, al; jmp 1b
+	for range 10 {
+		g.run(t, kvm.ExitIO)
+	}
+	s, err := g.cpu.Stats()
+	if v, _ := g.sys.Check(kvm.CapBinaryStats); v == 0 {
+		t.Skip("this kernel has no KVM_CAP_BINARY_STATS_FD")
+	}
+	check(t, err)
+	if n, ok := s["exits"]; !ok || n < 10 {
+		t.Errorf("exits: %d, %v; want 10 or more", n, ok)
+	}
+	if s, err := g.vm.Stats(); err != nil || len(s) == 0 {
+		t.Errorf("the VM's counters: %v, %v", s, err)
+	}
+}
+
+func TestTranslate(t *testing.T) {
+	g := newGuest(t)
+	if p, ok, err := g.cpu.Translate(0x1234); p != 0x1234 || !ok || err != nil {
+		t.Errorf("without paging: %#x, %v, %v", p, ok, err)
+	}
+	g.longMode(t)
+	if p, ok, err := g.cpu.Translate(0x201234); p != 0x1234 || !ok || err != nil {
+		t.Errorf("a mapped page: %#x, %v, %v", p, ok, err)
+	}
+	if p, ok, err := g.cpu.Translate(0x401234); ok || err != nil {
+		t.Errorf("an unmapped page: %#x, %v, %v", p, ok, err)
+	}
+}
+
+// longMode turns on 4-level paging: the first 2 MiB appear at 0 and at 2 MiB.
+func (g *guest) longMode(t testing.TB) {
+	t.Helper()
+	const pml4, pdpt, directory, present, large = 0x3000, 0x4000, 0x5000, 3, 1 << 7
+	le := binary.LittleEndian
+	le.PutUint64(g.ram[pml4:], pdpt|present)
+	le.PutUint64(g.ram[pdpt:], directory|present)
+	le.PutUint64(g.ram[directory:], present|large)
+	le.PutUint64(g.ram[directory+8:], present|large)
+	s, err := g.cpu.Sregs()
+	check(t, err)
+	code := kvm.Segment{Limit: 0xffffffff, Selector: 8, Typ: 11, Present: 1, L: 1, S: 1, G: 1}
+	data := kvm.Segment{Limit: 0xffffffff, Selector: 16, Typ: 3, Present: 1, DB: 1, S: 1, G: 1}
+	s.CS, s.DS, s.ES, s.SS = code, data, data, data
+	s.CR0, s.CR3, s.CR4 = s.CR0|1|1<<31, pml4, 1<<5 // PE, PG; PAE
+	s.EFER = 1<<8 | 1<<10                           // LME, LMA
+	check(t, g.cpu.SetSregs(s))
+}
+
+func TestXSaveAndFPU(t *testing.T) {
+	g := newGuest(t)
+	f, err := g.cpu.FPU()
+	check(t, err)
+	f.FCW, f.MXCSR = 0x37f, 0x1f80
+	copy(f.XMM[3][:], "sixteen bytes...")
+	check(t, g.cpu.SetFPU(f))
+	if got, err := g.cpu.FPU(); got.XMM != f.XMM || got.FCW != f.FCW || err != nil {
+		t.Errorf("the FPU: %+v, %v", got, err)
+	}
+	x := &kvm.XSave{}
+	check(t, g.cpu.XSave(x))
+	const xmm0, xstateBV = 160, 512 // SDM vol. 1, table 10-2 and section 13.4.2
+	copy(x.Region[xmm0+5*16:], "and once more...")
+	x.Region[xstateBV] |= 3 // x87 and SSE are in use
+	check(t, g.cpu.SetXSave(x))
+	y := &kvm.XSave{}
+	check(t, g.cpu.XSave(y))
+	if !bytes.Equal(x.Region[xmm0:416], y.Region[xmm0:416]) {
+		t.Error("XSAVE does not give back what was set")
+	}
+	if f, err := g.cpu.FPU(); string(f.XMM[5][:]) != "and once more..." || err != nil {
+		t.Errorf("XMM5 set by XSAVE, read as FPU state: %q, %v", f.XMM[5], err)
+	}
+}
+
+func TestOtherState(t *testing.T) {
+	g := newGuest(t)
+	state, err := g.cpu.MPState()
+	if state != kvm.MPRunnable || err != nil {
+		t.Errorf("vCPU 0 is %d, %v; want runnable", state, err)
+	}
+	check(t, g.cpu.SetMPState(kvm.MPHalted))
+	if state, err := g.cpu.MPState(); state != kvm.MPHalted || err != nil {
+		t.Errorf("after SetMPState: %d, %v", state, err)
+	}
+	events, err := g.cpu.Events()
+	check(t, err)
+	check(t, g.cpu.SetEvents(events))
+	debug, err := g.cpu.DebugRegs()
+	check(t, err)
+	debug.DB[0] = 0x1234
+	check(t, g.cpu.SetDebugRegs(debug))
+	if got, err := g.cpu.DebugRegs(); got.DB[0] != 0x1234 || err != nil {
+		t.Errorf("DR0 is %#x, %v", got.DB[0], err)
+	}
+	apic, err := g.cpu.LAPIC()
+	check(t, err)
+	check(t, g.cpu.SetLAPIC(apic))
+	xcrs, err := g.cpu.XCRs()
+	check(t, err)
+	check(t, g.cpu.SetXCRs(xcrs))
+	if khz, err := g.cpu.TSCKHz(); khz <= 0 || err != nil {
+		t.Errorf("TSC of %d kHz, %v", khz, err)
+	}
+	if g.cpu.ID() != 0 {
+		t.Errorf("vCPU %d, want 0", g.cpu.ID())
+	}
+}
+
+func TestExitOnMSRWrite(t *testing.T) {
+	// mov ecx, 0xc0000082; mov eax, 0x1234; xor edx, edx; wrmsr; out 0x80, al
+	g := newGuest(t, 0x66, 0xb9, 0x82, 0x00, 0x00, 0xc0, 0x66, 0xb8, 0x34, 0x12, 0, 0, 0x66, 0x31, 0xd2, 0x0f, 0x30, 0xe6, 0x80)
+	if v, _ := g.sys.Check(kvm.CapMSRFilter); v == 0 {
+		t.Skip("this kernel has no KVM_CAP_X86_MSR_FILTER")
+	}
+	check(t, g.vm.ExitOnMSRWrite(kvm.MSRLSTAR))
+	g.run(t, kvm.ExitWRMSR)
+	m := g.cpu.MSR()
+	if m.Index() != kvm.MSRLSTAR || m.Data() != 0x1234 {
+		t.Errorf("a write of %#x to MSR %#x", m.Data(), m.Index())
+	}
+	m.Done(true)
+	g.run(t, kvm.ExitIO)
+	if v, err := g.cpu.ReadMSR(kvm.MSRLSTAR); v != 0 || err != nil {
+		t.Errorf("LSTAR is %#x, %v: the guest's write was not withheld", v, err)
+	}
+}
+
+func TestSharedRegisters(t *testing.T) {
+	g := newGuest(t, 0xb0, 0x5a, 0xe6, 0x80, 0xe6, 0x81) // mov al, 0x5a; out 0x80, al; out 0x81, al
+	if v, _ := g.sys.Check(kvm.CapSyncRegs); v == 0 {
+		t.Skip("this kernel has no KVM_CAP_SYNC_REGS")
+	}
+	g.cpu.SyncRegs()
+	g.run(t, kvm.ExitIO)
+	r, s := g.cpu.Shared()
+	if r.RAX&0xff != 0x5a || s.CS.Base != 0 {
+		t.Errorf("RAX %#x, CS at %#x", r.RAX, s.CS.Base)
+	}
+	r.RAX = 0x77
+	g.cpu.MarkShared(false)
+	g.run(t, kvm.ExitIO)
+	if x := g.cpu.IO(); x.Port != 0x81 || x.Data[0] != 0x77 {
+		t.Errorf("the guest saw none of the change: %+v", x)
+	}
+}
+
+func TestBreakAt(t *testing.T) {
+	g := newGuest(t, 0x90, 0x90, 0xe6, 0x80) // nop; nop; out 0x80, al
+	check(t, g.cpu.BreakAt(entry+1))
+	g.run(t, kvm.ExitDebug)
+	if d := g.cpu.Debug(); d.PC != entry+1 || d.Exception != 1 {
+		t.Errorf("stopped at %#x by exception %d, want %#x by 1", d.PC, d.Exception, entry+1)
+	}
+	check(t, g.cpu.BreakAt(0))
+	g.run(t, kvm.ExitIO)
+}
+
+// TestKickBeforeRun kicks a vCPU that is not in the guest yet: the next Run does
+// not enter it.
+func TestKickBeforeRun(t *testing.T) {
+	g := newGuest(t, 0xe6, 0x80) // out 0x80, al
+	check(t, g.cpu.Kick())
+	for range 3 {
+		if _, err := g.cpu.Run(); !errors.Is(err, kvm.ErrInterrupted) {
+			t.Fatalf("Run after Kick: %v, want ErrInterrupted", err)
+		}
+	}
+	g.cpu.ClearKick()
+	g.run(t, kvm.ExitIO)
+}
+
+// TestKickDuringRun kicks a vCPU out of an endless loop and out of HLT.
+func TestKickDuringRun(t *testing.T) {
+	for name, code := range map[string][]byte{"jmp": {0xeb, 0xfe}, "cli; hlt": {0xfa, 0xf4}} {
+		t.Run(name, func(t *testing.T) {
+			g := newGuest(t, code...)
+			done := make(chan error, 1)
+			go func() {
+				time.Sleep(20 * time.Millisecond)
+				done <- g.cpu.Kick()
+			}()
+			for {
+				if _, err := g.cpu.Run(); !errors.Is(err, kvm.ErrInterrupted) {
+					t.Fatalf("Run: %v, want ErrInterrupted", err)
+				}
+				select {
+				case err := <-done:
+					check(t, err)
+					return
+				default: // Go's own preemption
+				}
+			}
+		})
+	}
+}
+
+func TestFinishIO(t *testing.T) {
+	g := newGuest(t, 0xe4, 0x80, 0xe6, 0x81) // in al, 0x80; out 0x81, al
+	g.run(t, kvm.ExitIO)
+	x := g.cpu.IO()
+	if x.Out || x.Port != 0x80 || x.Size != 1 || x.Count != 1 {
+		t.Fatalf("exit %+v, want an IN from 0x80", x)
+	}
+	x.Data[0] = 0x42
+	check(t, g.cpu.FinishIO())
+	r, err := g.cpu.Regs()
+	check(t, err)
+	if r.RAX&0xff != 0x42 || r.RIP != entry+2 {
+		t.Errorf("RAX %#x, RIP %#x; want 0x42 after the IN", r.RAX, r.RIP)
+	}
+	g.cpu.ClearKick()
+	g.run(t, kvm.ExitIO)
+	if x := g.cpu.IO(); !x.Out || x.Data[0] != 0x42 {
+		t.Errorf("then %+v, want the OUT of 0x42", x)
+	}
+}
