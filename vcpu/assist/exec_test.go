@@ -63,7 +63,10 @@ func TestFinish(t *testing.T) {
 			func(f *fakeCPU) { f.msrs = map[uint32]uint64{kvm.MSRFSBase: 0x7fff_ffff_f000} }},
 		{"WRGSBASE ecx", "f30faed9", func(f *fakeCPU) { f.regs.RCX = ones },
 			func(f *fakeCPU) { f.msrs = map[uint32]uint64{kvm.MSRGSBase: 0xffff_ffff} }},
-		{"LDMXCSR [rdi+4]", "0fae5704", nil, func(f *fakeCPU) { f.fpu.MXCSR = 0x1fa0 }},
+		{"LDMXCSR [rdi+4]", "0fae5704", nil, func(f *fakeCPU) {
+			f.xsave.Region[mxcsrOffset] = 0xa0
+			f.xsave.Region[xstateBV] = componentSSE
+		}},
 		{"INVPCID rax, [rdi]", "660f388207", nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

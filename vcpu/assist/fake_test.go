@@ -39,7 +39,6 @@ type fakeCPU struct {
 	sregs  kvm.Sregs
 	events kvm.VCPUEvents
 	lapic  kvm.LAPICState
-	fpu    kvm.FPU
 	xsave  kvm.XSave
 	xcr0   uint64
 	dr     kvm.DebugRegs
@@ -59,8 +58,6 @@ func (f *fakeCPU) SetSregs(s kvm.Sregs) error        { f.sregs = s; return f.fai
 func (f *fakeCPU) Events() (kvm.VCPUEvents, error)   { return f.events, f.fail }
 func (f *fakeCPU) SetEvents(e kvm.VCPUEvents) error  { f.events = e; return f.fail }
 func (f *fakeCPU) LAPIC() (kvm.LAPICState, error)    { return f.lapic, f.fail }
-func (f *fakeCPU) FPU() (kvm.FPU, error)             { return f.fpu, f.fail }
-func (f *fakeCPU) SetFPU(p kvm.FPU) error            { f.fpu = p; return f.fail }
 func (f *fakeCPU) XSave(x *kvm.XSave) error          { *x = f.xsave; return f.fail }
 func (f *fakeCPU) SetXSave(x *kvm.XSave) error       { f.xsave = *x; return f.fail }
 func (f *fakeCPU) DebugRegs() (kvm.DebugRegs, error) { return f.dr, f.fail }
@@ -112,8 +109,8 @@ func (f *fakeCPU) raised() string {
 
 // String is what tests print.
 func (f *fakeCPU) String() string {
-	return fmt.Sprintf("%+v CR2 %#x CR4 %#x raised %q MXCSR %#x MSRs %#x",
-		f.regs, f.sregs.CR2, f.sregs.CR4, f.raised(), f.fpu.MXCSR, f.msrs)
+	return fmt.Sprintf("%+v CR2 %#x CR4 %#x raised %q MXCSR %x MSRs %#x",
+		f.regs, f.sregs.CR2, f.sregs.CR4, f.raised(), f.xsave.Region[mxcsrOffset:][:2], f.msrs)
 }
 
 // newFake is a vCPU in 64-bit kernel mode, about to execute code, and its guest's RAM.
@@ -140,7 +137,6 @@ func (f *fakeCPU) reset() {
 	f.sregs.FS.Base, f.sregs.GS.Base = 0x100, 0x200
 	f.sregs.IDT.Base, f.sregs.IDT.Limit = fakeIDT, 0xfff
 	f.xcr0 = componentX87 | componentSSE | componentAVX
-	f.fpu.MXCSR = initialMXCSR
 	binary.LittleEndian.PutUint32(f.xsave.Region[mxcsrOffset:], initialMXCSR)
 }
 

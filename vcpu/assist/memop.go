@@ -58,6 +58,8 @@ func (x *exec) sse() error {
 	return nil
 }
 
+// ldmxcsr goes through KVM_SET_XSAVE: KVM_SET_FPU has a field for MXCSR and ignores it
+// (arch/x86/kvm/x86.c, kvm_arch_vcpu_ioctl_set_fpu). MXCSR is taken only with the SSE component.
 func (x *exec) ldmxcsr() error {
 	if err := x.sse(); err != nil {
 		return err
@@ -69,23 +71,23 @@ func (x *exec) ldmxcsr() error {
 	if v&^mxcsrMask != 0 {
 		return protection()
 	}
-	f, err := x.c.FPU()
-	if err != nil {
+	if err := x.c.XSave(&x.u.saved); err != nil {
 		return err
 	}
-	f.MXCSR = uint32(v)
-	return x.c.SetFPU(f)
+	area := x.u.saved.Region[:]
+	binary.LittleEndian.PutUint32(area[mxcsrOffset:], uint32(v))
+	area[xstateBV] |= componentSSE
+	return x.c.SetXSave(&x.u.saved)
 }
 
 func (x *exec) stmxcsr() error {
 	if err := x.sse(); err != nil {
 		return err
 	}
-	f, err := x.c.FPU()
-	if err != nil {
+	if err := x.c.XSave(&x.u.saved); err != nil {
 		return err
 	}
-	return x.write(x.address(), binary.LittleEndian.AppendUint32(nil, f.MXCSR))
+	return x.write(x.address(), x.u.saved.Region[mxcsrOffset:][:4])
 }
 
 // flush is CLFLUSH, CLFLUSHOPT and CLWB: the caches of a guest are the host's, and coherent. What

@@ -17,8 +17,6 @@ type cpu interface {
 	Events() (kvm.VCPUEvents, error)
 	SetEvents(kvm.VCPUEvents) error
 	LAPIC() (kvm.LAPICState, error)
-	FPU() (kvm.FPU, error)
-	SetFPU(kvm.FPU) error
 	XSave(*kvm.XSave) error
 	SetXSave(*kvm.XSave) error
 	XCRs() (kvm.XCRs, error)
