@@ -32,8 +32,9 @@ func (k Kind) title() string {
 const (
 	followsHardware = "The CPU runs the guest itself, kernel and programs, at nearly the host's speed."
 	followsSoftware = "Programs of a guest run at full speed, but each instruction of its kernel goes " +
-		"through KVM's emulator: booting takes seconds, a system call 100 us and more. terem finishes what " +
-		"the emulator cannot."
+		"through KVM's emulator: booting takes seconds, a system call hundreds of microseconds."
+	followsDirect = "All of a guest runs on the CPU, its kernel without the CPU's help for guests: what touches " +
+		"page tables or privileged state costs more than with VT-x or AMD-V."
 	followsSlow = "The CPU has virtualization, but guest kernel code runs as slowly as in an emulator."
 )
 
@@ -78,21 +79,27 @@ func named(o Options) (kind Kind, module, flag string) {
 		return VTx, "", flag
 	case flag == "svm":
 		return AMDV, "", flag
-	case o.exists("sys/module/kvm"):
-		return Software, "", flag // a KVM, and no hardware that it could use
 	}
 	return UnknownBackend, "", flag
 }
 
 // measure runs a guest, and lets what it sees overrule the names.
 func (b *Backend) measure(s *kvm.System) {
-	speed, err := kernelSpeed(s)
+	f, err := try(s)
 	if err != nil {
-		b.State, b.Why = Warn, "a guest of three instructions failed: "+err.Error()
+		b.State, b.Why = Warn, "a guest of a few instructions failed: "+err.Error()
+		b.Mend = "dmesg | grep -i kvm"
 		return
 	}
-	b.Speed = speed
-	if b.Kind == UnknownBackend && speed < softwareLimit {
+	b.Speed = f.speed
+	if f.defects.Syscall {
+		b.Defects = append(b.Defects, "SYSCALL does not leave user mode")
+	}
+	if f.defects.Emulated {
+		b.Defects = append(b.Defects, "some instructions of a kernel are left unfinished")
+	}
+	emulated := f.speed < softwareLimit || f.defects.Emulated || f.defects.Syscall
+	if b.Kind == UnknownBackend && emulated {
 		b.Kind = Software
 	}
 }
@@ -102,7 +109,11 @@ func (b *Backend) judge() {
 	switch b.Kind {
 	case Software:
 		b.Detail = "software, no VT-x or AMD-V"
-		b.note(Warn, followsSoftware)
+		follows := followsSoftware
+		if b.Speed > softwareLimit {
+			follows = followsDirect
+		}
+		b.note(Warn, follows)
 	case UnknownBackend:
 		b.Detail = "neither a module nor a CPU flag names it"
 		b.note(Warn, "Guests may run slowly.")

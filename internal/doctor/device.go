@@ -55,7 +55,7 @@ func refusal(o Options, p Platform, k KVM, err error) (detail, why, mend string)
 	switch {
 	case errors.Is(err, fs.ErrPermission) && p.Container != "":
 		return "no permission" + k.rights(), "the container was not given the device",
-			"docker run --device " + o.Device + " ..."
+			p.runWith(o.Device)
 	case errors.Is(err, fs.ErrPermission):
 		why, mend = grant(o, k)
 		return "no permission" + k.rights(), why, mend
@@ -66,6 +66,15 @@ func refusal(o Options, p Platform, k KVM, err error) (detail, why, mend string)
 		return err.Error(), "the kernel is older than Linux 2.6.22", o.install("linux-image-amd64")
 	}
 	return err.Error(), "", "dmesg | grep -i kvm"
+}
+
+// runWith is the command that starts a container like this one with a device.
+func (p Platform) runWith(device string) string {
+	engine := "docker"
+	if p.Container == "podman" {
+		engine = p.Container
+	}
+	return engine + " run --device " + device + " ..."
 }
 
 func (k KVM) rights() string {
@@ -90,7 +99,7 @@ func provide(o Options, p Platform) (why, mend string) {
 	flags := cpuFlags(o, "flags")
 	switch {
 	case p.Container != "":
-		return "a container has it only if it is started with it", "docker run --device " + o.Device + " ..."
+		return "a container has it only if it is started with it", p.runWith(o.Device)
 	case o.exists("sys/module/kvm_intel"), o.exists("sys/module/kvm_amd"), o.exists("sys/module/kvm_pvm"):
 		return "the module is loaded, and the node is gone", o.sudo("mknod " + o.Device + " " + miscMinor)
 	case flags["vmx"]:

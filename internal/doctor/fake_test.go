@@ -53,23 +53,10 @@ func loadHost(t *testing.T, name string) *fakeHost {
 	head, files, _ := strings.Cut(string(text), "\n-- ")
 	for line := range strings.Lines(head) {
 		key, value := pair(line, ":")
-		switch key {
-		case "device":
-			h.device = value
-		case "user":
-			fmt.Sscan(value, &h.options.UID)
-		case "lacks":
-			h.lacks = strings.Fields(value)
-		case "programs":
-			h.programs = strings.Fields(value)
-		case "free":
+		if key == "free" {
 			fmt.Sscan(value, &room)
-		case "cpuid":
-			var l [2]uint32
-			var r [4]uint32
-			fmt.Sscanf(value, "%x %x %x %x %x %x", &l[0], &l[1], &r[0], &r[1], &r[2], &r[3])
-			h.cpuid[l] = r
 		}
+		h.set(key, value)
 	}
 	for _, f := range strings.Split(files, "\n-- ") {
 		h.place(t, f)
@@ -78,6 +65,25 @@ func loadHost(t *testing.T, name string) *fakeHost {
 		writeProgram(t, filepath.Join(h.options.Root, p), "echo "+p+" version 1.0")
 	}
 	return h
+}
+
+// set takes one line of settings.
+func (h *fakeHost) set(key, value string) {
+	switch key {
+	case "device":
+		h.device = value
+	case "user":
+		fmt.Sscan(value, &h.options.UID)
+	case "lacks":
+		h.lacks = strings.Fields(value)
+	case "programs":
+		h.programs = strings.Fields(value)
+	case "cpuid":
+		var l [2]uint32
+		var r [4]uint32
+		fmt.Sscanf(value, "%x %x %x %x %x %x", &l[0], &l[1], &r[0], &r[1], &r[2], &r[3])
+		h.cpuid[l] = r
+	}
 }
 
 // place writes one file or link.

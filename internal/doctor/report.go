@@ -184,7 +184,10 @@ func (r Report) verdict() string {
 	}
 	how := "with hardware virtualization (" + r.Backend.Kind.title() + ")"
 	if r.Backend.Kind == Software {
-		how = "with a software KVM: slowly in the guest's kernel"
+		how = "with a software KVM"
+		if r.Backend.Speed < softwareLimit {
+			how += ": slowly in the guest's kernel"
+		}
 	}
 	if r.Guest.Kernel.State != OK {
 		return "terem run can start VMs here, " + how + "; build the default guest first: " + r.Guest.Kernel.Mend

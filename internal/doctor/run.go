@@ -31,7 +31,8 @@ var errSlow = errors.New("no answer")
 // and gives the first line that it prints on either output. The line may come
 // with an error.
 func firstLine(ctx context.Context, o Options, path string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, o.ProbeTime)
+	slow := fmt.Errorf("%w within %v", errSlow, o.ProbeTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, o.ProbeTime, slow)
 	defer cancel()
 	var out limited
 	cmd := exec.CommandContext(ctx, path, args...)
@@ -41,7 +42,7 @@ func firstLine(ctx context.Context, o Options, path string, args ...string) (str
 	cmd.WaitDelay = 100 * time.Millisecond
 	err := cmd.Run()
 	if ctx.Err() != nil {
-		err = fmt.Errorf("%w within %v", errSlow, o.ProbeTime)
+		err = context.Cause(ctx)
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(out.String()), "\n")
 	return printable(line), err

@@ -7,15 +7,23 @@ import (
 
 func (t *page) host(h Host, p Platform) {
 	t.title("Host")
-	t.fact("CPU", fmt.Sprintf("%s; cores: %d, threads: %d", h.CPU, h.Cores, h.Threads))
+	t.fact("CPU", fmt.Sprintf("%s; cores: %d, threads: %d", known(h.CPU), h.Cores, h.Threads))
 	t.fact("memory", fmt.Sprintf("%s, %s available", size(h.Memory), size(h.Available)))
-	t.fact("system", strings.TrimPrefix(h.OS+", Linux "+h.Kernel, ", "))
+	t.fact("system", known(h.OS)+", Linux "+known(h.Kernel))
 	t.fact("machine", p.Product)
 	t.fact("runs in", p.below())
 	if p.Virtual {
 		t.more(p.typeText())
 	}
 	t.fact("container", p.inside())
+}
+
+// known stands in for what could not be read.
+func known(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
 }
 
 // below says what is underneath the host.
@@ -30,9 +38,9 @@ func (p Platform) typeText() string {
 	text := "type " + string(p.Type)
 	switch p.Type {
 	case Hybrid:
-		text = "type 1 or 2? both"
+		text = "between type 1 and type 2"
 	case Unknown:
-		text = "type 1 or 2?"
+		text = "type 1 or type 2"
 	}
 	if p.TypeNote == "" {
 		return text
@@ -61,11 +69,11 @@ func (t *page) kvm(k KVM, b Backend) {
 		t.fact("vCPUs in a VM", fmt.Sprintf("%d advised, %d at the most", k.VCPUsAdvised, k.VCPUsMost))
 	}
 	t.check(b.Check)
-	for _, d := range b.Defects {
-		t.more("defect: " + d)
+	if len(b.Defects) > 0 {
+		t.fact("terem mends", strings.Join(b.Defects, "; "))
 	}
-	t.fact("hardware helps by", strings.Join(b.Hardware, " "))
-	t.fact("guests may use", strings.Join(k.GuestFeatures, " "))
+	t.fact("hardware has", strings.Join(b.Hardware, " "))
+	t.fact("KVM offers", strings.Join(k.GuestFeatures, " "))
 }
 
 // capabilities writes one row for all that are there, and one for each that is
