@@ -1,0 +1,77 @@
+package host
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Fingerprint describes a machine.
+type Fingerprint struct {
+	CPU    string `json:"cpu"`
+	CPUs   int    `json:"cpus"`
+	Memory string `json:"memory"`
+	Kernel string `json:"kernel"`
+	KVM    string `json:"kvm"`
+	Go     string `json:"go"`
+	Load   string `json:"load"` // 1, 5 and 15 minutes, as it began
+}
+
+// Read reads the fingerprint from a root's /proc and /sys; "/" but in tests. What
+// cannot be read is "unknown".
+func Read(root string) Fingerprint {
+	return Fingerprint{
+		CPU:    field(read(root, "proc/cpuinfo"), "model name"),
+		CPUs:   runtime.NumCPU(),
+		Memory: field(read(root, "proc/meminfo"), "MemTotal"),
+		Kernel: orUnknown(strings.TrimSpace(read(root, "proc/sys/kernel/osrelease"))),
+		KVM:    backend(root),
+		Go:     runtime.Version(),
+		Load:   orUnknown(strings.Join(first(strings.Fields(read(root, "proc/loadavg")), 3), " ")),
+	}
+}
+
+func (f Fingerprint) String() string {
+	return fmt.Sprintf("%s, %d CPUs, %s; Linux %s; %s; %s; load %s", f.CPU, f.CPUs, f.Memory, f.Kernel, f.KVM, f.Go, f.Load)
+}
+
+// backend names the module that implements KVM: kvm_intel and kvm_amd use the
+// processor's virtualization, anything else is software.
+func backend(root string) string {
+	paths, _ := filepath.Glob(filepath.Join(root, "sys/module/kvm_*")) // the pattern is well formed
+	var names []string
+	for _, p := range paths {
+		names = append(names, filepath.Base(p))
+	}
+	return orUnknown(strings.Join(names, ", "))
+}
+
+// field is the value of the first "name : value" line.
+func field(text, name string) string {
+	for line := range strings.Lines(text) {
+		key, value, ok := strings.Cut(line, ":")
+		if ok && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return orUnknown("")
+}
+
+func read(root, path string) string {
+	b, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+func first(s []string, n int) []string { return s[:min(n, len(s))] }

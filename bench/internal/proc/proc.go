@@ -1,0 +1,134 @@
+package proc
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// Process is a program under way. One goroutine may use it.
+type Process struct {
+	cmd     *exec.Cmd
+	started time.Time
+	pipe    *os.File // the program's standard output
+	out     *bufio.Reader
+	said    tail // standard output, as far as it was read
+	errs    tail // standard error
+	waited  bool
+}
+
+// Start starts argv, which has until limit from now. With stdin nil the program
+// reads from /dev/null. The caller owes a Close.
+func Start(argv []string, stdin *os.File, limit time.Duration) (*Process, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	p := &Process{cmd: exec.Command(argv[0], argv[1:]...), pipe: r}
+	p.out = bufio.NewReader(io.TeeReader(r, &p.said))
+	p.cmd.Stdout, p.cmd.Stderr, p.cmd.WaitDelay = w, &p.errs, time.Second
+	if stdin != nil {
+		p.cmd.Stdin = stdin
+	}
+	p.started = time.Now()
+	if err := p.cmd.Start(); err != nil {
+		r.Close()
+		return nil, err
+	}
+	if err := r.SetReadDeadline(p.started.Add(limit)); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// PID is the program's process ID.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Elapsed is the time since the start.
+func (p *Process) Elapsed() time.Duration { return time.Since(p.started) }
+
+// Until reads the program's output up to the byte mark, and says when it came.
+func (p *Process) Until(mark byte) (time.Duration, error) {
+	for {
+		b, err := p.out.ReadByte()
+		now := p.Elapsed()
+		if err != nil {
+			return now, p.silence(err)
+		}
+		if b == mark {
+			return now, nil
+		}
+	}
+}
+
+// Line reads up to the first line for which accept is true, and gives it and the
+// time of its end.
+func (p *Process) Line(accept func(string) bool) (string, time.Duration, error) {
+	for {
+		line, err := p.out.ReadString('\n')
+		now := p.Elapsed()
+		if err != nil {
+			return line, now, p.silence(err)
+		}
+		if accept(line) {
+			return line, now, nil
+		}
+	}
+}
+
+// ErrSilent says that a program ended, or ran out of its time, before it said what
+// was waited for.
+var ErrSilent = errors.New("never came so far")
+
+func (p *Process) silence(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("%w in %v", ErrSilent, p.Elapsed().Round(time.Millisecond))
+	}
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: it ended after %v", ErrSilent, p.Elapsed().Round(time.Millisecond))
+	}
+	return err
+}
+
+// Deafen closes the reading end of the program's output.
+func (p *Process) Deafen() error { return p.pipe.Close() }
+
+// Wait waits for the program's end, at most for limit, and says when it came. The
+// exit status is not an error: a guest's reset has one of its own.
+func (p *Process) Wait(limit time.Duration) (time.Duration, error) {
+	late := time.AfterFunc(limit, func() { _ = p.cmd.Process.Kill() }) // gone already: fine
+	err := p.cmd.Wait()
+	now := p.Elapsed()
+	p.waited = true
+	var status *exec.ExitError
+	if !late.Stop() {
+		return now, fmt.Errorf("it did not end within %v", limit)
+	}
+	if err != nil && !errors.As(err, &status) {
+		return now, err
+	}
+	return now, nil
+}
+
+// Close kills the program if it lives still, and waits for it.
+func (p *Process) Close() {
+	if !p.waited {
+		_ = p.cmd.Process.Kill() // gone already: fine
+		_ = p.cmd.Wait()         // killed, as intended
+		p.waited = true
+	}
+	p.pipe.Close()
+}
+
+// Stderr is what the program said on its standard error: the last of it, if it was
+// much. Call it after Wait or Close.
+func (p *Process) Stderr() string { return p.errs.String() }
+
+// LastWords is the line that best tells why a program failed. Call it after Close.
+func (p *Process) LastWords() string { return LastWords(p.errs.String(), p.said.String()) }
