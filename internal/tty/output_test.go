@@ -1,0 +1,127 @@
+package tty
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// newOutput is an Output into a pipe; failures are its calls of broken.
+func newOutput(t *testing.T) (o *Output, r *os.File, failures *[]error) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	failures = new([]error)
+	o, err = NewOutput(w, func(err error) { *failures = append(*failures, err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := o.Close(); err != nil {
+			t.Error(err)
+		}
+		w.Close()
+		r.Close()
+	})
+	return o, r, failures
+}
+
+func TestOutputKeepsOrder(t *testing.T) {
+	o, r, failures := newOutput(t)
+	var want bytes.Buffer
+	for i := range 300_000 { // more than a pipe holds
+		want.WriteByte(byte(i * 31))
+	}
+	got := make(chan []byte)
+	go func() {
+		b := make([]byte, want.Len())
+		_, _ = io.ReadFull(r, b) // a shortfall shows in the comparison
+		got <- b
+	}()
+	for p := want.Bytes(); len(p) > 0; {
+		n := min(len(p), 7001)
+		if wrote, err := o.Write(p[:n]); wrote != n || err != nil {
+			t.Fatalf("Write: %d of %d, %v", wrote, n, err)
+		}
+		p = p[n:]
+	}
+	if !bytes.Equal(<-got, want.Bytes()) || len(*failures) != 0 {
+		t.Errorf("the bytes changed on their way; failures %v", *failures)
+	}
+}
+
+func TestOutputStopsWhileBlocked(t *testing.T) {
+	o, _, failures := newOutput(t)
+	done := make(chan error, 1)
+	go func() {
+		_, err := o.Write(make([]byte, 1<<20)) // nobody reads
+		done <- err
+	}()
+	select {
+	case <-done:
+		t.Fatal("a pipe took 1 MiB")
+	case <-time.After(50 * time.Millisecond):
+	}
+	o.Stop()
+	o.Stop()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("Write did not return after Stop")
+	}
+	if n, err := o.Write([]byte("more")); n != 4 || err != nil {
+		t.Errorf("Write after Stop: %d, %v; want it dropped", n, err)
+	}
+	if len(*failures) != 0 {
+		t.Errorf("Stop counts as a failure: %v", *failures)
+	}
+}
+
+func TestOutputReportsBrokenPipeOnce(t *testing.T) {
+	o, r, failures := newOutput(t)
+	r.Close()
+	for range 5 {
+		_, _ = o.Write([]byte("anybody there?")) // the callback has the error
+	}
+	if len(*failures) != 1 || !errors.Is((*failures)[0], syscall.EPIPE) {
+		t.Errorf("failures %v, want EPIPE once", *failures)
+	}
+}
+
+func TestOutputReportsFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	var failure error
+	o, err := NewOutput(full, func(err error) { failure = err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if _, err := o.Write([]byte("x")); !errors.Is(err, syscall.ENOSPC) || !errors.Is(failure, syscall.ENOSPC) {
+		t.Errorf("Write: %v, reported %v; want ENOSPC twice", err, failure)
+	}
+}
+
+// TestOutputWhileReaderLeaves closes the reading end under a Write that waits.
+func TestOutputWhileReaderLeaves(t *testing.T) {
+	o, r, failures := newOutput(t)
+	time.AfterFunc(30*time.Millisecond, func() { r.Close() })
+	if _, err := o.Write(make([]byte, 1<<20)); !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("Write: %v, want EPIPE", err)
+	}
+	if len(*failures) != 1 {
+		t.Errorf("failures %v, want one", *failures)
+	}
+}
