@@ -1,0 +1,64 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	"terem/bench/internal/proc"
+)
+
+const (
+	measureMemory = "private dirty memory outside guest RAM, idle shell"
+	measureGuest  = "guest RAM in use then"
+)
+
+// settle is how long a guest may idle before its VMM is weighed.
+const settle = 2 * time.Second
+
+// memoryRuns is how often it is weighed: it hardly varies.
+const memoryRuns = 3
+
+// memory weighs terem while a shell in the guest waits for input.
+func (s *suite) memory() error {
+	err := s.rounds("memory", min(memoryRuns, s.conf.boots), s.vmms[:1], s.weigh)
+	s.report.limit(measureMemory, nameTerem, 8)
+	return err
+}
+
+func (s *suite) weigh(v vmm) (err error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	defer w.Close()
+	p, err := proc.Start(v.boot(linux{}), r, bootLimit)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		p.Close()
+		if errors.Is(err, proc.ErrSilent) {
+			err = &deathError{err, p.LastWords(), p.Stderr()}
+		}
+	}()
+	if _, err := w.WriteString("echo up\n"); err != nil {
+		return err
+	}
+	if _, _, err := p.Line(func(l string) bool { return strings.TrimSpace(l) == "up" }); err != nil {
+		return err
+	}
+	time.Sleep(settle)
+	m, err := proc.ReadMemory(p.PID(), ramBytes)
+	if err != nil {
+		return err
+	}
+	s.report.add(measureMemory, v.name, mebibytes, mib(m.PrivateDirty))
+	s.report.add(measureGuest, v.name, mebibytes, mib(m.GuestRAM))
+	s.report.Mappings = m.Mappings
+	return nil
+}
+
+func mib(bytes uint64) float64 { return float64(bytes) / (1 << 20) }

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"time"
+
+	"terem/bench/internal/proc"
+	"terem/bench/internal/tiny"
+)
+
+// Measures as they are called in the report.
+const (
+	measureStart = "process start to the guest's first instruction"
+	measureEnd   = "process start to its end, the guest resetting at once"
+	measureExit  = "a port write's round trip"
+)
+
+// tinyLimit bounds a run of a tiny guest.
+const tinyLimit = 20 * time.Second
+
+// start measures how long it takes until a guest runs.
+func (s *suite) start() error {
+	err := s.rounds("start", s.conf.rounds, s.vmms, func(v vmm) error {
+		return s.watch(v, v.tiny(s.path(startELF)), func(p *proc.Process) error {
+			first, err := p.Until(tiny.Begin)
+			if err != nil {
+				return err
+			}
+			s.report.add(measureStart, v.name, milliseconds, ms(first))
+			if !v.ends {
+				return nil
+			}
+			end, err := p.Wait(tinyLimit)
+			if err != nil {
+				return err
+			}
+			s.report.add(measureEnd, v.name, milliseconds, ms(end))
+			return nil
+		})
+	})
+	s.report.ratio(measureStart, nameTerem, nameFloor, 1.5)
+	s.report.ratio(measureStart, nameTerem, nameQEMU, 1.0/3)
+	return err
+}
+
+// exit measures how long it takes to leave the guest and to come back.
+func (s *suite) exit() error {
+	var able []vmm
+	for _, v := range s.vmms {
+		if v.name != nameROM { // its guest has no loop
+			able = append(able, v)
+		}
+	}
+	err := s.rounds("exit", s.conf.rounds, able, func(v vmm) error {
+		return s.watch(v, v.tiny(s.path(exitELF)), func(p *proc.Process) error {
+			begin, err := p.Until(tiny.Begin)
+			if err != nil {
+				return err
+			}
+			end, err := p.Until(tiny.End)
+			if err != nil {
+				return err
+			}
+			each := (end - begin).Seconds() / exitCount
+			s.report.add(measureExit, v.name, microseconds, each*1e6)
+			return nil
+		})
+	})
+	s.report.ratio(measureExit, nameTerem, nameFloor, 1.05)
+	return err
+}
+
+// watch starts a VMM, lets f watch it, and ends it. A failure comes with the VMM's
+// last words.
+func (s *suite) watch(v vmm, argv []string, f func(*proc.Process) error) error {
+	p, err := proc.Start(argv, nil, tinyLimit)
+	if err != nil {
+		return err
+	}
+	err = f(p)
+	p.Close()
+	if err != nil {
+		return &deathError{err, p.LastWords(), p.Stderr()}
+	}
+	return nil
+}
+
+func ms(d time.Duration) float64 { return d.Seconds() * 1e3 }

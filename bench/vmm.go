@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Names of those who take part.
+const (
+	nameTerem = "terem"
+	nameFloor = "floor"
+	nameQEMU  = "qemu"
+	nameROM   = "qemu -bios" // with a ROM of ours in place of its firmware
+	nameGokvm = "gokvm"
+)
+
+// vmm is a program that runs a virtual machine. Its guest's serial port must be its
+// standard output.
+type vmm struct {
+	name string
+	// tiny is the command line to run a guest of package tiny with 128 MiB.
+	tiny func(kernel string) []string
+	// boot is the one to boot Linux; nil if it cannot.
+	boot func(g linux) []string
+	ends bool // it ends when its guest resets
+}
+
+// linux is what a VMM boots.
+type linux struct{ kernel, initrd, cmdLine string }
+
+const (
+	floorSource  = "bench/floor/floor.c"
+	gokvmPackage = "github.com/bobuhiro11/gokvm"
+	ramFlag      = "128M"
+	ramBytes     = 128 << 20
+)
+
+// findVMMs builds or finds those who take part, terem first.
+func (s *suite) findVMMs() {
+	for _, find := range []func() ([]vmm, error){s.findTerem, s.findFloor, s.findQEMU, s.findGokvm} {
+		found, err := find()
+		if err != nil {
+			s.report.Notes = append(s.report.Notes, note{Measure: "set-up", Error: err.Error()})
+		}
+		s.vmms = append(s.vmms, found...)
+	}
+}
+
+func (s *suite) findTerem() ([]vmm, error) {
+	path, err := filepath.Abs(s.conf.terem)
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []vmm{{name: nameTerem, ends: true,
+		tiny: func(kernel string) []string {
+			return []string{path, "run", "--quiet", "--memory", ramFlag, "--kernel", kernel}
+		},
+		boot: func(linux) []string { return []string{path, "run", "--memory", ramFlag} },
+	}}, nil
+}
+
+func (s *suite) findFloor() ([]vmm, error) {
+	program := s.path("floor")
+	if out, err := exec.Command("cc", "-O2", "-Wall", "-pthread", "-o", program, floorSource).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build floor: %w %s: `apt-get install gcc libc6-dev` installs a compiler", err, out)
+	}
+	return []vmm{{name: nameFloor, ends: true, tiny: func(kernel string) []string { return []string{program, kernel} }}}, nil
+}
+
+// findQEMU finds QEMU. Its microvm is the smallest machine that it has; all that can
+// be switched off is. The CPU model lacks arch-capabilities because a software
+// backend refuses to set that MSR.
+func (s *suite) findQEMU() ([]vmm, error) {
+	path, err := exec.LookPath("qemu-system-x86_64")
+	if err != nil {
+		return nil, errors.New("no QEMU: `apt-get install --no-install-recommends qemu-system-x86` installs it")
+	}
+	if out, err := exec.Command(path, "--version").Output(); err == nil {
+		s.report.QEMU, _, _ = strings.Cut(string(out), "\n")
+	}
+	args := func(machine string, more ...string) []string {
+		return append([]string{path, "-M", machine, "-accel", "kvm", "-cpu", "host,-arch-capabilities", "-m", ramFlag,
+			"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio"}, more...)
+	}
+	const trimmed = "microvm,x-option-roms=off,pit=off,pic=off,rtc=off,isa-serial=on,auto-kernel-cmdline=off"
+	return []vmm{
+		{name: nameQEMU,
+			tiny: func(kernel string) []string { return args(trimmed, "-kernel", kernel) },
+			boot: func(g linux) []string {
+				return args("microvm,isa-serial=on", "-kernel", g.kernel, "-initrd", g.initrd, "-append", g.cmdLine)
+			}},
+		{name: nameROM, tiny: func(string) []string { return args(trimmed, "-bios", s.path(startROM)) }},
+	}, nil
+}
+
+// findGokvm builds the version of gokvm that terem takes its register types from.
+func (s *suite) findGokvm() ([]vmm, error) {
+	version, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", gokvmPackage).Output()
+	if err != nil {
+		return nil, fmt.Errorf("find the version of gokvm: %w", err)
+	}
+	install := exec.Command("go", "install", gokvmPackage+"@"+strings.TrimSpace(string(version)))
+	install.Env = append(os.Environ(), "GOBIN="+s.dir)
+	if out, err := install.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build gokvm: %w %s", err, out)
+	}
+	path := s.path("gokvm")
+	return []vmm{{name: nameGokvm,
+		tiny: func(kernel string) []string { return []string{path, "boot", "-m", ramFlag, "-k", kernel} },
+		boot: func(g linux) []string {
+			return []string{path, "boot", "-m", ramFlag, "-k", g.kernel, "-i", g.initrd, "-p", g.cmdLine}
+		},
+	}}, nil
+}
