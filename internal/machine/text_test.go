@@ -32,8 +32,8 @@ func TestValidate(t *testing.T) {
 		{128 << 20, 254, ""},
 		{0, 1, "at least 2 MiB"},
 		{MinMemory - 4096, 1, "at least 2 MiB"},
-		{MinMemory + 1, 1, "units of 4 KiB"},
-		{1<<64 - 1, 1, "units of 4 KiB"},
+		{MinMemory + 1, 1, "multiple of 4 KiB"},
+		{1<<64 - 1, 1, "multiple of 4 KiB"},
 		{MinMemory, 0, "at least one"},
 		{MinMemory, -3, "-3 CPUs"},
 	} {
