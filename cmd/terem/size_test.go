@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+func TestParseSize(t *testing.T) {
+	const bad = math.MaxUint64
+	for s, want := range map[string]uint64{
+		"0": 0, "1": 1, "4096": 4096, "4096B": 4096, "1K": 1 << 10, "1k": 1 << 10, "512M": 512 << 20,
+		"512MB": 512 << 20, "512MiB": 512 << 20, "4G": 4 << 30, "1gib": 1 << 30, "2T": 2 << 40,
+		"16777215T": 16777215 << 40,
+
+		"": bad, "M": bad, "x": bad, "-1": bad, "+1": bad, "1.5G": bad, "1 G": bad, " 1": bad, "1GG": bad,
+		"1BM": bad, "1iB": bad, "0x10": bad, "1_000": bad, "16777216T": bad, "99999999999999999999": bad,
+		"1P": bad, "١": bad, // an Arabic digit
+	} {
+		n, err := parseSize(s)
+		if want == bad && err == nil || want != bad && (n != want || err != nil) {
+			t.Errorf("parseSize(%q): %d, %v", s, n, err)
+		}
+	}
+}
+
+func FuzzParseSize(f *testing.F) {
+	f.Add(uint64(512), uint8(2))
+	f.Fuzz(func(t *testing.T, n uint64, unit uint8) {
+		suffix := []string{"", "K", "M", "G", "T"}[unit%5]
+		shift := uint(unit%5) * 10
+		got, err := parseSize(fmt.Sprint(n) + suffix)
+		if fits := n<<shift>>shift == n; fits && got != n<<shift || fits != (err == nil) {
+			t.Errorf("parseSize(%d%s): %d, %v", n, suffix, got, err)
+		}
+	})
+}
+
+func TestCommandAfterDash(t *testing.T) {
+	for _, tt := range []struct {
+		line []string
+		ok   bool
+	}{
+		{nil, true},
+		{[]string{"--"}, true},
+		{[]string{"--", "ls", "-l"}, true},
+		{[]string{"--", "--", "x"}, true},
+		{[]string{"ls"}, false},
+		{[]string{"ls", "--"}, false},
+		{[]string{"ls", "--", "-l"}, false},
+	} {
+		c := &cobra.Command{Use: "run", Args: commandAfterDash, RunE: func(*cobra.Command, []string) error { return nil },
+			SilenceErrors: true, SilenceUsage: true}
+		c.SetArgs(tt.line)
+		if err := c.Execute(); (err == nil) != tt.ok {
+			t.Errorf("%q: %v", tt.line, err)
+		}
+	}
+}
+
+func TestUsageErrorIsTyped(t *testing.T) {
+	status := 0
+	root := newRoot(&status)
+	root.SetArgs([]string{"run", "--no-such-flag"})
+	var usage *usageError
+	if err := root.Execute(); !errors.As(err, &usage) || usage.command != "terem run" {
+		t.Errorf("error %v of %+v, want a usage error of terem run", err, usage)
+	}
+}
+
+func Example_parseSize() {
+	n, err := parseSize("128M")
+	fmt.Println(n, err)
+	// Output: 134217728 <nil>
+}
