@@ -15,7 +15,7 @@ import (
 // standard input lives as long as the process: a read of a terminal cannot be
 // called off.
 func (s *session) connect() error {
-	if s.o.Console != "stdio" {
+	if !s.o.stdio() {
 		return nil
 	}
 	if s.pipe {

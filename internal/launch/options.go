@@ -21,7 +21,7 @@ type Options struct {
 	Memory         uint64 // bytes
 	CPUs           int
 	CPU            string // machine.ParseCPU
-	Console        string // "stdio", "none", or a file to write to
+	Console        string // "" or "stdio", "none", or a file to write to
 	Timeout        time.Duration
 	Exits          string // "", "table" or "json"
 	Payload        boot.Payload
@@ -34,6 +34,9 @@ type Options struct {
 	Stdin, Stdout, Stderr *os.File
 	CacheDir              string
 }
+
+// stdio says whether the console is the user's standard input and output.
+func (o *Options) stdio() bool { return o.Console == "" || o.Console == "stdio" }
 
 // images are the opened kernel and initrd.
 type images struct {
@@ -140,10 +143,10 @@ func kernelLine(o *Options, own, pipe bool) (string, error) {
 
 // openConsole is where the guest's output goes: nil for nowhere.
 func openConsole(o *Options) (*os.File, error) {
-	switch o.Console {
-	case "", "stdio":
+	switch {
+	case o.stdio():
 		return o.Stdout, nil
-	case "none":
+	case o.Console == "none":
 		return nil, nil
 	}
 	f, err := os.OpenFile(o.Console, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o666)

@@ -64,7 +64,7 @@ func Run(o *Options) (status int, err error) {
 
 func (s *session) config(im *images) (machine.Config, error) {
 	o := s.o
-	line, err := kernelLine(o, im.own, s.pipe || o.Console != "stdio")
+	line, err := kernelLine(o, im.own, s.pipe || !o.stdio())
 	if err != nil {
 		return machine.Config{}, err
 	}
