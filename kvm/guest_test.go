@@ -1,6 +1,7 @@
 package kvm_test
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"testing"
@@ -64,7 +65,7 @@ func (g *guest) run(t testing.TB, want kvm.ExitReason) {
 	t.Helper()
 	for {
 		got, err := g.cpu.Run()
-		if err == kvm.ErrInterrupted {
+		if errors.Is(err, kvm.ErrInterrupted) {
 			continue // Go's own preemption
 		}
 		check(t, err)
