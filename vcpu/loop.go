@@ -18,6 +18,10 @@ func (r *Runner) enter() {
 		r.conf.Ledger.exit(reason, err == nil)
 		switch {
 		case err == nil:
+			if end := r.prepared(); end != nil {
+				r.finish(*end)
+				return
+			}
 			if end := r.handle(reason); end != nil {
 				r.finish(*end)
 				return
@@ -33,4 +37,19 @@ func (r *Runner) enter() {
 	if err := r.vcpu.FinishIO(); err != nil && !r.hasEnded() {
 		r.finish(End{Reason: Failed, Err: err})
 	}
+}
+
+// prepared calls the function of Prepare, until that is done.
+func (r *Runner) prepared() *End {
+	if r.prepare == nil {
+		return nil
+	}
+	done, err := r.prepare(r.vcpu)
+	if err != nil {
+		return &End{Reason: Failed, Err: err}
+	}
+	if done {
+		r.prepare = nil
+	}
+	return nil
 }

@@ -49,6 +49,8 @@ type Runner struct {
 	conf Config
 	vcpu *kvm.VCPU
 
+	prepare func(*kvm.VCPU) (done bool, err error) // nil: nothing to do
+
 	mu      sync.Mutex // one command at a time; held while it is delivered
 	state   state
 	cmds    chan command
@@ -97,6 +99,16 @@ func (r *Runner) Do(f func(*kvm.VCPU) error) error {
 		return ErrRunning
 	}
 	return r.deliver(command{do: f})
+}
+
+// Prepare has f called on the vCPU's thread after each exit, before the exit is
+// answered, until it is done: for what can be set up only once the guest is
+// under way. The vCPU must be paused.
+func (r *Runner) Prepare(f func(*kvm.VCPU) (done bool, err error)) error {
+	return r.Do(func(*kvm.VCPU) error {
+		r.prepare = f
+		return nil
+	})
 }
 
 // Resume lets the guest run.

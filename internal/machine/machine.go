@@ -112,28 +112,16 @@ func (m *Machine) makeCPUs() error {
 	return nil
 }
 
-// inspect finds out what KVM leaves undone here, by trying it, and prepares for
-// that. On VT-x and AMD-V it finds nothing and prepares nothing.
+// inspect finds out what KVM leaves undone here, by trying it. On VT-x and AMD-V
+// that is nothing.
 func (m *Machine) inspect() error {
 	if m.conf.NoAssist {
 		return nil
 	}
-	err := m.cpus[0].Do(func(c *kvm.VCPU) (err error) {
+	return m.cpus[0].Do(func(c *kvm.VCPU) (err error) {
 		m.defects, err = assist.Probe(m.vm, c, m.ram)
 		return err
 	})
-	if err != nil || !m.defects.Syscall {
-		return err
-	}
-	if err := m.vm.ExitOnMSRWrite(kvm.MSRLSTAR); err != nil {
-		return err
-	}
-	for i, r := range m.cpus {
-		if err := r.Do(m.helpers[i].Arm); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (m *Machine) load() error {
@@ -144,7 +132,10 @@ func (m *Machine) load() error {
 	if err != nil {
 		return err
 	}
-	return m.cpus[0].Do(enterAt(entry))
+	if err := m.cpus[0].Do(enterAt(entry)); err != nil {
+		return err
+	}
+	return m.armRepair(entry)
 }
 
 // CmdLine is the whole kernel command line.
