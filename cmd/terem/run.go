@@ -68,7 +68,7 @@ func (f *runFlags) define(c *cobra.Command) {
 	fs.StringVar(&o.CPU, "cpu", "host", "CPU `model`: host, and features to take away: host,-avx512f")
 	fs.StringVar(&o.Console, "console", "stdio", "where the console goes: stdio, none, or a `file`")
 	fs.DurationVar(&f.timeout, "timeout", 0, "end the guest after this `time`: 30s, 5m")
-	fs.StringVar(&f.exits, "exits", "", "print the exit ledger at the end: table or `json`")
+	fs.StringVar(&f.exits, "exits", "", "print the exit ledger at the end, as a table or as json (`form`)")
 	fs.Lookup("exits").NoOptDefVal = "table"
 	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "say nothing but errors")
 	fs.BoolVarP(&o.Verbose, "verbose", "v", false, "say what is booted, and how")

@@ -206,7 +206,7 @@ func (s *session) verbose(c machine.Config) {
 	if !s.o.Verbose {
 		return
 	}
-	fmt.Fprintf(s.o.Stderr, "terem: kernel %s, %s RAM, %d CPUs\n", c.Kernel.Name, machine.Bytes(c.Memory), c.CPUs)
+	fmt.Fprintf(s.o.Stderr, "terem: kernel %s, RAM %s, CPUs %d\n", c.Kernel.Name, machine.Bytes(c.Memory), c.CPUs)
 	if s.m.Software() {
 		fmt.Fprintln(s.o.Stderr, "terem: this host's KVM interprets guest kernel code; terem finishes what it cannot")
 	}
