@@ -1,0 +1,107 @@
+package arch
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+const module = "terem/"
+
+// A room is a package and the arrows that may leave it. Patterns are those of the go
+// command: "x" is package x, "x/..." is x and all below.
+type room struct {
+	name    string
+	may     []string // within the module
+	outside []string // other modules; the standard library is free to all
+	tests   []string // for tests, in addition
+}
+
+// rooms is "Who may import whom", from the roof to the ground. The last row that
+// matches a package is its room.
+func rooms() []room {
+	const unix = "golang.org/x/sys/unix"
+	return []room{
+		{"bench/...", []string{"bench/...", "guest/..."}, []string{"golang.org/x/arch/...", unix}, nil},
+		{"cmd/terem", []string{"internal/...", "boot", "guest/..."}, []string{"github.com/spf13/cobra"}, nil},
+
+		{"internal/arch", nil, nil, nil},
+		{"internal/doctor", []string{"guest/...", "kvm", "memory", "vcpu/assist"}, []string{unix}, nil},
+		{"internal/kvmtest", []string{"kvm"}, nil, nil},
+		{"internal/launch", []string{"internal/machine", "internal/tty", "boot", "guest/...", "vcpu/assist"},
+			[]string{"github.com/jedib0t/go-pretty/v6/..."}, []string{"kvm"}},
+		{"internal/machine", []string{"vcpu/...", "boot", "devices/...", "guest/...", "kvm", "memory"}, nil, nil},
+		{"internal/tty", nil, []string{unix, "golang.org/x/term"}, nil},
+
+		{"boot", []string{"memory", "kvm"}, []string{"github.com/klauspost/compress/...",
+			"github.com/pierrec/lz4/v4", "github.com/ulikunitz/xz/..."}, nil},
+		{"vcpu", []string{"kvm", "memory"}, nil, []string{unix}},
+		{"vcpu/assist", []string{"kvm", "memory"}, []string{"golang.org/x/arch/x86/x86asm"}, []string{unix}},
+
+		{"devices", nil, nil, []string{"devices/..."}},
+		{"devices/...", []string{"devices"}, nil, []string{"devices/..."}},
+		{"devices/virtio/...", []string{"devices", "devices/virtio/...", "memory"}, []string{unix}, []string{"devices/..."}},
+
+		{"guest/...", []string{"guest/..."}, []string{unix, "golang.org/x/term", "github.com/spf13/pflag", "github.com/ulikunitz/xz/..."}, nil},
+		{"kvm", nil, []string{gokvm, unix}, nil},
+		{"memory", nil, []string{unix}, nil},
+	}
+}
+
+// match says whether package pkg is one of the pattern.
+func match(pattern, pkg string) bool {
+	above, all := strings.CutSuffix(pattern, "/...")
+	return pkg == above || all && strings.HasPrefix(pkg, above+"/")
+}
+
+func matchAny(patterns []string, pkg string) bool {
+	for _, p := range patterns {
+		if match(p, pkg) {
+			return true
+		}
+	}
+	return false
+}
+
+// roomOf is the room of a package; the more special rows come later.
+func roomOf(pkg string) (found room, ok bool) {
+	for _, r := range rooms() {
+		if match(r.name, pkg) && (!ok || len(r.name) > len(found.name) || r.name == pkg) {
+			found, ok = r, true
+		}
+	}
+	return found, ok
+}
+
+// arrows finds imports that no room's row has.
+func arrows(f *file) (broken []string) {
+	pkg := path.Dir(f.path)
+	r, ok := roomOf(pkg)
+	if !ok {
+		return []string{"the package has no room: add a row to the table of rooms"}
+	}
+	for _, imp := range f.imports() {
+		within, ours := strings.CutPrefix(imp, module)
+		switch {
+		case ours && (matchAny(r.may, within) || f.test && testMay(r, pkg, within)):
+		case !ours && (standard(imp) || matchAny(r.outside, imp) || f.test && matchAny(r.tests, imp)):
+		default:
+			broken = append(broken, fmt.Sprintf("a new arrow: %s -> %s", pkg, imp))
+		}
+	}
+	return broken
+}
+
+// testMay: a test may import its own package, the helper that asks for KVM if its
+// room sees KVM at all, and what its row adds.
+func testMay(r room, pkg, within string) bool {
+	seesKVM := pkg == "kvm" || strings.HasPrefix(pkg, "cmd/") || matchAny(r.may, "kvm") || matchAny(r.tests, "kvm")
+	return within == pkg || within == "internal/kvmtest" && seesKVM || matchAny(r.tests, within)
+}
+
+// standard says whether a package is of the standard library: no dot in its first
+// element.
+func standard(imp string) bool {
+	first, _, _ := strings.Cut(imp, "/")
+	return !strings.Contains(first, ".")
+}
