@@ -226,7 +226,7 @@ func TestLedgerOnStandardError(t *testing.T) {
 	kvmtest.Open(t)
 	kernel := write(t, "kernel", tinyKernel(t))
 	r := terem(t, 0, "run", "--memory", "2M", "--exits", "--verbose", "--kernel", kernel)
-	for _, want := range []string{"Exit ledger: 1 vCPU", "control", "2 MiB RAM", "kernel command line: "} {
+	for _, want := range []string{"Exit ledger: 1 vCPU", "control", "2 MiB", "kernel command line: "} {
 		if r.out != "" || !strings.Contains(r.stderr, want) {
 			t.Errorf("output %q, standard error %q; want %q in the latter", r.out, r.stderr, want)
 		}
