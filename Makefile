@@ -42,7 +42,7 @@ lint: ## gofmt, vet, staticcheck, errorlint, shellcheck
 	@sh scripts/lint.sh
 
 golden: ## rewrite the golden files of the tests
-	@$(GO) test ./boot ./internal/doctor -update
+	@$(GO) test ./boot ./internal/doctor ./internal/launch -update
 
 clean: ## remove bin/; the guest's cache stays
 	@rm -rf bin
