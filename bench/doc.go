@@ -1,16 +1,16 @@
 // Command bench measures terem beside other ways to run a virtual machine, in one
 // run on one host:
 //
-//	start    from fork to the first byte that a guest of twelve instructions writes, and to the
+//	start    from fork to the first byte that a guest of seven instructions writes, and to the
 //	         program's end
 //	exit     a port write's round trip to the VMM: the time between two bytes, with a loop of
-//	         10,000 writes between them; the loop's own instructions are part of it
+//	         10,000 writes in long mode between them; the loop's own instructions are part of it
 //	boot     from fork to the first line of init of terem's default guest, 1 vCPU, 128 MiB; and the
 //	         guest kernel's instructions and exits, which hold for other hosts too
 //	memory   the VMM's private dirty memory outside guest RAM, with an idle shell in the guest
 //
-// The others are the floor (floor/floor.c: terem's system calls in plain C), QEMU's microvm and
-// gokvm. Whatever is missing is named, with the line that installs it, and the rest goes on. In
+// The others are the floor (floor/floor.c: terem's ioctls in plain C; with -b, fewer), QEMU's
+// microvm (with its own firmware, and with a ROM of ours: the least it can take) and gokvm. Whatever is missing is named, with the line that installs it, and the rest goes on. In
 // each round every VMM runs once, in a new random order, 20 ms apart, so that a busy moment of the
 // host meets all alike. Ratios are of medians, and their intervals are drawn by rounds.
 //

@@ -40,7 +40,7 @@ func (s *suite) prepare() error {
 		return fmt.Errorf("%w: run `make bench`, or `go run ./bench` in the repository's root", err)
 	}
 	for name, content := range map[string][]byte{
-		startELF: tiny.ELF(0), exitELF: tiny.ELF(exitCount), startROM: tiny.ROM(),
+		startELF: tiny.Start(), exitELF: tiny.Exits(exitCount), startROM: tiny.ROM(),
 	} {
 		if err := os.WriteFile(s.path(name), content, 0o644); err != nil {
 			return err

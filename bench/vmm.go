@@ -13,6 +13,7 @@ import (
 const (
 	nameTerem = "terem"
 	nameFloor = "floor"
+	nameBare  = "floor -b" // without what a tiny guest does not need
 	nameQEMU  = "qemu"
 	nameROM   = "qemu -bios" // with a ROM of ours in place of its firmware
 	nameGokvm = "gokvm"
@@ -71,7 +72,10 @@ func (s *suite) findFloor() ([]vmm, error) {
 	if out, err := exec.Command("cc", "-O2", "-Wall", "-pthread", "-o", program, floorSource).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build floor: %w %s: `apt-get install gcc libc6-dev` installs a compiler", err, out)
 	}
-	return []vmm{{name: nameFloor, ends: true, tiny: func(kernel string) []string { return []string{program, kernel} }}}, nil
+	return []vmm{
+		{name: nameFloor, ends: true, tiny: func(kernel string) []string { return []string{program, kernel} }},
+		{name: nameBare, ends: true, tiny: func(kernel string) []string { return []string{program, "-b", kernel} }},
+	}, nil
 }
 
 // findQEMU finds QEMU. Its microvm is the smallest machine that it has; all that can

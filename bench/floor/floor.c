@@ -4,7 +4,10 @@
 // it on a thread of its own, and knows three ports: 0x3f8 is standard output, 0x64 ends the guest, and
 // the others take what they get. There is no other device, no error to recover from, and no runtime.
 //
-//   usage: floor GUEST.elf
+//   usage: floor [-b] GUEST.elf
+//
+// With -b it leaves out what a guest this small does not need: the timer chip, and the few instructions
+// by which terem finds out whether KVM runs all of a guest by itself.
 //
 // KVM's interface is described in the kernel's Documentation/virt/kvm/api.rst.
 
@@ -38,6 +41,8 @@ struct machine {
 	uint8_t *ram;
 	struct kvm_run *run;
 	uint32_t entry;
+	const char *path;
+	int bare;
 };
 
 static int must(int result, const char *what)
@@ -67,6 +72,9 @@ static void make_vm(struct machine *m)
 	IOCTL(m->vm, KVM_SET_IDENTITY_MAP_ADDR, &identity);
 	IOCTL(m->vm, KVM_SET_TSS_ADDR, TSS_ADDR);
 	IOCTL(m->vm, KVM_CREATE_IRQCHIP, 0);
+	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+	if (!m->bare)
+		IOCTL(m->vm, KVM_CREATE_PIT2, &pit);
 }
 
 static void make_irq(struct machine *m, uint32_t gsi)
@@ -110,26 +118,87 @@ static void find_entry(struct machine *m, const uint8_t *notes, size_t size)
 	}
 }
 
-static void load(struct machine *m, const char *path)
+static void load(struct machine *m)
 {
 	Elf64_Ehdr head;
-	int fd = must(open(path, O_RDONLY | O_CLOEXEC), path);
+	int fd = must(open(m->path, O_RDONLY | O_CLOEXEC), m->path);
 	read_at(fd, &head, sizeof head, 0);
 	for (int i = 0; i < head.e_phnum; i++) {
 		Elf64_Phdr p;
 		read_at(fd, &p, sizeof p, head.e_phoff + i * sizeof p);
 		if (p.p_paddr > RAM_SIZE || p.p_filesz > RAM_SIZE - p.p_paddr)
-			errx(1, "%s does not fit", path);
+			errx(1, "%s does not fit", m->path);
 		if (p.p_type == PT_LOAD)
 			read_at(fd, m->ram + p.p_paddr, p.p_filesz, p.p_offset);
 		if (p.p_type == PT_NOTE)
 			find_entry(m, m->ram + p.p_paddr, p.p_filesz);
 	}
 	if (!m->entry)
-		errx(1, "%s: no PVH entry", path);
+		errx(1, "%s: no PVH entry", m->path);
 	uint32_t magic = START_MAGIC;
 	memcpy(m->ram + START_INFO, &magic, sizeof magic);
 	close(fd);
+}
+
+// Where the probe puts its page tables and its code, and the MSRs that SYSCALL reads.
+enum {
+	PROBE_TABLES = 0x9000, PROBE_SYSCALL = 0x10000, PROBE_TARGET = 0x10040, PROBE_FWAIT = 0x10080,
+	MSR_STAR = 0xc0000081, MSR_LSTAR = 0xc0000082, MSR_FMASK = 0xc0000084,
+};
+
+struct probe_msrs { struct kvm_msrs head; struct kvm_msr_entry entries[3]; };
+
+// probe_at runs a few instructions in long mode, and whatever comes of it will do.
+static void probe_at(struct machine *m, const struct kvm_sregs *saved, uint32_t rip, int dpl)
+{
+	struct kvm_sregs s = *saved;
+	struct kvm_segment data = { .limit = ~0u, .selector = dpl ? 0x2b : 0x18, .type = 3, .present = 1, .dpl = dpl, .db = 1, .s = 1, .g = 1 };
+	s.cr0 = 0x80000021;
+	s.cr3 = PROBE_TABLES;
+	s.cr4 = 0x20;
+	s.efer = 0x501; // LMA, LME, SCE
+	s.ds = s.es = s.ss = s.cs = data;
+	s.cs.selector = dpl ? 0x33 : 0x10;
+	s.cs.type = 0xb;
+	s.cs.db = 0;
+	s.cs.l = 1;
+	struct kvm_regs r = { .rip = rip, .rsp = PROBE_SYSCALL + 0x100, .rflags = 0x3002 };
+	IOCTL(m->vcpu, KVM_SET_SREGS, &s);
+	IOCTL(m->vcpu, KVM_SET_REGS, &r);
+	ioctl(m->vcpu, KVM_RUN, 0);
+	m->run->immediate_exit = 1; // finish a port write that is half done
+	ioctl(m->vcpu, KVM_RUN, 0);
+	m->run->immediate_exit = 0;
+}
+
+// probe tries SYSCALL in user mode and FWAIT in kernel mode, and puts everything back.
+static void probe(struct machine *m)
+{
+	struct kvm_regs regs;
+	struct kvm_sregs sregs;
+	struct kvm_vcpu_events events;
+	struct probe_msrs saved = { { .nmsrs = 3 }, { { .index = MSR_STAR }, { .index = MSR_LSTAR }, { .index = MSR_FMASK } } };
+	struct probe_msrs ours = { { .nmsrs = 3 }, { { .index = MSR_STAR, .data = 0x10ull << 32 },
+		{ .index = MSR_LSTAR, .data = PROBE_TARGET }, { .index = MSR_FMASK, .data = 0x200 } } };
+	uint64_t tables[3] = { (PROBE_TABLES + 0x1000) | 7, (PROBE_TABLES + 0x2000) | 7, 0x87 };
+	IOCTL(m->vcpu, KVM_GET_REGS, &regs);
+	IOCTL(m->vcpu, KVM_GET_SREGS, &sregs);
+	IOCTL(m->vcpu, KVM_GET_VCPU_EVENTS, &events);
+	IOCTL(m->vcpu, KVM_GET_MSRS, &saved);
+	for (int i = 0; i < 3; i++)
+		memcpy(m->ram + PROBE_TABLES + i * 0x1000, &tables[i], 8);
+	memcpy(m->ram + PROBE_SYSCALL, "\x0f\x05", 2);      // syscall
+	memcpy(m->ram + PROBE_TARGET, "\xe6\x80", 2);       // out 0x80, al
+	memcpy(m->ram + PROBE_FWAIT, "\x9b\xe6\x80", 3);    // fwait; out 0x80, al
+	IOCTL(m->vcpu, KVM_SET_MSRS, &ours);
+	probe_at(m, &sregs, PROBE_SYSCALL, 3);
+	probe_at(m, &sregs, PROBE_FWAIT, 0);
+	IOCTL(m->vcpu, KVM_SET_SREGS, &sregs);
+	IOCTL(m->vcpu, KVM_SET_MSRS, &saved);
+	IOCTL(m->vcpu, KVM_SET_REGS, &regs);
+	IOCTL(m->vcpu, KVM_SET_VCPU_EVENTS, &events);
+	memset(m->ram + PROBE_TABLES, 0, 0x3000);
+	memset(m->ram + PROBE_SYSCALL, 0, 0x100);
 }
 
 // set_registers enters 32-bit protected mode with flat segments, as PVH wants it.
@@ -160,6 +229,9 @@ static void *run(void *arg)
 {
 	struct machine *m = arg;
 	make_vcpu(m);
+	if (!m->bare)
+		probe(m);
+	load(m);
 	set_registers(m);
 	for (;;) {
 		IOCTL(m->vcpu, KVM_RUN, 0);
@@ -177,12 +249,13 @@ int main(int argc, char **argv)
 {
 	struct machine m = { 0 };
 	pthread_t thread;
-	if (argc != 2)
-		errx(2, "usage: floor GUEST.elf");
+	m.bare = argc > 1 && !strcmp(argv[1], "-b");
+	if (argc != 2 + m.bare)
+		errx(2, "usage: floor [-b] GUEST.elf");
+	m.path = argv[argc - 1];
 	make_vm(&m);
 	make_irq(&m, COM1_GSI);
 	make_irq(&m, SCI_GSI);
-	load(&m, argv[1]);
 	if (pthread_create(&thread, NULL, run, &m) || pthread_join(thread, NULL))
 		errx(1, "thread");
 	return 0;

@@ -11,58 +11,71 @@ import (
 )
 
 func TestELF(t *testing.T) {
-	image := ELF(1000)
-	f, err := elf.NewFile(bytes.NewReader(image))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if f.Class != elf.ELFCLASS64 || f.Type != elf.ET_EXEC || f.Machine != elf.EM_X86_64 || len(f.Progs) != 2 {
-		t.Fatalf("header %+v, %d segments", f.FileHeader, len(f.Progs))
-	}
-	load, note := f.Progs[0], f.Progs[1]
-	if load.Type != elf.PT_LOAD || note.Type != elf.PT_NOTE || load.Filesz != uint64(len(image)) {
-		t.Errorf("segments %+v and %+v of %d bytes", load.ProgHeader, note.ProgHeader, len(image))
-	}
-	n := make([]byte, note.Filesz)
-	if _, err := note.ReadAt(n, 0); err != nil {
-		t.Fatal(err)
-	}
-	entry := binary.LittleEndian.Uint32(n[16:])
-	if string(n[12:16]) != "Xen\x00" || uint64(entry) != f.Entry {
-		t.Errorf("note % x; the header's entry is %#x", n, f.Entry)
-	}
-	if code := image[uint64(entry)-load.Paddr:]; !bytes.Equal(code, Code(1000)) {
-		t.Errorf("at the entry is % x", code)
+	for name, image := range map[string][]byte{"start": Start(), "exits": Exits(1000)} {
+		f, err := elf.NewFile(bytes.NewReader(image))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if f.Class != elf.ELFCLASS64 || f.Type != elf.ET_EXEC || f.Machine != elf.EM_X86_64 || len(f.Progs) != 2 {
+			t.Fatalf("%s: header %+v, %d segments", name, f.FileHeader, len(f.Progs))
+		}
+		load, note := f.Progs[0], f.Progs[1]
+		if load.Type != elf.PT_LOAD || note.Type != elf.PT_NOTE || load.Filesz != uint64(len(image)) {
+			t.Errorf("%s: segments %+v and %+v of %d bytes", name, load.ProgHeader, note.ProgHeader, len(image))
+		}
+		n := make([]byte, note.Filesz)
+		if _, err := note.ReadAt(n, 0); err != nil {
+			t.Fatal(err)
+		}
+		if entry := binary.LittleEndian.Uint32(n[16:]); string(n[12:16]) != "Xen\x00" || entry != codeAddr || f.Entry != codeAddr {
+			t.Errorf("%s: note % x; the header's entry is %#x", name, n, f.Entry)
+		}
 	}
 }
 
 // TestCode compares the bytes with the assembly in their comments.
 func TestCode(t *testing.T) {
+	reset := []string{"mov al, 0xfe", "out 0x64, al", "hlt", "jmp .-0x3"}
+	start := append([]string{"mov dx, 0x3f8", "mov al, 0x2", "out dx, al"}, reset...)
 	for _, tt := range []struct {
 		name string
 		code []byte
 		mode int
 		want []string
 	}{
-		{"start", Code(0), 32, []string{"mov dx, 0x3f8", "mov al, 0x2", "out dx, al",
-			"mov al, 0xfe", "out 0x64, al", "hlt", "jmp .-0x3"}},
-		{"exits", Code(7), 32, []string{"mov dx, 0x3f8", "mov al, 0x2", "out dx, al", "mov ecx, 0x7",
-			"out 0x80, al", "loop .-0x4", "mov al, 0x3", "out dx, al", "mov al, 0xfe", "out 0x64, al", "hlt", "jmp .-0x3"}},
-		{"firmware", ROM()[:13], 16, []string{"mov dx, 0x3f8", "mov al, 0x2", "out dx, al",
-			"mov al, 0xfe", "out 0x64, al", "hlt", "jmp .-0x3"}},
+		{"start", Start()[codeAt:], 32, start},
+		{"firmware", ROM()[:13], 16, start},
+		{"exits", loopCode(7), 64, append([]string{"mov dx, 0x3f8", "mov al, 0x2", "out dx, al", "mov ecx, 0x7",
+			"out 0x80, al", "loop .-0x4", "mov dx, 0x3f8", "mov al, 0x3", "out dx, al"}, reset...)},
+		{"to long mode", enterLongMode()[:38], 32, []string{"mov eax, cr4", "or al, 0x20", "mov cr4, eax",
+			fmt.Sprintf("mov eax, %#x", pml4), "mov cr3, eax", "mov ecx, 0xc0000080", "xor edx, edx",
+			"mov eax, 0x100", "wrmsr", "mov eax, 0x80000011", "mov cr0, eax"}},
+		{"table", enterLongMode()[38:45], 32, []string{fmt.Sprintf("lgdt ptr [%#x]", gdtr)}},
 	} {
-		var got []string
-		for rest := tt.code; len(rest) > 0; {
-			inst, err := x86asm.Decode(rest, tt.mode)
-			if err != nil {
-				t.Fatalf("%s: % x: %v", tt.name, rest, err)
-			}
-			got = append(got, x86asm.IntelSyntax(inst, 0, nil))
-			rest = rest[inst.Len:]
-		}
-		if fmt.Sprint(got) != fmt.Sprint(tt.want) {
+		if got := disassemble(t, tt.code, tt.mode); fmt.Sprint(got) != fmt.Sprint(tt.want) {
 			t.Errorf("%s:\n%q, want\n%q", tt.name, got, tt.want)
 		}
+	}
+}
+
+func disassemble(t *testing.T, code []byte, mode int) (text []string) {
+	t.Helper()
+	for len(code) > 0 {
+		inst, err := x86asm.Decode(code, mode)
+		if err != nil {
+			t.Fatalf("% x: %v", code, err)
+		}
+		text = append(text, x86asm.IntelSyntax(inst, 0, nil))
+		code = code[inst.Len:]
+	}
+	return text
+}
+
+func TestFarJumpLeadsToTheLoop(t *testing.T) {
+	code := enterLongMode()
+	jump := code[len(code)-7:]
+	if to := binary.LittleEndian.Uint32(jump[1:]); jump[0] != 0xea || int(to) != codeAddr+len(code) || jump[5] != 8 {
+		t.Errorf("% x at the end of %d bytes at %#x", jump, len(code), codeAddr)
 	}
 }
 
