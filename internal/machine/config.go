@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"terem/boot"
+	"terem/devices/virtio/blk"
 	"terem/memory"
 )
 
@@ -24,6 +25,10 @@ type Config struct {
 	ACPI       bool      // ACPI tables besides the MP table
 	NoAssist   bool      // do not finish instructions for KVM
 	CountExits bool      // keep an exit ledger for each vCPU
+
+	// Disks are the virtio disks, vda first. Queues is set by the machine. The backends are the
+	// machine's to close from New on, also if New fails.
+	Disks []blk.Config
 }
 
 // File is an open image.

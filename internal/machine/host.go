@@ -80,7 +80,7 @@ func hostMemory() (uint64, error) {
 
 // createVM makes a VM with RAM and interrupt chips. The memory slots come first:
 // a change of slots after KVM_CREATE_IRQCHIP waits for an SRCU grace period.
-func createVM(sys *kvm.System, ram *memory.Guest, pit bool) (_ *kvm.VM, err error) {
+func createVM(sys *kvm.System, ram *memory.Guest, v *virtioBus, pit bool) (_ *kvm.VM, err error) {
 	vm, err := sys.CreateVM()
 	if err != nil {
 		return nil, err
@@ -94,6 +94,9 @@ func createVM(sys *kvm.System, ram *memory.Guest, pit bool) (_ *kvm.VM, err erro
 		if err := vm.Map(uint32(i), uint64(r.Addr), r.Host, 0); err != nil {
 			return nil, err
 		}
+	}
+	if err := v.mapInto(vm, uint32(len(ram.Regions()))); err != nil {
+		return nil, err
 	}
 	if err := vm.SetIdentityMapAddr(uint64(memory.KVMIdentityMap)); err != nil {
 		return nil, err

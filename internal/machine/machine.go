@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"terem/boot"
+	"terem/devices/virtio/blk"
 	"terem/kvm"
 	"terem/memory"
 	"terem/vcpu"
@@ -20,6 +21,7 @@ type Machine struct {
 	ram     *memory.Guest
 	vm      *kvm.VM
 	board   *board
+	virtio  *virtioBus
 	cpus    []*vcpu.Runner
 	helpers []*assist.Unit
 	ledgers []*vcpu.Ledger
@@ -40,9 +42,6 @@ type Machine struct {
 // New builds a machine, its kernel loaded, its vCPUs paused. The caller owes a
 // Close.
 func New(c Config) (_ *Machine, err error) {
-	if err := c.validate(); err != nil {
-		return nil, err
-	}
 	m := &Machine{conf: c, done: make(chan struct{}), listens: make(chan struct{})}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.console.out = c.Out
@@ -51,7 +50,7 @@ func New(c Config) (_ *Machine, err error) {
 			err = errors.Join(err, m.Close())
 		}
 	}()
-	for _, step := range []func() error{m.makeVM, m.makeCPUs, m.ready} {
+	for _, step := range []func() error{m.conf.validate, m.makeVM, m.makeCPUs, m.ready} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -71,7 +70,10 @@ func (m *Machine) makeVM() (err error) {
 	if m.ram, err = memory.New(m.conf.Memory); err != nil {
 		return &Error{Class: Host, Thing: "guest memory of " + Bytes(m.conf.Memory), Err: err, Mend: "ask for less with --memory"}
 	}
-	if m.vm, err = createVM(m.sys, m.ram, m.conf.PIT); err != nil {
+	if m.virtio, err = newVirtioBus(m.sys, len(m.conf.Disks)); err != nil {
+		return err
+	}
+	if m.vm, err = createVM(m.sys, m.ram, m.virtio, m.conf.PIT); err != nil {
 		return &Error{Class: Host, Thing: "virtual machine", Err: err, Mend: "see `terem doctor`"}
 	}
 	m.conf.Out = &m.console
@@ -82,7 +84,28 @@ func (m *Machine) makeVM() (err error) {
 		listen:   sync.OnceFunc(func() { close(m.listens) }),
 		exit:     func(s uint8) { m.over(Outcome{Kind: Exited, Status: s}) },
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return m.attachVirtio()
+}
+
+// attachVirtio puts the virtio devices on their bus, in the order in which a guest is
+// to find them.
+func (m *Machine) attachVirtio() error {
+	for len(m.conf.Disks) > 0 {
+		c := m.conf.Disks[0]
+		c.Queues = m.conf.CPUs
+		d, err := blk.New(c)
+		if err != nil {
+			return err
+		}
+		m.conf.Disks = m.conf.Disks[1:] // its backend is the disk's to close
+		if err := m.virtio.attach(m, "disk "+c.ID, d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // makeCPUs starts every vCPU, paused. KVM gives all but the first the state "wait
@@ -124,7 +147,10 @@ func (m *Machine) ready() error {
 		if err := m.inspect(c); err != nil {
 			return err
 		}
-		if entry, err = load(m.ram, &m.conf); err != nil {
+		if !m.conf.ACPI {
+			m.conf.CmdLine = join(m.virtio.words(), m.conf.CmdLine)
+		}
+		if entry, err = load(m.ram, &m.conf, m.virtio.list()); err != nil {
 			return err
 		}
 		return enterAt(c, entry)
@@ -222,11 +248,20 @@ func (m *Machine) Close() error {
 	m.cancel()
 	errs := []error{m.each((*vcpu.Runner).Stop)}
 	m.workers.Wait()
+	if m.virtio != nil {
+		errs = append(errs, m.virtio.closeDevices())
+	}
+	for _, d := range m.conf.Disks { // those that New did not come to
+		errs = append(errs, d.Backend.Close())
+	}
 	if m.board != nil {
 		errs = append(errs, m.board.Close())
 	}
 	if m.vm != nil {
 		errs = append(errs, m.vm.Close())
+	}
+	if m.virtio != nil {
+		errs = append(errs, m.virtio.freePages())
 	}
 	if m.ram != nil {
 		errs = append(errs, m.ram.Close())
