@@ -26,6 +26,9 @@ func rooms() []room {
 		{"cmd/terem", []string{"internal/...", "boot", "guest/..."}, []string{"github.com/spf13/cobra"}, nil},
 
 		{"internal/arch", nil, nil, nil},
+		{"internal/disk", []string{"internal/disk/qcow2", "internal/machine"}, []string{unix}, nil},
+		{"internal/disk/image", []string{"internal/disk", "internal/disk/qcow2", "internal/machine"}, []string{unix}, nil},
+		{"internal/disk/qcow2", nil, []string{"github.com/klauspost/compress/zstd"}, nil},
 		{"internal/doctor", []string{"guest/...", "kvm", "memory", "vcpu/assist"}, []string{unix}, nil},
 		{"internal/kvmtest", []string{"kvm"}, nil, nil},
 		{"internal/launch", []string{"internal/machine", "internal/tty", "boot", "guest/...", "vcpu/assist"},
