@@ -9,6 +9,7 @@ import (
 
 	"terem/boot"
 	"terem/guest"
+	"terem/internal/disk"
 	"terem/internal/launch"
 )
 
@@ -33,6 +34,7 @@ type runFlags struct {
 	memory  string
 	payload string
 	exits   string
+	disks   []string
 	timeout time.Duration
 }
 
@@ -65,6 +67,7 @@ func (f *runFlags) define(c *cobra.Command) {
 	fs.StringVarP(&o.Append, "append", "a", "", "`words` to add to the kernel command line")
 	fs.StringVarP(&f.memory, "memory", "m", "128M", "guest RAM: a `size` such as 512M or 4G")
 	fs.IntVarP(&o.CPUs, "cpus", "c", 1, "`number` of virtual CPUs")
+	fs.StringArrayVarP(&f.disks, "disk", "d", nil, "a disk: `path[,ro][,id=NAME][,cache=writeback|writethrough|none][,overlay=PATH]`")
 	fs.StringVar(&o.CPU, "cpu", "host", "CPU `model`: host, and features to take away: host,-avx512f")
 	fs.StringVar(&o.Console, "console", "stdio", "where the console goes: stdio, none, or a `file`")
 	fs.DurationVar(&f.timeout, "timeout", 0, "end the guest after this `time`: 30s, 5m")
@@ -108,6 +111,13 @@ func (f *runFlags) options(args []string) (err error) {
 	o.Stdin, o.Stdout, o.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if o.Memory, err = parseSize(f.memory); err != nil {
 		return bad(fmt.Errorf("--memory %s: %w", f.memory, err))
+	}
+	for _, d := range f.disks {
+		spec, err := disk.ParseSpec(d)
+		if err != nil {
+			return err
+		}
+		o.Disks = append(o.Disks, spec)
 	}
 	if f.timeout < 0 {
 		return bad(fmt.Errorf("--timeout %v: time does not run backwards", f.timeout))

@@ -10,6 +10,7 @@ import (
 	"terem/boot"
 	"terem/guest"
 	"terem/guest/cmdline"
+	"terem/internal/disk"
 	"terem/internal/machine"
 	"terem/internal/tty"
 )
@@ -29,6 +30,7 @@ type Options struct {
 	NoAssist       bool
 	NoParams       bool
 	Quiet, Verbose bool
+	Disks          []disk.Spec
 	Command        []string
 
 	Stdin, Stdout, Stderr *os.File

@@ -90,6 +90,9 @@ func (s *session) config(im *images) (machine.Config, error) {
 // run has a deferred call for each thing that must be undone, so that a panic of
 // terem's own gives the terminal back too.
 func (s *session) run(c machine.Config) (status int, err error) {
+	if c.Disks, err = openDisks(s.o.Disks, s.diskFailed); err != nil {
+		return 0, err
+	}
 	if s.m, err = machine.New(c); err != nil {
 		return 0, err
 	}
