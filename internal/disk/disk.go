@@ -118,7 +118,7 @@ func probe(im *image) (string, error) {
 	if im.file.size < sectorSize {
 		return formatRaw, nil
 	}
-	if err := im.file.vecs.move(preadv, im.file.fd, [][]byte{b[:]}, 0); err != nil {
+	if err := im.file.vecs.move(reading(), im.file.fd, [][]byte{b[:]}, 0); err != nil {
 		return "", err
 	}
 	switch {
