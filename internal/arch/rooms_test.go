@@ -27,7 +27,8 @@ func rooms() []room {
 
 		{"internal/arch", nil, nil, nil},
 		{"internal/disk", []string{"internal/disk/qcow2", "internal/machine"}, []string{unix}, nil},
-		{"internal/disk/image", []string{"internal/disk", "internal/disk/qcow2", "internal/machine"}, []string{unix}, nil},
+		{"internal/disk/image", []string{"internal/disk", "internal/machine"}, []string{unix,
+			"github.com/klauspost/compress/zstd", "github.com/ulikunitz/xz"}, nil},
 		{"internal/disk/qcow2", nil, []string{"github.com/klauspost/compress/zstd"}, nil},
 		{"internal/doctor", []string{"guest/...", "kvm", "memory", "vcpu/assist"}, []string{unix}, nil},
 		{"internal/kvmtest", []string{"kvm"}, nil, nil},

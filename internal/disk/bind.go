@@ -17,9 +17,9 @@ type top struct {
 	image *image
 }
 
-// openOverlay opens s.Overlay in front of base, or makes it. If it fails, base stays
-// open.
-func openOverlay(s *Spec, im *image, base store, format string) (top, error) {
+// openOverlay opens s.Overlay as a says in front of base, or makes it. If it fails,
+// base stays open.
+func openOverlay(s *Spec, a access, im *image, base store, format string) (top, error) {
 	mark, err := markOf(im, format)
 	if err != nil {
 		return top{}, &machine.Error{Class: machine.Usage, Thing: "disk " + s.Path, Err: err}
@@ -30,7 +30,7 @@ func openOverlay(s *Spec, im *image, base store, format string) (top, error) {
 			return top{}, err
 		}
 	}
-	f, err := openImage(s.Overlay, access{write: !s.ReadOnly, direct: s.Cache == None})
+	f, err := openImage(s.Overlay, a)
 	if err != nil {
 		return top{}, err
 	}

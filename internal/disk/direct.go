@@ -61,11 +61,11 @@ func (d *direct) write(f *file, iov [][]byte, off int64) error {
 	if d.fits(iov, off) {
 		d.mu.RLock()
 		defer d.mu.RUnlock()
-		return f.vecs.move(pwritev, d.fd, iov, off)
+		return f.vecs.move(writing(), d.fd, iov, off)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := f.vecs.move(pwritev, f.fd, iov, off); err != nil {
+	if err := f.vecs.move(writing(), f.fd, iov, off); err != nil {
 		return err
 	}
 	// No dirty page stays behind for a later direct write to lose against.

@@ -17,6 +17,8 @@ type Options struct {
 	// OnError is told of the first host error of each kind, in words for the user. It
 	// may be called from any goroutine.
 	OnError func(error)
+	// Unlocked is for a look at a disk that somebody else may have; with Spec.ReadOnly.
+	Unlocked bool
 }
 
 // Traits are what a guest is told about a disk.
@@ -44,12 +46,16 @@ type Disk struct {
 func Open(s Spec, o Options) (*Disk, error) {
 	d := &Disk{rep: reporter{name: s.Path, tell: o.OnError, seen: map[unix.Errno]bool{}}}
 	d.traits = Traits{ReadOnly: s.ReadOnly, WriteCache: s.Cache != Writethrough, ID: s.ID}
-	direct := s.Cache == None
-	im, err := openImage(s.Path, access{write: !s.ReadOnly && s.Overlay == "", direct: direct && s.Overlay == ""})
+	a := access{write: !s.ReadOnly, direct: s.Cache == None, nolock: o.Unlocked && s.ReadOnly}
+	base := a
+	if s.Overlay != "" {
+		base.write, base.direct = false, false
+	}
+	im, err := openImage(s.Path, base)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.build(im, &s); err != nil {
+	if err := d.build(im, &s, a); err != nil {
 		im.Close()
 		return nil, err
 	}
@@ -57,7 +63,7 @@ func Open(s Spec, o Options) (*Disk, error) {
 }
 
 // build puts the stores together. If it fails, im is the caller's to close.
-func (d *Disk) build(im *image, s *Spec) error {
+func (d *Disk) build(im *image, s *Spec, a access) error {
 	d.store = im.store
 	format, err := probe(im)
 	if err != nil {
@@ -85,7 +91,7 @@ func (d *Disk) build(im *image, s *Spec) error {
 	physical := im.physical
 	t.BlockSize, t.OptimalIO, t.Discard = im.logical, im.optimal, im.discards && !s.ReadOnly
 	if s.Overlay != "" {
-		top, err := openOverlay(s, im, d.store, format)
+		top, err := openOverlay(s, a, im, d.store, format)
 		if err != nil {
 			return err
 		}
@@ -112,7 +118,7 @@ func probe(im *image) (string, error) {
 	if im.file.size < sectorSize {
 		return formatRaw, nil
 	}
-	if err := im.file.vecs.move(preadv, im.file.fd, [][]byte{b[:]}, 0); err != nil {
+	if err := im.file.vecs.move(reading(), im.file.fd, [][]byte{b[:]}, 0); err != nil {
 		return "", err
 	}
 	switch {

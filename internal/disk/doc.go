@@ -7,7 +7,7 @@
 //	file.go        a raw file: preadv and pwritev straight from and to guest RAM
 //	direct.go      cache=none: O_DIRECT, and what its alignment forbids
 //	device.go      a block device
-//	iovec.go       the loops round preadv and pwritev
+//	iovec.go       the loops round preadv and pwritev, pread and pwrite
 //	overlay.go     copy-on-write over a base of any kind; its file is in header.go
 //	bitmap.go      which clusters the overlay has, in memory and on the medium
 //	lock.go        one writer or many readers

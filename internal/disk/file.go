@@ -37,14 +37,14 @@ func (f *file) ReadVec(iov [][]byte, off int64) error {
 	if f.direct != nil && f.direct.fits(iov, off) {
 		fd = f.direct.fd
 	}
-	return f.vecs.move(preadv, fd, iov, off)
+	return f.vecs.move(reading(), fd, iov, off)
 }
 
 func (f *file) WriteVec(iov [][]byte, off int64) error {
 	if f.direct != nil {
 		return f.direct.write(f, iov, off)
 	}
-	return f.vecs.move(pwritev, f.fd, iov, off)
+	return f.vecs.move(writing(), f.fd, iov, off)
 }
 
 // Flush is fdatasync. After one has failed every later one fails too: the kernel

