@@ -68,6 +68,7 @@ func (f *runFlags) define(c *cobra.Command) {
 	fs.StringVarP(&f.memory, "memory", "m", "128M", "guest RAM: a `size` such as 512M or 4G")
 	fs.IntVarP(&o.CPUs, "cpus", "c", 1, "`number` of virtual CPUs")
 	fs.StringArrayVarP(&f.disks, "disk", "d", nil, "a disk: `path[,ro][,id=NAME][,cache=writeback|writethrough|none][,overlay=PATH]`")
+	fs.StringVar(&o.Root, "root", "", "the guest's root file system: a `device` such as /dev/vda, or none (default: the first disk, if it holds one)")
 	fs.StringVar(&o.CPU, "cpu", "host", "CPU `model`: host, and features to take away: host,-avx512f")
 	fs.StringVar(&o.Console, "console", "stdio", "where the console goes: stdio, none, or a `file`")
 	fs.DurationVar(&f.timeout, "timeout", 0, "end the guest after this `time`: 30s, 5m")

@@ -32,7 +32,7 @@ func rooms() []room {
 		{"internal/disk/qcow2", nil, []string{"github.com/klauspost/compress/zstd"}, nil},
 		{"internal/doctor", []string{"guest/...", "kvm", "memory", "vcpu/assist"}, []string{unix}, nil},
 		{"internal/kvmtest", []string{"kvm"}, nil, nil},
-		{"internal/launch", []string{"internal/machine", "internal/tty", "internal/disk", "devices/virtio/blk", "boot", "guest/...", "vcpu/assist"},
+		{"internal/launch", []string{"internal/machine", "internal/tty", "internal/disk/...", "devices/virtio/blk", "boot", "guest/...", "vcpu/assist"},
 			[]string{"github.com/jedib0t/go-pretty/v6/..."}, []string{"kvm"}},
 		{"internal/machine", []string{"vcpu/...", "boot", "devices/...", "guest/...", "kvm", "memory"}, nil, nil},
 		{"internal/tty", nil, []string{unix, "golang.org/x/term"}, nil},

@@ -31,6 +31,7 @@ type Options struct {
 	NoParams       bool
 	Quiet, Verbose bool
 	Disks          []disk.Spec
+	Root           string // the guest's root file system: "", "none", or a device of its own
 	Command        []string
 
 	Stdin, Stdout, Stderr *os.File
@@ -136,6 +137,9 @@ func kernelLine(o *Options, own, pipe bool) (string, error) {
 	} else if len(o.Command) > 0 {
 		return "", &machine.Error{Class: machine.Usage, Thing: "command " + o.Command[0],
 			Cause: "only the default guest's init takes one", Mend: "use --append for a kernel of your own"}
+	}
+	if o.Root != "" && o.Root != rootNone {
+		words = append(words, "root="+o.Root)
 	}
 	if o.Append != "" {
 		words = append(words, o.Append)

@@ -41,10 +41,24 @@ func Run(o *Options) (status int, err error) {
 		return 0, err
 	}
 	defer im.Close()
+	disks, err := openDisks(o.Disks, s.diskFailed)
+	if err != nil {
+		return 0, err
+	}
+	handedOver := false
+	defer func() {
+		if !handedOver {
+			closeDisks(disks)
+		}
+	}()
+	if im.own && o.Root == "" {
+		o.Root = rootOn(disks)
+	}
 	conf, err := s.config(im)
 	if err != nil {
 		return 0, err
 	}
+	conf.Disks = disks
 	console, err := openConsole(o)
 	if err != nil {
 		return 0, err
@@ -59,6 +73,7 @@ func Run(o *Options) (status int, err error) {
 		defer s.out.Close()
 		conf.Out = s.out
 	}
+	handedOver = true // machine.New takes them
 	return s.run(conf)
 }
 
@@ -90,9 +105,6 @@ func (s *session) config(im *images) (machine.Config, error) {
 // run has a deferred call for each thing that must be undone, so that a panic of
 // terem's own gives the terminal back too.
 func (s *session) run(c machine.Config) (status int, err error) {
-	if c.Disks, err = openDisks(s.o.Disks, s.diskFailed); err != nil {
-		return 0, err
-	}
 	if s.m, err = machine.New(c); err != nil {
 		return 0, err
 	}

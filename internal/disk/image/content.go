@@ -72,6 +72,15 @@ func examine(r io.ReaderAt, size int64) Content {
 	return c
 }
 
+// FileSystemOf is the type of the file system that fills the image r, "ext4" for
+// example; "" if there is none that is known.
+func FileSystemOf(r io.ReaderAt) string {
+	if fs := fileSystem(r, 0); fs != nil {
+		return fs.Type
+	}
+	return ""
+}
+
 // bytesAt reads n bytes; nil if they are not all there.
 func bytesAt(r io.ReaderAt, off int64, n int) []byte {
 	b := make([]byte, n)
