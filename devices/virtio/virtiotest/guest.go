@@ -141,6 +141,15 @@ func (g *Guest) Free(a memory.Addr, n int) {
 	g.mu.Unlock()
 }
 
+// Recycle makes all RAM free again, for a guest that has reset its device and starts afresh.
+func (g *Guest) Recycle() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.next = 0
+	clear(g.free)
+	clear(g.RAM)
+}
+
 // class is the size that n bytes are rounded up to.
 func class(n int) uint64 {
 	return 1 << max(4, bits.Len(uint(max(n, 1)-1)))
