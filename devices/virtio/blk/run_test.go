@@ -111,7 +111,7 @@ func bytesOf(size, n int) []int {
 func TestMergedDataGoesWhereItBelongs(t *testing.T) {
 	both(t, func(t *testing.T, s *store, b Backend) {
 		d := attach(t, Config{Backend: b, WriteCache: true}, everything, virtiotest.Options{})
-		copy(s.cached, pattern(5, 4096))
+		s.fill(0, pattern(5, 4096))
 		var built []*virtiotest.Request
 		for i := range 8 {
 			built = append(built, d.q.Build([][]byte{header(typeIn, uint64(i))}, []int{200, 312, 1}))
@@ -121,7 +121,7 @@ func TestMergedDataGoesWhereItBelongs(t *testing.T) {
 		for range 8 {
 			u := d.q.WaitUsed(virtiotest.Timeout)
 			at := int(u.Request.Read[0].Bytes[8]) * 512
-			if !bytes.Equal(u.Request.Written()[:512], s.cached[at:at+512]) {
+			if !bytes.Equal(u.Request.Written()[:512], s.look(at, 512)) {
 				t.Errorf("sector %d has another sector's bytes", at/512)
 			}
 			expect(t, "used length", u.Len, 513)
