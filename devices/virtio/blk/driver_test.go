@@ -8,7 +8,6 @@ import (
 	"terem/devices/virtio/virtiotest"
 )
 
-
 // driver is a block driver of one queue.
 type driver struct {
 	*virtiotest.Guest

@@ -1,6 +1,7 @@
 package blk
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -175,12 +176,10 @@ func (l *lane) watch() bool {
 	if l.patience == 0 {
 		return false
 	}
-	const looks = 16 // between two looks at the clock
 	for start := time.Now(); time.Since(start) < l.patience; {
-		for range looks {
-			if l.serve() {
-				return true
-			}
+		runtime.Gosched() // others have work to do
+		if l.serve() {
+			return true
 		}
 	}
 	return false

@@ -25,7 +25,7 @@ func TestReadWhatWasWritten(t *testing.T) {
 			if got := d.read(3, 8192); !bytes.Equal(got, want) {
 				t.Error("read gives other bytes than were written")
 			}
-			if !bytes.Equal(s.cached[3*512:][:8192], want) || s.cached[3*512-1] != 0 || s.cached[3*512+8192] != 0 {
+			if !bytes.Equal(s.look(3*512-1, 8194), slices.Concat([]byte{0}, want, []byte{0})) {
 				t.Error("the bytes are elsewhere on the disk")
 			}
 		})
@@ -107,7 +107,7 @@ func TestStatuses(t *testing.T) {
 // TestLayouts splits one request in every way: only the order of the bytes counts.
 func TestLayouts(t *testing.T) {
 	s := newStore(diskSize)
-	copy(s.cached[512:], pattern(9, 1024))
+	s.fill(512, pattern(9, 1024))
 	d := attach(t, Config{Backend: s, WriteCache: true}, everything, virtiotest.Options{})
 	whole := header(typeIn, 1)
 	for _, cut := range [][]int{{}, {1}, {4}, {8}, {15}, {1, 2, 3}, {7, 9}} {
@@ -123,17 +123,17 @@ func TestLayouts(t *testing.T) {
 	}
 	data := slices.Concat(header(typeOut, 4), pattern(3, 1024))
 	for _, cut := range [][]int{{}, {16}, {15}, {17}, {3, 16, 500}, {16, 528}, {100, 101, 102, 1039}} {
-		clear(s.cached)
+		s.fill(0, make([]byte, diskSize))
 		n, all := d.q.Do(split(data, cut), []int{1})
-		if n != 1 || all[0] != statusOK || !bytes.Equal(s.cached[4*512:][:1024], pattern(3, 1024)) {
+		if n != 1 || all[0] != statusOK || !bytes.Equal(s.look(4*512, 1024), pattern(3, 1024)) {
 			t.Errorf("write cut at %v: length %d, status %d", cut, n, all[0])
 		}
 	}
 	zero := slices.Concat(header(typeWriteZeroes, 0), span(4, 1, 0), span(5, 1, 0))
 	for _, cut := range [][]int{{}, {10, 20, 30, 40}} {
-		copy(s.cached[4*512:], pattern(3, 1024))
+		s.fill(4*512, pattern(3, 1024))
 		n, all := d.q.Do(split(zero, cut), []int{1})
-		if n != 1 || all[0] != statusOK || !bytes.Equal(s.cached[4*512:][:1024], make([]byte, 1024)) {
+		if n != 1 || all[0] != statusOK || !bytes.Equal(s.look(4*512, 1024), make([]byte, 1024)) {
 			t.Errorf("zeroes cut at %v: length %d, status %d", cut, n, all[0])
 		}
 	}

@@ -157,9 +157,9 @@ func class(n int) uint64 {
 
 // Bytes is the n bytes of RAM at a; the test fails if they are not in RAM.
 func (g *Guest) Bytes(a memory.Addr, n int) []byte {
-	g.t.Helper()
 	b, err := g.Memory.Slice(a, uint64(n))
 	if err != nil {
+		g.t.Helper() // not before: it is slow
 		g.t.Fatal(err)
 	}
 	return b

@@ -171,7 +171,6 @@ func (q *Queue) Used() (Used, bool) {
 // WaitUsed is Used for a driver that sleeps until the device interrupts it. It fails the test
 // when nothing has come after the timeout.
 func (q *Queue) WaitUsed(timeout time.Duration) Used {
-	q.g.t.Helper()
 	for deadline := time.Now().Add(timeout); ; {
 		edges := q.g.IRQ.Count()
 		if u, ok := q.Used(); ok {
@@ -184,6 +183,7 @@ func (q *Queue) WaitUsed(timeout time.Duration) Used {
 			return u
 		}
 		if !q.g.IRQ.Wait(edges, deadline) {
+			q.g.t.Helper() // not before: it is slow
 			q.g.t.Fatalf("queue %d: nothing used after %v: status %#x, %v", q.Index, timeout, q.g.Status(), q.g.MMIO.Err())
 		}
 		q.g.Write32(RegInterruptACK, 1) // other bits are for those who look for them
