@@ -29,6 +29,9 @@ type Machine struct {
 	leaves  func() ([]kvm.CPUIDEntry, error) // what KVM offers; fetched while the VM is made
 	soft    bool                             // KVM leaves SYSCALL to us: it interprets guest kernel code
 
+	state   sync.Mutex // held while vCPUs are paused and resumed
+	running bool       // what Pause and Resume have asked for; guarded by state
+
 	once    sync.Once
 	done    chan struct{} // closed when outcome is set
 	outcome Outcome
@@ -192,10 +195,20 @@ func (m *Machine) Start() error {
 }
 
 // Resume lets every vCPU run.
-func (m *Machine) Resume() error { return m.each((*vcpu.Runner).Resume) }
+func (m *Machine) Resume() error {
+	m.state.Lock()
+	defer m.state.Unlock()
+	m.running = true
+	return m.each((*vcpu.Runner).Resume)
+}
 
-// Pause takes every vCPU out of the guest.
-func (m *Machine) Pause() error { return m.each((*vcpu.Runner).Pause) }
+// Pause takes every vCPU out of the guest, until Resume.
+func (m *Machine) Pause() error {
+	m.state.Lock()
+	defer m.state.Unlock()
+	m.running = false
+	return m.each((*vcpu.Runner).Pause)
+}
 
 // each calls f for every vCPU that has not ended, in parallel: on a busy host, one
 // may take a while to be heard.

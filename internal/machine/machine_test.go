@@ -112,6 +112,22 @@ func TestPauseAndResume(t *testing.T) {
 	}
 }
 
+// TestPauseHolds: the look for a halted guest pauses and resumes, too, and must not
+// resume what somebody else has paused.
+func TestPauseHolds(t *testing.T) {
+	m := newTiny(t, tinyConfig(codeHalt))
+	start(t, m)
+	if err := m.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	if m.halted() {
+		t.Error("a paused machine was looked at")
+	}
+	if err := m.cpus[0].Do(func(*kvm.VCPU) error { return nil }); err != nil {
+		t.Errorf("after a look for a halted guest: %v", err)
+	}
+}
+
 // TestCloseAtAnyMoment builds machines and closes them: unstarted, at once, or
 // while they run, end or fault.
 func TestCloseAtAnyMoment(t *testing.T) {
