@@ -20,6 +20,10 @@ type top struct {
 // openOverlay opens s.Overlay as a says in front of base, or makes it. If it fails,
 // base stays open.
 func openOverlay(s *Spec, a access, im *image, base store, format string) (top, error) {
+	if base.Size() > maxVirtual {
+		return top{}, &machine.Error{Class: machine.Usage, Thing: "disk " + s.Path,
+			Cause: "more than " + machine.Bytes(maxVirtual) + " are too much for an overlay", Mend: "use it without one"}
+	}
 	mark, err := markOf(im, format)
 	if err != nil {
 		return top{}, &machine.Error{Class: machine.Usage, Thing: "disk " + s.Path, Err: err}

@@ -54,63 +54,6 @@ func helpHold(args []string) error {
 	return errors.Join(err, d.Close())
 }
 
-// TestLocking opens an image in another process, then here.
-func TestLocking(t *testing.T) {
-	path := rawImage(t, 1<<20, nil)
-	for _, tt := range []struct {
-		there, here string
-		refused     bool
-	}{
-		{"", "", true},
-		{"", ",ro", true},
-		{",ro", "", true},
-		{",ro", ",ro", false},
-		{",overlay=" + path + ".1", ",overlay=" + path + ".2", false},
-		{",overlay=" + path + ".1", ",overlay=" + path + ".1", true},
-		{",overlay=" + path + ".1", "", true},
-		{",overlay=" + path + ".1", ",ro", false},
-	} {
-		t.Run(tt.there+" and "+tt.here, func(t *testing.T) {
-			c := helper("hold", path+tt.there)
-			in, err := c.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := c.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := c.Start(); err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				in.Close()
-				if err := c.Wait(); err != nil {
-					t.Error(err)
-				}
-			}()
-			if _, err := io.ReadFull(out, make([]byte, 4)); err != nil {
-				t.Fatal(err)
-			}
-			d, err := tryOpen(t, path+tt.here, nil)
-			if !tt.refused {
-				if err != nil {
-					t.Fatal(err)
-				}
-				d.Close()
-				return
-			}
-			wantLine(t, err, "in use by process ", "(disk.test)", "end that first")
-		})
-	}
-	d := openSpec(t, path)
-	_, err := tryOpen(t, path+",ro", nil)
-	wantLine(t, err, "in use by this terem")
-	if err := d.WriteVec([][]byte{make([]byte, 512)}, 0); err != nil {
-		t.Error(err)
-	}
-}
-
 // outcome is what a helper found out.
 type outcome struct {
 	Errors []string // of calls

@@ -131,6 +131,9 @@ func checkQcow2(im *image) (problems, notes []string, err error) {
 	if r.More > 0 {
 		problems = append(problems, fmt.Sprintf("%d more problems", r.More))
 	}
+	if q.Dirty {
+		notes = append(notes, "it was not closed properly, so its refcounts may be wrong; terem does not use them")
+	}
 	if r.Leaks > 0 {
 		notes = append(notes, fmt.Sprintf("%d clusters of the file are lost; that is harmless, and `qemu-img check -r leaks` frees them", r.Leaks))
 	}

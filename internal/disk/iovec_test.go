@@ -49,7 +49,7 @@ func TestMove(t *testing.T) {
 func TestMoveErrors(t *testing.T) {
 	for _, want := range []error{unix.EIO, unix.ENOSPC, io.ErrUnexpectedEOF} {
 		fail := func(int, []unix.Iovec, int64) (int, error) {
-			if want == io.ErrUnexpectedEOF {
+			if errors.Is(want, io.ErrUnexpectedEOF) {
 				return 0, nil
 			}
 			return 0, want

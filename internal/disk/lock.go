@@ -14,20 +14,73 @@ import (
 // errLocked says that another open file description has a lock in the way.
 var errLocked = errors.New("in use")
 
-// lock takes an open file description lock on a whole file (fcntl(2), F_OFD_SETLK):
-// a writer's or a reader's. It lasts until the descriptor is closed, and it is in the
-// way of QEMU's locks as QEMU's are in its. A file system without locks is not in the
-// way of a disk.
+// Locks are QEMU's, so that terem and QEMU respect each other (block/file-posix.c,
+// "RAW_LOCK_PERM_BASE"). Who has a permission holds a read lock on byte 100 + its bit,
+// and who does not share one with others on byte 200 + its bit. A file need not have
+// these bytes. All locks are taken before any is looked for: of two that come at the
+// same time, one or both are refused, and never neither.
+const (
+	holdsBase  = 100
+	unshared   = 200
+	permRead   = 0 // and what is read stays as it is
+	permWrite  = 1
+	permResize = 3
+)
+
+// lock takes a reader's or a writer's locks on an open file. They are open file
+// description locks (fcntl(2), F_OFD_SETLK), and last until the descriptor is closed.
+// A file system without locks is not in the way of a disk.
 func lock(fd int, write bool) error {
-	l := unix.Flock_t{Type: unix.F_RDLCK}
+	uses := []int64{permRead}
 	if write {
-		l.Type = unix.F_WRLCK
+		uses = append(uses, permWrite, permResize)
 	}
+	refuses := []int64{permWrite, permResize}
+	for _, p := range uses {
+		if err := lockByte(fd, holdsBase+p); err != nil {
+			return lockless(err)
+		}
+	}
+	for _, p := range refuses {
+		if err := lockByte(fd, unshared+p); err != nil {
+			return lockless(err)
+		}
+	}
+	for _, p := range uses {
+		if err := free(fd, unshared+p); err != nil {
+			return lockless(err)
+		}
+	}
+	for _, p := range refuses {
+		if err := free(fd, holdsBase+p); err != nil {
+			return lockless(err)
+		}
+	}
+	return nil
+}
+
+func lockByte(fd int, at int64) error {
+	l := unix.Flock_t{Type: unix.F_RDLCK, Start: at, Len: 1}
 	err := again(func() error { return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &l) })
-	switch {
-	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EACCES):
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		return errLocked // by a program that locks for writing, otherwise than QEMU
+	}
+	return err
+}
+
+// free says whether nobody else has a byte locked.
+func free(fd int, at int64) error {
+	l := unix.Flock_t{Type: unix.F_WRLCK, Start: at, Len: 1}
+	err := again(func() error { return unix.FcntlFlock(uintptr(fd), unix.F_OFD_GETLK, &l) })
+	if err == nil && l.Type != unix.F_UNLCK {
 		return errLocked
-	case errors.Is(err, unix.ENOLCK), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EOPNOTSUPP):
+	}
+	return err
+}
+
+// lockless forgives what a file system without locks says.
+func lockless(err error) error {
+	if errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EOPNOTSUPP) {
 		return nil
 	}
 	return err

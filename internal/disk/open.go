@@ -37,7 +37,7 @@ type access struct {
 
 // openImage opens and locks what path names.
 func openImage(path string, a access) (*image, error) {
-	im, err := open1(path, a)
+	im, err := openAny(path, a)
 	if err == nil {
 		return im, nil
 	}
@@ -68,7 +68,8 @@ func inUse(path string) string {
 	return "in use on this host"
 }
 
-func open1(path string, a access) (_ *image, err error) {
+// openAny opens a regular file or a block device.
+func openAny(path string, a access) (*image, error) {
 	st, err := os.Stat(path)
 	if err != nil {
 		return nil, reason(err)
@@ -81,35 +82,38 @@ func open1(path string, a access) (_ *image, err error) {
 	flags := unix.O_RDONLY
 	if a.write {
 		flags = unix.O_RDWR
-		if im.isDevice {
-			flags |= unix.O_EXCL // refuses a mounted one
-		}
 	}
-	fd, err := open(path, flags)
+	excl := 0
+	if a.write && im.isDevice {
+		excl = unix.O_EXCL // refuses a mounted one
+	}
+	fd, err := open(path, flags|excl)
 	if err != nil {
 		return nil, err
 	}
 	f := &file{fd: fd}
-	defer func() {
-		if err != nil {
-			f.Close()
-		}
-	}()
-	if !a.nolock {
-		if err := lock(fd, a.write); err != nil {
-			return nil, err
-		}
-	}
-	if err := im.measure(f); err != nil {
+	if err := im.take(f, a, flags); err != nil {
+		f.Close()
 		return nil, err
 	}
-	if a.direct {
-		if f.direct, err = openDirect(fd, flags&^unix.O_EXCL); err != nil {
-			return nil, err
-		}
-		im.physical = max(im.physical, uint32(f.direct.off))
-	}
 	return im, nil
+}
+
+// take locks and measures an open file, and opens it again for direct access.
+func (im *image) take(f *file, a access, flags int) (err error) {
+	if !a.nolock {
+		if err := lock(f.fd, a.write); err != nil {
+			return err
+		}
+	}
+	if err := im.measure(f); err != nil || !a.direct {
+		return err
+	}
+	if f.direct, err = openDirect(f.fd, flags); err != nil {
+		return err
+	}
+	im.physical = max(im.physical, block(uint32(f.direct.off)))
+	return nil
 }
 
 // kindName is what a file is that cannot be a disk.
