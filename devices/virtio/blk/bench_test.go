@@ -206,7 +206,7 @@ func (s *stream) run(n int) {
 
 // wait looks for a while before it sleeps, as an idle Linux guest does (haltpoll.rst).
 func (s *stream) wait() virtiotest.Used {
-	for start := time.Now(); time.Since(start) < 200*time.Microsecond; runtime.Gosched() {
+	for start := time.Now(); time.Since(start) < 20*time.Microsecond; runtime.Gosched() {
 		if u, ok := s.q.Used(); ok {
 			return u
 		}

@@ -14,7 +14,7 @@ const (
 
 	// A driver waits no longer for its interrupt than the lane takes for so many more requests or
 	// bytes that it carries out itself.
-	maxOwed      = 16
+	maxOwed      = 32
 	maxOwedBytes = 256 << 10
 
 	// A lane looks again and again for this long before it sleeps, if its last sleep was as short.
