@@ -8,9 +8,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"terem/boot"
+	"terem/devices/virtio/rng"
 	"terem/guest"
 	"terem/internal/disk"
 	"terem/internal/launch"
+	"terem/internal/machine"
 )
 
 const runLong = `Boot a Linux guest and connect its console to this terminal.
@@ -35,6 +37,8 @@ type runFlags struct {
 	payload string
 	exits   string
 	disks   []string
+	rng     string
+	balloon string
 	timeout time.Duration
 }
 
@@ -69,6 +73,10 @@ func (f *runFlags) define(c *cobra.Command) {
 	fs.IntVarP(&o.CPUs, "cpus", "c", 1, "`number` of virtual CPUs")
 	fs.StringArrayVarP(&f.disks, "disk", "d", nil, "a disk: `path[,ro][,id=NAME][,cache=writeback|writethrough|none][,overlay=PATH]`")
 	fs.StringVar(&o.Root, "root", "", "the guest's root file system: a `device` such as /dev/vda, or none (default: the first disk, if it holds one)")
+	fs.StringVar(&f.rng, "rng", "", "a source of random numbers, with a `rate` in bytes a second (--rng alone: 1M)")
+	fs.Lookup("rng").NoOptDefVal = "1M"
+	fs.StringVar(&f.balloon, "balloon", "", "take back what the guest does not use, and a `size` besides (SIGUSR1: statistics)")
+	fs.Lookup("balloon").NoOptDefVal = "0"
 	fs.StringVar(&o.CPU, "cpu", "host", "CPU `model`: host, and features to take away: host,-avx512f")
 	fs.StringVar(&o.Console, "console", "stdio", "where the console goes: stdio, none, or a `file`")
 	fs.DurationVar(&f.timeout, "timeout", 0, "end the guest after this `time`: 30s, 5m")
@@ -120,6 +128,9 @@ func (f *runFlags) options(args []string) (err error) {
 		}
 		o.Disks = append(o.Disks, spec)
 	}
+	if err := f.sizes(); err != nil {
+		return bad(err)
+	}
 	if f.timeout < 0 {
 		return bad(fmt.Errorf("--timeout %v: time does not run backwards", f.timeout))
 	}
@@ -131,6 +142,25 @@ func (f *runFlags) options(args []string) (err error) {
 	}
 	o.CacheDir, err = guest.DefaultCacheDir()
 	return err
+}
+
+// sizes parses the flags that may be left out.
+func (f *runFlags) sizes() error {
+	if f.rng != "" {
+		rate, err := parseSize(f.rng)
+		if err != nil || rate == 0 {
+			return fmt.Errorf("--rng=%s: want a number of bytes a second, such as 1M", f.rng)
+		}
+		f.o.RNG = &rng.Config{Rate: min(rate, rng.MaxRate)}
+	}
+	if f.balloon != "" {
+		target, err := parseSize(f.balloon)
+		if err != nil {
+			return fmt.Errorf("--balloon=%s: %w", f.balloon, err)
+		}
+		f.o.Balloon = &machine.Balloon{Target: target}
+	}
+	return nil
 }
 
 func parsePayload(s string) (boot.Payload, error) {

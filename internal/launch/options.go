@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"terem/boot"
+	"terem/devices/virtio/rng"
 	"terem/guest"
 	"terem/guest/cmdline"
 	"terem/internal/disk"
@@ -31,6 +32,8 @@ type Options struct {
 	NoParams       bool
 	Quiet, Verbose bool
 	Disks          []disk.Spec
+	RNG            *rng.Config
+	Balloon        *machine.Balloon
 	Root           string // the guest's root file system: "", "none", or a device of its own
 	Command        []string
 

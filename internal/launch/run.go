@@ -89,6 +89,7 @@ func (s *session) config(im *images) (machine.Config, error) {
 	}
 	c := machine.Config{
 		Kernel: im.kernel, Initrd: im.initrd, CmdLine: line, Memory: o.Memory, CPUs: o.CPUs, CPU: cpu,
+		RNG: o.RNG, Balloon: o.Balloon,
 		PIT: !im.own, ACPI: !im.own, NoAssist: o.NoAssist, CountExits: o.Exits != "",
 	}
 	c.Boot.Payload, c.Boot.Protocol = o.Payload, o.Protocol
@@ -125,6 +126,9 @@ func (s *session) run(c machine.Config) (status int, err error) {
 	s.started = time.Now()
 	if err := s.m.Start(); err != nil {
 		return 0, err
+	}
+	if c.Balloon != nil {
+		s.watchMemory()
 	}
 	s.wait(signals)
 	return s.finish()

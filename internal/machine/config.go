@@ -6,6 +6,7 @@ import (
 
 	"terem/boot"
 	"terem/devices/virtio/blk"
+	"terem/devices/virtio/rng"
 	"terem/memory"
 )
 
@@ -28,7 +29,27 @@ type Config struct {
 
 	// Disks are the virtio disks, vda first. Queues is set by the machine. The backends are the
 	// machine's to close from New on, also if New fails.
-	Disks []blk.Config
+	Disks   []blk.Config
+	RNG     *rng.Config // a source of random numbers; nil: none
+	Balloon *Balloon    // takes memory back from the guest; nil: none
+}
+
+// Balloon is what a guest may be asked to give back. Pages that it does not use it
+// gives back without being asked.
+type Balloon struct {
+	Target uint64 // bytes that it is to give back from the start
+}
+
+// virtioDevices is how many virtio devices there are to be.
+func (c *Config) virtioDevices() int {
+	n := len(c.Disks)
+	if c.RNG != nil {
+		n++
+	}
+	if c.Balloon != nil {
+		n++
+	}
+	return n
 }
 
 // File is an open image.

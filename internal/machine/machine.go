@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"terem/boot"
-	"terem/devices/virtio/blk"
+	"terem/devices/virtio/balloon"
 	"terem/kvm"
 	"terem/memory"
 	"terem/vcpu"
@@ -22,6 +22,7 @@ type Machine struct {
 	vm      *kvm.VM
 	board   *board
 	virtio  *virtioBus
+	balloon *balloon.Balloon // nil: none
 	cpus    []*vcpu.Runner
 	helpers []*assist.Unit
 	ledgers []*vcpu.Ledger
@@ -73,7 +74,7 @@ func (m *Machine) makeVM() (err error) {
 	if m.ram, err = memory.New(m.conf.Memory); err != nil {
 		return &Error{Class: Host, Thing: "guest memory of " + Bytes(m.conf.Memory), Err: err, Mend: "ask for less with --memory"}
 	}
-	if m.virtio, err = newVirtioBus(m.sys, len(m.conf.Disks)); err != nil {
+	if m.virtio, err = newVirtioBus(m.sys, m.conf.virtioDevices()); err != nil {
 		return err
 	}
 	if m.vm, err = createVM(m.sys, m.ram, m.virtio, m.conf.PIT); err != nil {
@@ -91,24 +92,6 @@ func (m *Machine) makeVM() (err error) {
 		return err
 	}
 	return m.attachVirtio()
-}
-
-// attachVirtio puts the virtio devices on their bus, in the order in which a guest is
-// to find them.
-func (m *Machine) attachVirtio() error {
-	for len(m.conf.Disks) > 0 {
-		c := m.conf.Disks[0]
-		c.Queues = m.conf.CPUs
-		d, err := blk.New(c)
-		if err != nil {
-			return err
-		}
-		m.conf.Disks = m.conf.Disks[1:] // its backend is the disk's to close
-		if err := m.virtio.attach(m, "disk "+c.ID, d); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // makeCPUs starts every vCPU, paused. KVM gives all but the first the state "wait
