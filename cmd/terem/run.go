@@ -9,7 +9,6 @@ import (
 
 	"terem/boot"
 	"terem/devices/virtio/rng"
-	"terem/guest"
 	"terem/internal/disk"
 	"terem/internal/launch"
 	"terem/internal/machine"
@@ -50,7 +49,10 @@ func newRun(status *int) *cobra.Command {
 		Long:    runLong,
 		Example: runExample,
 		Args:    commandAfterDash,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := notEmpty(c); err != nil {
+				return err
+			}
 			if err := f.options(args); err != nil {
 				return err
 			}
@@ -113,6 +115,17 @@ func commandAfterDash(c *cobra.Command, args []string) error {
 	return nil
 }
 
+// notEmpty refuses a flag whose value is empty, which is most likely a variable of the
+// shell's that was not set.
+func notEmpty(c *cobra.Command) error {
+	for _, name := range []string{"kernel", "initrd", "console", "cpu", "memory", "exits"} {
+		if f := c.Flag(name); f.Changed && f.Value.String() == "" {
+			return &usageError{c.CommandPath(), fmt.Errorf("--%s: its value is empty", name)}
+		}
+	}
+	return nil
+}
+
 func (f *runFlags) options(args []string) (err error) {
 	bad := func(err error) error { return &usageError{"terem run", err} }
 	o := &f.o
@@ -140,7 +153,9 @@ func (f *runFlags) options(args []string) (err error) {
 	if o.Payload, err = parsePayload(f.payload); err != nil {
 		return bad(err)
 	}
-	o.CacheDir, err = guest.DefaultCacheDir()
+	if o.Kernel == "" {
+		o.CacheDir, err = cacheDir()
+	}
 	return err
 }
 

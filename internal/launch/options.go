@@ -149,19 +149,3 @@ func kernelLine(o *Options, own, pipe bool) (string, error) {
 	}
 	return strings.Join(words, " "), nil
 }
-
-// openConsole is where the guest's output goes: nil for nowhere.
-func openConsole(o *Options) (*os.File, error) {
-	switch {
-	case o.stdio():
-		return o.Stdout, nil
-	case o.Console == "none":
-		return nil, nil
-	}
-	f, err := os.OpenFile(o.Console, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o666)
-	if err != nil {
-		return nil, &machine.Error{Class: machine.Usage, Thing: "--console " + o.Console, Err: reason(err),
-			Mend: "use stdio, none, or a file that can be written"}
-	}
-	return f, nil
-}

@@ -65,15 +65,15 @@ const MinMemory = 2 << 20
 // validate checks what needs no host.
 func (c *Config) validate() error {
 	if c.Memory < MinMemory {
-		return &Error{Class: Usage, Thing: "memory of " + Bytes(c.Memory),
+		return &Error{Class: Usage, Thing: "--memory " + Bytes(c.Memory),
 			Cause: "a machine needs at least " + Bytes(MinMemory), Mend: "try --memory 128M"}
 	}
 	if rest := c.Memory % memory.PageSize; rest != 0 {
-		return &Error{Class: Usage, Thing: fmt.Sprintf("memory of %d bytes", c.Memory),
+		return &Error{Class: Usage, Thing: fmt.Sprintf("--memory %d", c.Memory),
 			Cause: "not a multiple of 4 KiB", Mend: fmt.Sprintf("try --memory %d", c.Memory-rest)}
 	}
 	if c.CPUs < 1 {
-		return &Error{Class: Usage, Thing: fmt.Sprintf("%d CPUs", c.CPUs),
+		return &Error{Class: Usage, Thing: fmt.Sprintf("--cpus %d", c.CPUs),
 			Cause: "a machine needs at least one", Mend: "try --cpus 1"}
 	}
 	return nil
