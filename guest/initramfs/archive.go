@@ -78,16 +78,31 @@ func writeEntry(w *counter, ino uint32, e Entry) error {
 	if int64(len(e.Data)) > 1<<32-1 {
 		return fmt.Errorf("%d bytes: the format holds less than 4 GiB", len(e.Data))
 	}
+	name := append([]byte(e.Name), make([]byte, 1+alignment(w.n, e))...)
 	h := header{
 		ino: ino, mode: e.Mode, nlink: 1, fileSize: uint32(len(e.Data)),
-		rmajor: e.Major, rminor: e.Minor, nameSize: uint32(len(e.Name) + 1),
+		rmajor: e.Major, rminor: e.Minor, nameSize: uint32(len(name)),
 	}
-	b := h.append(make([]byte, 0, headerSize+len(e.Name)+4))
-	b = append(append(b, e.Name...), 0)
+	b := append(h.append(make([]byte, 0, headerSize+len(name)+4)), name...)
 	if err := w.padded(b); err != nil {
 		return err
 	}
 	return w.padded(e.Data)
+}
+
+// alignment is how many NULs more the name of an entry needs, whose header comes at the given offset, so that
+// its data begins on a page. The guest's kernel then takes the pages of a file over instead of copying them.
+// A file below a page gains nothing, and a name that would become too long stays as it is.
+func alignment(off int64, e Entry) int {
+	if e.Mode&typeMask != typeFile || len(e.Data) < pageSize {
+		return 0
+	}
+	end := off + headerSize + int64(len(e.Name)) + 1
+	n := int(-(end + padding(end)) & (pageSize - 1))
+	if len(e.Name)+1+n > maxName {
+		return 0
+	}
+	return n
 }
 
 // counter counts what it writes, for padding and for WriteTo.

@@ -1,7 +1,7 @@
 package initramfs
 
 // Version counts changes to Default that its inputs do not show; it is part of the cache's key.
-const Version = 2
+const Version = 3
 
 // Default is what the kernel unpacks for terem's default guest: init, busybox, and the console, which the
 // kernel opens before init has mounted anything. Init makes all else (guest/init/src/rootfs.c).

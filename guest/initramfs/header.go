@@ -21,7 +21,7 @@ import (
 //	70   minor      0 }
 //	78   rmajor     } of the device that the file is
 //	86   rminor     }
-//	94   namesize   with the NUL
+//	94   namesize   with the NUL, or several
 //	102  check      0
 //	110  name, then data: each padded with NULs to a multiple of four
 const (
@@ -31,8 +31,11 @@ const (
 	trailer    = "TRAILER!!!"
 )
 
-// Limits of the reader; the kernel's own are PATH_MAX and the size of memory.
+// maxName is the kernel's limit of a name with its NULs, PATH_MAX.
 const maxName = 4096
+
+// pageSize is the guest's.
+const pageSize = 4096
 
 // File types in the mode field, as in stat(2).
 const (

@@ -57,6 +57,46 @@ func TestEqualContentGivesEqualBytes(t *testing.T) {
 	}
 }
 
+func TestDataOfFilesBeginsOnAPage(t *testing.T) {
+	a := sample()
+	want := map[string]int{"bin/busybox": 2*pageSize + 1, "init": pageSize, "lib": 3 * pageSize}
+	for name, size := range want {
+		a.File(name, 0o755, bytes.Repeat([]byte(name[:1]), size))
+	}
+	b := encode(t, a)
+	for name, size := range want {
+		at := bytes.Index(b, bytes.Repeat([]byte(name[:1]), size))
+		if at < 0 || at%pageSize != 0 {
+			t.Errorf("the data of %s begins at %d, no multiple of %d", name, at, pageSize)
+		}
+	}
+	got, err := Read(bytes.NewReader(b))
+	if err != nil || !reflect.DeepEqual(got, a.Entries()) {
+		t.Errorf("Read gives %d entries, %v; want the %d written", len(got), err, len(a.Entries()))
+	}
+}
+
+// TestNameStaysWithinItsLimit writes a file at every place in a page.
+func TestNameStaysWithinItsLimit(t *testing.T) {
+	e := Entry{Name: strings.Repeat("n", 200), Mode: typeFile, Data: make([]byte, pageSize)}
+	aligned := 0
+	for off := int64(0); off < pageSize; off += 4 {
+		n := alignment(off, e)
+		if size := len(e.Name) + 1 + n; size > maxName {
+			t.Errorf("at %d: a name of %d bytes, at most %d are allowed", off, size, maxName)
+		}
+		end := off + headerSize + int64(len(e.Name)+1+n)
+		if (end+padding(end))%pageSize == 0 {
+			aligned++
+		} else if n != 0 {
+			t.Errorf("at %d: %d NULs do not align the data", off, n)
+		}
+	}
+	if aligned < pageSize/4*9/10 {
+		t.Errorf("aligned at %d places of %d", aligned, pageSize/4)
+	}
+}
+
 // TestCpioReads has GNU cpio, the reference implementation, list an archive of ours.
 func TestCpioReads(t *testing.T) {
 	cpio, err := exec.LookPath("cpio")
@@ -64,13 +104,15 @@ func TestCpioReads(t *testing.T) {
 		t.Skip("cpio is not installed")
 	}
 	cmd := exec.Command(cpio, "--list", "--quiet")
-	cmd.Stdin = bytes.NewReader(encode(t, sample()))
+	a := sample()
+	a.File("usr/big", 0o644, make([]byte, pageSize))
+	cmd.Stdin = bytes.NewReader(encode(t, a))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("cpio: %v\n%s", err, out)
 	}
 	if got, want := strings.Join(strings.Fields(string(out)), " "),
-		"bin bin/busybox bin/sh dev dev/console tmp"; got != want {
+		"bin bin/busybox bin/sh dev dev/console tmp usr usr/big"; got != want {
 		t.Errorf("cpio lists %q, want %q", got, want)
 	}
 }
