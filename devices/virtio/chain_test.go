@@ -240,3 +240,27 @@ func TestPushTwice(t *testing.T) {
 	q.Push(&virtio.Chain{}, 0)
 	want(t, "used index", driver.UsedIdx(), 1)
 }
+
+// TestSizes fills queues of the smallest and the largest size, more than once round.
+func TestSizes(t *testing.T) {
+	for _, size := range []uint16{1, 2, virtio.MaxQueueSize} {
+		_, driver, q := up(t, size, virtio.FeatureEventIdx)
+		for round := range 3 {
+			for i := range size {
+				driver.Submit([][]byte{{byte(i), byte(i >> 8), byte(round)}}, nil)
+			}
+			var c virtio.Chain
+			for i := range size {
+				want(t, "popped", q.Pop(&c), true)
+				want(t, "contents", [3]byte(c.Read[0]), [3]byte{byte(i), byte(i >> 8), byte(round)})
+				q.Push(&c, 0)
+			}
+			want(t, "popped of an empty queue", q.Pop(&c), false)
+			for u, ok := driver.Used(); ok; u, ok = driver.Used() {
+				driver.Free(u.Request)
+			}
+		}
+		want(t, "used index", driver.UsedIdx(), 3*size)
+		want(t, "error", q.Err(), nil)
+	}
+}

@@ -101,6 +101,8 @@ func TestQueueRegisters(t *testing.T) {
 	want(t, "QueueReady of 1", g.Read32(vt.RegQueueReady), 1)
 	g.Write32(vt.RegQueueNum, 2) // ignored: the queue is ready
 	g.Write32(vt.RegQueueDescLow, 1)
+	g.Write32(vt.RegQueueReady, 0) // and now it is not, and is what it was
+	g.Write32(vt.RegQueueReady, 1)
 	if err := g.DriverOK(); err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +112,20 @@ func TestQueueRegisters(t *testing.T) {
 	want(t, "descriptor table", s.Desc, uint64(q.DescAddr))
 	want(t, "available ring", s.Driver, uint64(q.DriverAddr))
 	want(t, "used ring", s.Device, uint64(q.DeviceAddr))
+}
+
+// TestQueueRegistersTooEarly describes a queue before FEATURES_OK.
+func TestQueueRegistersTooEarly(t *testing.T) {
+	g := vt.New(t, newHeld(8), vt.Options{})
+	walk(g, 3)
+	q := g.NewQueue(0, 8)
+	if q.Ready() == nil {
+		t.Error("a queue is ready before FEATURES_OK")
+	}
+	g.Write32(vt.RegStatus, 11)
+	want(t, "status", g.Status(), 11)
+	g.Write32(vt.RegQueueReady, 1)
+	want(t, "QueueReady of a queue without a size", g.Read32(vt.RegQueueReady), 0)
 }
 
 // TestStopQueue takes one queue of a running device away: it is stopped and started without it, and

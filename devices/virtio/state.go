@@ -119,6 +119,10 @@ func (t *MMIO) restore(s *State) error {
 	t.regs.store(regConfigGeneration, s.ConfigGeneration)
 	t.refresh()
 	t.regs.store(regStatus, s.Status)
+	if s.Status&statusNeedsReset != 0 {
+		err := errors.New("it asked for a reset before it was saved")
+		t.err.Store(&err)
+	}
 	return nil
 }
 

@@ -49,6 +49,31 @@ func TestMigrateInFlight(t *testing.T) {
 	}
 }
 
+// TestMigrateBeforeWait moves a device that has taken the only request and wanted quiet: the new
+// one must not sleep over that request, and must be told of the next.
+func TestMigrateBeforeWait(t *testing.T) {
+	for _, features := range allFeatures() {
+		g, driver, q := up(t, 8, features)
+		driver.Submit([][]byte{{1}}, nil)
+		var c virtio.Chain
+		want(t, "popped", q.Pop(&c), true)
+		q.Quiet()
+		to := newHeld(8)
+		g.Migrate(to)
+		q = to.queues[0]
+		want(t, "error", q.Wait(), nil) // sleeps for ever if it does not see the request
+		q.Quiet()
+		want(t, "served", serve(q), 1)
+		to = newHeld(8)
+		g.Migrate(to)
+		q = to.queues[0]
+		q.Wake()
+		want(t, "error", q.Wait(), nil)
+		driver.Submit([][]byte{{2}}, nil)
+		want(t, "notified", driver.Notify(), true)
+	}
+}
+
 // TestMigrateUnderLoad moves a busy device again and again; each request is answered once.
 func TestMigrateUnderLoad(t *testing.T) {
 	for _, features := range allFeatures() {

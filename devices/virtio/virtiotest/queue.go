@@ -208,6 +208,9 @@ func (q *Queue) Do(read [][]byte, writeLens []int) (n uint32, written []byte) {
 // Timeout is how long Do waits: much longer than any request takes on a busy machine.
 const Timeout = 30 * time.Second
 
+// Deadline is when a wait that begins now is over.
+func Deadline() time.Time { return time.Now().Add(Timeout) }
+
 // Ack is what an interrupt handler does first: it reads InterruptStatus, acknowledges that, and
 // returns it.
 func (g *Guest) Ack() uint32 {
