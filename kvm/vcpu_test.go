@@ -223,17 +223,23 @@ func TestSharedRegisters(t *testing.T) {
 	if v, _ := g.sys.Check(kvm.CapSyncRegs); v == 0 {
 		t.Skip("this kernel has no KVM_CAP_SYNC_REGS")
 	}
-	g.cpu.SyncRegs()
-	g.run(t, kvm.ExitIO)
-	r, s := g.cpu.Shared()
-	if r.RAX&0xff != 0x5a || s.CS.Base != 0 {
-		t.Errorf("RAX %#x, CS at %#x", r.RAX, s.CS.Base)
-	}
-	r.RAX = 0x77
-	g.cpu.MarkShared(false)
-	g.run(t, kvm.ExitIO)
-	if x := g.cpu.IO(); x.Port != 0x81 || x.Data[0] != 0x77 {
-		t.Errorf("the guest saw none of the change: %+v", x)
+	for _, on := range []bool{true, false} { // left in the page by the exit, or fetched
+		g.enter(t)
+		g.cpu.ShareRegs(on)
+		g.run(t, kvm.ExitIO)
+		r, s, err := g.cpu.Shared()
+		check(t, err)
+		if r.RAX&0xff != 0x5a || s.CS.Base != 0 {
+			t.Errorf("shared %v: RAX %#x, CS at %#x", on, r.RAX, s.CS.Base)
+		}
+		r.RAX = 0x77
+		g.cpu.MarkShared(false)
+		g.run(t, kvm.ExitIO)
+		if x := g.cpu.IO(); x.Port != 0x81 || x.Data[0] != 0x77 {
+			t.Errorf("shared %v: the guest saw none of the change: %+v", on, x)
+		}
+		check(t, g.cpu.FinishIO())
+		g.cpu.ClearKick()
 	}
 }
 

@@ -26,6 +26,8 @@ func (r *Runner) enter() {
 				r.finish(*end)
 				return
 			}
+			// Exits of a kind come in runs: a program's system calls, a driver's ports.
+			r.vcpu.ShareRegs(reason == kvm.ExitDebug)
 		case errors.Is(err, kvm.ErrInterrupted):
 			// A kick, or Go's own signal. Clear first, then the loop looks for a request.
 			r.vcpu.ClearKick()

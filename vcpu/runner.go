@@ -105,10 +105,13 @@ func (r *Runner) Do(f func(*kvm.VCPU) error) error {
 // answered, until it is done: for what can be set up only once the guest is
 // under way. The vCPU must be paused.
 func (r *Runner) Prepare(f func(*kvm.VCPU) (done bool, err error)) error {
-	return r.Do(func(*kvm.VCPU) error {
-		r.prepare = f
-		return nil
-	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state == running {
+		return ErrRunning
+	}
+	r.prepare = f // the command that resumes the thread makes it see this
+	return nil
 }
 
 // Resume lets the guest run.
@@ -175,14 +178,18 @@ func (r *Runner) hasEnded() bool {
 	}
 }
 
-// deliver hands a command to the vCPU's goroutine, kicking it out of the guest as
-// often as it takes. A kick can be lost only between two system calls of the
-// thread, so the second or third is heard. Called with r.mu held.
+// deliver hands a command to the vCPU's goroutine. One that runs the guest is kicked
+// out of it, as often as it takes: a kick can be lost only between two system calls
+// of the thread, so the second or third is heard. Called with r.mu held.
 func (r *Runner) deliver(c command) error {
 	if r.state == stopped {
 		return ErrStopped
 	}
 	c.done = make(chan error, 1)
+	if r.state != running {
+		r.cmds <- c
+		return <-c.done
+	}
 	r.request.Store(true)
 	const first, longest = 200 * time.Microsecond, 10 * time.Millisecond
 	timer := time.NewTimer(first)

@@ -142,23 +142,23 @@ static void load(struct machine *m)
 
 // Where the probe puts its page tables and its code, and the MSRs that SYSCALL reads.
 enum {
-	PROBE_TABLES = 0x9000, PROBE_SYSCALL = 0x10000, PROBE_TARGET = 0x10040, PROBE_FWAIT = 0x10080,
+	PROBE_TABLES = 0x9000, PROBE_SYSCALL = 0x10000, PROBE_TARGET = 0x10040,
 	MSR_STAR = 0xc0000081, MSR_LSTAR = 0xc0000082, MSR_FMASK = 0xc0000084,
 };
 
 struct probe_msrs { struct kvm_msrs head; struct kvm_msr_entry entries[3]; };
 
-// probe_at runs a few instructions in long mode, and whatever comes of it will do.
-static void probe_at(struct machine *m, const struct kvm_sregs *saved, uint32_t rip, int dpl)
+// probe_at runs a few instructions in long mode and user mode, and whatever comes of it will do.
+static void probe_at(struct machine *m, const struct kvm_sregs *saved, uint32_t rip)
 {
 	struct kvm_sregs s = *saved;
-	struct kvm_segment data = { .limit = ~0u, .selector = dpl ? 0x2b : 0x18, .type = 3, .present = 1, .dpl = dpl, .db = 1, .s = 1, .g = 1 };
+	struct kvm_segment data = { .limit = ~0u, .selector = 0x2b, .type = 3, .present = 1, .dpl = 3, .db = 1, .s = 1, .g = 1 };
 	s.cr0 = 0x80000021;
 	s.cr3 = PROBE_TABLES;
 	s.cr4 = 0x20;
 	s.efer = 0x501; // LMA, LME, SCE
 	s.ds = s.es = s.ss = s.cs = data;
-	s.cs.selector = dpl ? 0x33 : 0x10;
+	s.cs.selector = 0x33;
 	s.cs.type = 0xb;
 	s.cs.db = 0;
 	s.cs.l = 1;
@@ -171,7 +171,7 @@ static void probe_at(struct machine *m, const struct kvm_sregs *saved, uint32_t 
 	m->run->immediate_exit = 0;
 }
 
-// probe tries SYSCALL in user mode and FWAIT in kernel mode, and puts everything back.
+// probe tries SYSCALL in user mode, and puts everything back.
 static void probe(struct machine *m)
 {
 	struct kvm_regs regs;
@@ -189,10 +189,8 @@ static void probe(struct machine *m)
 		memcpy(m->ram + PROBE_TABLES + i * 0x1000, &tables[i], 8);
 	memcpy(m->ram + PROBE_SYSCALL, "\x0f\x05", 2);      // syscall
 	memcpy(m->ram + PROBE_TARGET, "\xe6\x80", 2);       // out 0x80, al
-	memcpy(m->ram + PROBE_FWAIT, "\x9b\xe6\x80", 3);    // fwait; out 0x80, al
 	IOCTL(m->vcpu, KVM_SET_MSRS, &ours);
-	probe_at(m, &sregs, PROBE_SYSCALL, 3);
-	probe_at(m, &sregs, PROBE_FWAIT, 0);
+	probe_at(m, &sregs, PROBE_SYSCALL);
 	IOCTL(m->vcpu, KVM_SET_SREGS, &sregs);
 	IOCTL(m->vcpu, KVM_SET_MSRS, &saved);
 	IOCTL(m->vcpu, KVM_SET_REGS, &regs);

@@ -92,13 +92,13 @@ func (b *Backend) measure(s *kvm.System) {
 		return
 	}
 	b.Speed = f.speed
-	if f.defects.Syscall {
+	if f.syscall {
 		b.Defects = append(b.Defects, "SYSCALL does not leave user mode")
 	}
-	if f.defects.Emulated {
+	if f.kernel {
 		b.Defects = append(b.Defects, "some instructions of a kernel are left unfinished")
 	}
-	emulated := f.speed < softwareLimit || f.defects.Emulated || f.defects.Syscall
+	emulated := f.speed < softwareLimit || f.kernel || f.syscall
 	if b.Kind == UnknownBackend && emulated {
 		b.Kind = Software
 	}

@@ -27,8 +27,8 @@ type trial struct {
 
 // finding is what a trial shows.
 type finding struct {
-	defects assist.Defects
-	speed   float64 // instructions per second
+	syscall, kernel bool    // what assist.ProbeSyscall and ProbeKernel found undone
+	speed           float64 // instructions per second
 }
 
 // try makes a VM, looks for the backend's defects, and measures its speed.
@@ -45,7 +45,10 @@ func try(s *kvm.System) (f finding, err error) {
 	late := time.AfterFunc(trialLimit, func() { _ = t.cpu.Kick() })
 	defer late.Stop()
 
-	if f.defects, err = assist.Probe(t.vm, t.cpu, t.ram); err != nil {
+	if f.syscall, err = assist.ProbeSyscall(t.cpu, t.ram); err != nil {
+		return f, err
+	}
+	if f.kernel, err = assist.ProbeKernel(t.cpu, t.ram); err != nil {
 		return f, err
 	}
 	f.speed, err = t.speed()

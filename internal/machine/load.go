@@ -43,20 +43,18 @@ func join(a, b string) string {
 }
 
 // enterAt gives the first vCPU its start state.
-func enterAt(e boot.Entry) func(*kvm.VCPU) error {
-	return func(c *kvm.VCPU) error {
-		regs, err := c.Regs()
-		if err != nil {
-			return err
-		}
-		sregs, err := c.Sregs()
-		if err != nil {
-			return err
-		}
-		e.Apply(&regs, &sregs)
-		if err := c.SetSregs(sregs); err != nil {
-			return err
-		}
-		return c.SetRegs(regs)
+func enterAt(c *kvm.VCPU, e boot.Entry) error {
+	regs, err := c.Regs()
+	if err != nil {
+		return err
 	}
+	sregs, err := c.Sregs()
+	if err != nil {
+		return err
+	}
+	e.Apply(&regs, &sregs)
+	if err := c.SetSregs(sregs); err != nil {
+		return err
+	}
+	return c.SetRegs(regs)
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"terem/boot"
 	"terem/kvm"
 	"terem/memory"
 	"terem/vcpu"
@@ -23,7 +24,8 @@ type Machine struct {
 	helpers []*assist.Unit
 	ledgers []*vcpu.Ledger
 	console panicWatch
-	defects assist.Defects
+	leaves  func() ([]kvm.CPUIDEntry, error) // what KVM offers; fetched while the VM is made
+	soft    bool                             // KVM leaves SYSCALL to us: it interprets guest kernel code
 
 	once    sync.Once
 	done    chan struct{} // closed when outcome is set
@@ -49,7 +51,7 @@ func New(c Config) (_ *Machine, err error) {
 			err = errors.Join(err, m.Close())
 		}
 	}()
-	for _, step := range []func() error{m.makeVM, m.makeCPUs, m.inspect, m.load} {
+	for _, step := range []func() error{m.makeVM, m.makeCPUs, m.ready} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -61,6 +63,8 @@ func (m *Machine) makeVM() (err error) {
 	if m.sys, err = openKVM(); err != nil {
 		return err
 	}
+	m.leaves = sync.OnceValues(m.sys.SupportedCPUID)
+	m.workers.Go(func() { _, _ = m.leaves() }) // it takes as long as all the rest of makeVM
 	if err := checkHost(m.sys, &m.conf); err != nil {
 		return err
 	}
@@ -84,7 +88,7 @@ func (m *Machine) makeVM() (err error) {
 // makeCPUs starts every vCPU, paused. KVM gives all but the first the state "wait
 // for INIT", which is how an operating system expects to find them.
 func (m *Machine) makeCPUs() error {
-	leaves, err := m.sys.SupportedCPUID()
+	leaves, err := m.leaves()
 	if err != nil {
 		return err
 	}
@@ -112,30 +116,36 @@ func (m *Machine) makeCPUs() error {
 	return nil
 }
 
-// inspect finds out what KVM leaves undone here, by trying it. On VT-x and AMD-V
-// that is nothing.
-func (m *Machine) inspect() error {
-	if m.conf.NoAssist {
-		return nil
-	}
-	return m.cpus[0].Do(func(c *kvm.VCPU) (err error) {
-		m.defects, err = assist.Probe(m.vm, c, m.ram)
-		return err
+// ready gives vCPU 0 its start state and prepares the rest for it, all on that vCPU's
+// thread: going there and back takes longer than most of what is done there.
+func (m *Machine) ready() error {
+	var entry boot.Entry
+	err := m.cpus[0].Do(func(c *kvm.VCPU) (err error) {
+		if err := m.inspect(c); err != nil {
+			return err
+		}
+		if entry, err = load(m.ram, &m.conf); err != nil {
+			return err
+		}
+		return enterAt(c, entry)
 	})
-}
-
-func (m *Machine) load() error {
-	if m.defects.Syscall {
-		m.conf.CmdLine = join(m.conf.SoftParams, m.conf.CmdLine)
-	}
-	entry, err := load(m.ram, &m.conf)
-	if err != nil {
-		return err
-	}
-	if err := m.cpus[0].Do(enterAt(entry)); err != nil {
+	if err != nil || !m.soft {
 		return err
 	}
 	return m.armRepair(entry)
+}
+
+// inspect finds out what KVM leaves undone here, by trying it. On VT-x and AMD-V
+// that is nothing.
+func (m *Machine) inspect(c *kvm.VCPU) (err error) {
+	if m.conf.NoAssist {
+		return nil
+	}
+	m.soft, err = assist.ProbeSyscall(c, m.ram)
+	if m.soft {
+		m.conf.CmdLine = join(m.conf.SoftParams, m.conf.CmdLine)
+	}
+	return err
 }
 
 // CmdLine is the whole kernel command line.
@@ -143,7 +153,7 @@ func (m *Machine) CmdLine() string { return m.conf.CmdLine }
 
 // Software says that this host's KVM interprets guest kernel code, and that terem
 // finishes some of it.
-func (m *Machine) Software() bool { return m.defects.Syscall }
+func (m *Machine) Software() bool { return m.soft }
 
 // Start lets the guest run. Call it once.
 func (m *Machine) Start() error {

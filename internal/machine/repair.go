@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"errors"
 	"sync"
 
 	"terem/boot"
@@ -46,13 +45,10 @@ func (r *repair) arm(u *assist.Unit, c *kvm.VCPU) error {
 	return u.Arm(c)
 }
 
-// armRepair prepares the vCPUs where Probe found SYSCALL undone. A guest that is
+// armRepair prepares the vCPUs where KVM leaves SYSCALL undone. A guest that is
 // entered in long mode could reach its user code without any exit, so there it is
 // done at once.
 func (m *Machine) armRepair(e boot.Entry) error {
-	if !m.defects.Syscall {
-		return nil
-	}
 	r := &repair{vm: m.vm}
 	for i, c := range m.cpus {
 		u := m.helpers[i]
@@ -62,9 +58,7 @@ func (m *Machine) armRepair(e boot.Entry) error {
 			}
 			continue
 		}
-		// The exit at which the unit is armed is answered from the shared registers.
-		share := func(c *kvm.VCPU) error { c.SyncRegs(); return nil }
-		if err := errors.Join(c.Do(share), c.Prepare(r.prepare(u))); err != nil {
+		if err := c.Prepare(r.prepare(u)); err != nil {
 			return err
 		}
 	}

@@ -7,7 +7,7 @@
 // follows is caught at the guest's own page-fault handler and turned into the entry that SYSCALL
 // should have been.
 //
-// Probe finds out, by running a few instructions, what a host needs. On hardware nothing is armed
+// ProbeSyscall finds out, by running a few instructions, what a host needs. On hardware nothing is armed
 // and nothing here costs anything.
 //
 // One Unit belongs to one vCPU and is used on that vCPU's thread only. The guest is hostile: its

@@ -45,7 +45,6 @@ type fakeCPU struct {
 	msrs   map[uint32]uint64
 
 	breakpoint uint64
-	synced     bool
 	dirty      bool // MarkShared
 	dirtySregs bool
 	fail       error // what every call returns
@@ -83,9 +82,8 @@ func (f *fakeCPU) WriteMSR(i uint32, v uint64) error {
 	return f.fail
 }
 
-func (f *fakeCPU) SyncRegs()                       { f.synced = true }
-func (f *fakeCPU) Shared() (*kvm.Regs, *kvm.Sregs) { return &f.regs, &f.sregs }
-func (f *fakeCPU) BreakAt(at uint64) error         { f.breakpoint = at; return f.fail }
+func (f *fakeCPU) Shared() (*kvm.Regs, *kvm.Sregs, error) { return &f.regs, &f.sregs, f.fail }
+func (f *fakeCPU) BreakAt(at uint64) error                { f.breakpoint = at; return f.fail }
 
 func (f *fakeCPU) MarkShared(sregs bool) {
 	f.dirty = true

@@ -69,7 +69,7 @@ func run(t testing.TB, c *kvm.VCPU, u *Unit) byte {
 
 // TestInstructionsOnKVM runs each piece of code, which ends with a value in AL.
 func TestInstructionsOnKVM(t *testing.T) {
-	_, c, m := machine(t)
+	c, m := machine(t)
 	out := []byte{0xe6, 0x80} // out 0x80, al
 	for _, g := range []struct {
 		name, code string
@@ -124,8 +124,8 @@ func putGDT(t testing.TB, m *memory.Guest) {
 //	LSTAR:  inc bl; sysretq
 //	fault:  endbr64; mov al, bl; out 0x80, al
 func TestSyscallOnKVM(t *testing.T) {
-	vm, c, m := machine(t)
-	d, err := Probe(vm, c, m)
+	c, m := machine(t)
+	undone, err := ProbeSyscall(c, m)
 	check(t, err)
 	u := New(m)
 	s := start(t, c, m, nil)
@@ -142,17 +142,17 @@ func TestSyscallOnKVM(t *testing.T) {
 	s.CS, s.SS = codeSegment(0x33, 3), dataSegment(0x2b, 3)
 	check(t, c.SetSregs(s))
 	check(t, c.SetRegs(kvm.Regs{RIP: pageUser, RFLAGS: 0x202, RSP: testUserRSP}))
-	if d.Syscall {
+	if undone {
 		check(t, u.Arm(c))
 	}
 	if got := run(t, c, u); got != 3 {
 		t.Errorf("%d system calls, want 3; %+v", got, u.Counts())
 	}
-	if n := counted(u, "SYSCALL"); d.Syscall && n != 3 || !d.Syscall && n != 0 {
-		t.Errorf("%+v with defects %+v", u.Counts(), d)
+	if n := counted(u, "SYSCALL"); undone && n != 3 || !undone && n != 0 {
+		t.Errorf("%+v; SYSCALL undone: %v", u.Counts(), undone)
 	}
 	if v, _ := m.Load8(pageUser + 0xff0); v != 1 {
 		t.Errorf("the user program counted %d", v)
 	}
-	t.Logf("%+v: %+v", d, u.Counts())
+	t.Logf("SYSCALL undone: %v; %+v", undone, u.Counts())
 }

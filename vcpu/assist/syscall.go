@@ -31,8 +31,7 @@ type trap struct {
 // traced is a vCPU under repair.
 type traced interface {
 	cpu
-	SyncRegs()
-	Shared() (*kvm.Regs, *kvm.Sregs)
+	Shared() (*kvm.Regs, *kvm.Sregs, error)
 	MarkShared(sregs bool)
 	BreakAt(linear uint64) error
 	DebugRegs() (kvm.DebugRegs, error)
@@ -44,7 +43,6 @@ type traced interface {
 func (u *Unit) Arm(c *kvm.VCPU) error { return u.arm(c) }
 
 func (u *Unit) arm(c traced) error {
-	c.SyncRegs()
 	u.trap = trap{armed: true}
 	var err error
 	if u.trap.lstar, err = c.ReadMSR(kvm.MSRLSTAR); err != nil {
@@ -86,8 +84,11 @@ func (u *Unit) writeMSR(c traced, index uint32, v uint64) error {
 		return nil
 	}
 	u.trap.lstar, u.trap.known = v, false
-	_, s := c.Shared()
-	return u.refresh(c, s)
+	s, err := c.Sregs()
+	if err != nil {
+		return err
+	}
+	return u.refresh(c, &s)
 }
 
 // Refresh finds the page-fault handler again and moves the breakpoint to it, if the guest gave
@@ -96,8 +97,11 @@ func (u *Unit) Refresh(c *kvm.VCPU) error {
 	if !u.trap.armed || u.trap.lstar == 0 {
 		return nil
 	}
-	_, s := c.Shared()
-	return u.refresh(c, s)
+	s, err := c.Sregs()
+	if err != nil {
+		return err
+	}
+	return u.refresh(c, &s)
 }
 
 func (u *Unit) refresh(c traced, s *kvm.Sregs) error {
@@ -161,7 +165,10 @@ func (u *Unit) Debug(c *kvm.VCPU) error {
 
 func (u *Unit) debug(c traced, dr6 uint64) error {
 	start := time.Now()
-	regs, sregs := c.Shared()
+	regs, sregs, err := c.Shared()
+	if err != nil {
+		return err
+	}
 	switch {
 	case u.trap.at == 0 || regs.RIP != u.trap.at:
 		return u.guestDebug(c, regs, sregs, dr6)

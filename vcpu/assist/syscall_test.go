@@ -21,8 +21,8 @@ func faulted(t testing.TB, handler ...byte) (*Unit, *fakeCPU, *memory.Guest) {
 	check(t, m.Write(testUserRIP-2, []byte{0x0f, 0x05}))
 	f.msrs = map[uint32]uint64{kvm.MSRLSTAR: fakeLSTAR, kvm.MSRSTAR: 0x23_0010_0000_0000, kvm.MSRFMASK: 0x700}
 	check(t, u.arm(f))
-	if f.breakpoint != fakeHandler || !f.synced {
-		t.Fatalf("breakpoint at %#x, registers shared: %v", f.breakpoint, f.synced)
+	if f.breakpoint != fakeHandler {
+		t.Fatalf("breakpoint at %#x", f.breakpoint)
 	}
 	f.regs.RIP, f.regs.RSP = fakeHandler, fakeStack
 	f.regs.RCX, f.regs.R11 = testUserRIP, 0x247
@@ -183,7 +183,7 @@ func TestLSTARWrite(t *testing.T) {
 		t.Errorf("breakpoint %#x, MSRs %#x", f.breakpoint, f.msrs)
 	}
 	check(t, m.Store16(fakeIDT+vectorPF*16, fakeHandler&0xffff+0x40)) // the guest gives itself another handler
-	_, s := f.Shared()
+	s := &f.sregs
 	check(t, u.refresh(f, s))
 	if f.breakpoint != fakeHandler+0x40 {
 		t.Errorf("breakpoint %#x after the gate changed", f.breakpoint)
