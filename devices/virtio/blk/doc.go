@@ -42,5 +42,6 @@
 // A flush that failed has lost writes of which nobody knows any more which they were: the host
 // reports that once and then forgets it. So every later flush of this disk fails too.
 //
-// Read request.go first, then lane.go; config.go is the configuration space.
+// Read request.go first, then lane.go and act.go; config.go is the configuration space. Why there are
+// workers and no io_uring is docs/adr/0013-disk-io-by-workers.md.
 package blk

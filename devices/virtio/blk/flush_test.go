@@ -75,6 +75,13 @@ func TestFlushFailedForGood(t *testing.T) {
 	d.WriteConfig(offWriteback, []byte{0})
 	expect(t, "write through", d.write(0, pattern(1, 512)), statusIOErr)
 	d.read(0, 512)
+	flushes := 0
+	for _, c := range s.take() {
+		if c.op == "flush" {
+			flushes++
+		}
+	}
+	expect(t, "flushes of the backend", flushes, 1)
 	if !errors.Is(d.disk.Err(), unix.ENOSPC) {
 		t.Errorf("error %v", d.disk.Err())
 	}

@@ -74,22 +74,22 @@ func (l *lane) run() {
 }
 
 // serve carries out or hands on what is in the ring, and says whether there was anything.
-func (l *lane) serve() (any bool) {
+func (l *lane) serve() (found bool) {
 	for !l.stopping.Load() {
 		r := l.take()
 		if !l.queue.Pop(&r.chain) {
 			l.free = append(l.free, r)
 			break
 		}
-		if !any {
+		if !found {
 			l.queue.Quiet()
-			any = true
+			found = true
 		}
 		l.admit(r)
 	}
 	l.close()
 	l.interrupt()
-	return any
+	return found
 }
 
 // take gives a free request. If all are with the workers, it waits for one.
@@ -100,11 +100,10 @@ func (l *lane) take() *request {
 			return r
 		default:
 		}
-		if l.close(); len(l.free) > 0 {
-			break
+		if l.close(); len(l.free) == 0 {
+			l.interrupt()
+			return <-l.back
 		}
-		l.interrupt()
-		return <-l.back
 	}
 	last := len(l.free) - 1
 	r := l.free[last]

@@ -36,15 +36,6 @@ func (u *run) begin(r *request) {
 	*u = run{first: r, last: r, end: r.off + r.size, pieces: len(r.data)}
 }
 
-// end is the list's end: the number of its requests and of their bytes.
-func (r *request) total() (n int, bytes int64) {
-	for ; r != nil; r = r.next {
-		n++
-		bytes += r.size
-	}
-	return n, bytes
-}
-
 // vector is the list of buffers of a run, used again from run to run.
 type vector [][]byte
 

@@ -238,6 +238,26 @@ func TestFewInterrupts(t *testing.T) {
 	}
 }
 
+// TestQuietWhileBusy: a driver need not notify a disk that is going to look anyway.
+func TestQuietWhileBusy(t *testing.T) {
+	g := newGate()
+	s := newStore(diskSize)
+	s.before = func(c call) error {
+		if c.off == 0 {
+			return nil
+		}
+		return g.pass(c)
+	}
+	d := attach(t, Config{Backend: swift{s}, WriteCache: true}, featureFlush, virtiotest.Options{})
+	d.read(0, 512)
+	d.submit(batch{{typeIn, 1, 1}})
+	eventually(t, func() bool { return g.held() == 1 })
+	expect(t, "flags of the used ring", d.q.UsedFlags(), 1)
+	close(g.open)
+	d.collect(1)
+	eventually(t, func() bool { return d.q.UsedFlags() == 0 })
+}
+
 // TestManyMoreThanInHand: the ring holds more than the lane takes, the backend is slow.
 func TestManyMoreThanInHand(t *testing.T) {
 	both(t, func(t *testing.T, s *store, b Backend) {

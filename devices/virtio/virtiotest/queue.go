@@ -21,8 +21,9 @@ type Queue struct {
 	g        *Guest
 	unused   []uint16 // descriptors
 	requests []*Request
-	seen     uint16 // used index up to which Used has looked
-	notified uint16 // available index at the last Notify
+	seen     uint16  // used index up to which Used has looked
+	notified uint16  // available index at the last Notify
+	word     [4]byte // what write writes
 }
 
 // Buffer is n bytes of guest RAM, all of a descriptor's buffer.
@@ -151,7 +152,13 @@ func (q *Queue) Notify() bool {
 }
 
 // Kick writes QueueNotify, wanted or not.
-func (q *Queue) Kick() { q.g.Write32(RegQueueNotify, uint32(q.Index)) }
+func (q *Queue) Kick() { q.write(RegQueueNotify, uint32(q.Index)) }
+
+// write is Write32 without an allocation, for the goroutine of this queue.
+func (q *Queue) write(off uint64, v uint32) {
+	binary.LittleEndian.PutUint32(q.word[:], v)
+	q.g.MMIO.Write(off, q.word[:])
+}
 
 // Used takes the next element of the used ring; false: there is none. Its request is the
 // driver's again, to read, and to Offer or to Free.
@@ -186,7 +193,7 @@ func (q *Queue) WaitUsed(timeout time.Duration) Used {
 			q.g.t.Helper() // not before: it is slow
 			q.g.t.Fatalf("queue %d: nothing used after %v: status %#x, %v", q.Index, timeout, q.g.Status(), q.g.MMIO.Err())
 		}
-		q.g.Write32(RegInterruptACK, 1) // other bits are for those who look for them
+		q.write(RegInterruptACK, 1) // other bits are for those who look for them
 	}
 }
 
