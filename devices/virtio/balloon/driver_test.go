@@ -20,8 +20,9 @@ const everything = featureStats | featureOnOOM | featureReporting
 // driver is a balloon and its guest.
 type driver struct {
 	*virtiotest.Guest
-	b *Balloon
-	t testing.TB
+	b        *Balloon
+	t        testing.TB
+	answered chan struct{} // closed when the last fresh has ended
 }
 
 // attach makes a balloon with everything, and a guest that has not looked at it yet.

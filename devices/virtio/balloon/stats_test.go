@@ -29,6 +29,7 @@ func offer(d *driver, buffers ...[]byte) *virtiotest.Request {
 func fresh(d *driver, buffers ...[]byte) {
 	d.t.Helper()
 	done := make(chan struct{})
+	d.answered = done
 	d.t.Cleanup(func() { <-done })
 	q := d.Queue(statsQueue)
 	go func() {
@@ -48,13 +49,14 @@ func fresh(d *driver, buffers ...[]byte) {
 	}()
 }
 
-// value asks for one statistic.
+// value asks for one statistic, which fresh is going to give.
 func value(d *driver, t Tag) uint64 {
 	d.t.Helper()
 	s, err := d.b.Stats(d.t.Context())
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	<-d.answered // a queue is for one goroutine
 	v, ok := s.Value(t)
 	want(d.t, "is known", ok, true)
 	return v
