@@ -38,18 +38,29 @@ func (p *vectors) move(do direction, fd int, iov [][]byte, off int64) error {
 	if len(iov) == 1 {
 		return moveOne(do.one, fd, iov[0], off)
 	}
+	vec := p.get(iov)
+	defer p.put(vec)
+	return vec.move(do.many, fd, off)
+}
+
+// cached reads all of iov at off if the page cache has it, and says whether it did. After an
+// error it did not, and move will tell the error.
+func (p *vectors) cached(fd int, iov [][]byte, off int64) bool {
+	vec := p.get(iov)
+	defer p.put(vec)
+	if len(vec.v) > iovMax {
+		return false
+	}
+	n, err := preadvCached(fd, vec.v, off)
+	return err == nil && int64(n) == total(iov)
+}
+
+// get borrows a vector and fills it.
+func (p *vectors) get(iov [][]byte) *vector {
 	vec, ok := p.pool.Get().(*vector)
 	if !ok {
 		vec = &vector{}
 	}
-	err := vec.move(do.many, fd, iov, off)
-	clear(vec.v) // keep nobody's memory alive
-	vec.v = vec.v[:0]
-	p.pool.Put(vec)
-	return err
-}
-
-func (vec *vector) move(do transfer, fd int, iov [][]byte, off int64) error {
 	for _, p := range iov {
 		if len(p) == 0 {
 			continue
@@ -58,6 +69,16 @@ func (vec *vector) move(do transfer, fd int, iov [][]byte, off int64) error {
 		e.SetLen(len(p))
 		vec.v = append(vec.v, e)
 	}
+	return vec
+}
+
+func (p *vectors) put(vec *vector) {
+	clear(vec.v) // keep nobody's memory alive
+	vec.v = vec.v[:0]
+	p.pool.Put(vec)
+}
+
+func (vec *vector) move(do transfer, fd int, off int64) error {
 	for left := vec.v; len(left) > 0; {
 		n, err := do(fd, left[:min(len(left), iovMax)], off)
 		switch {

@@ -8,22 +8,28 @@ import (
 
 // preadv is preadv(2). unix.Preadv would build the vector anew on the heap.
 func preadv(fd int, v []unix.Iovec, off int64) (int, error) {
-	return vectored(unix.SYS_PREADV, fd, v, off)
+	return vectored(unix.SYS_PREADV, fd, v, off, 0)
 }
 
 // pwritev is pwritev(2).
 func pwritev(fd int, v []unix.Iovec, off int64) (int, error) {
-	return vectored(unix.SYS_PWRITEV, fd, v, off)
+	return vectored(unix.SYS_PWRITEV, fd, v, off, 0)
 }
 
-func vectored(nr uintptr, fd int, v []unix.Iovec, off int64) (int, error) {
+// preadvCached is preadv2(2) that reads no more than the page cache has.
+func preadvCached(fd int, v []unix.Iovec, off int64) (int, error) {
+	const nowait = 0x8 // RWF_NOWAIT, linux/fs.h
+	return vectored(unix.SYS_PREADV2, fd, v, off, nowait)
+}
+
+func vectored(nr uintptr, fd int, v []unix.Iovec, off int64, flags uintptr) (int, error) {
 	if len(v) == 0 {
 		return 0, nil
 	}
 	// SAFETY: v is alive until the call returns, and its Base pointers with it: they
 	// are Go pointers in memory that the collector scans. On a 64-bit kernel the
 	// first half of the offset is all of it (read_write.c, pos_from_hilo).
-	n, _, errno := unix.Syscall6(nr, uintptr(fd), uintptr(unsafe.Pointer(&v[0])), uintptr(len(v)), uintptr(off), 0, 0)
+	n, _, errno := unix.Syscall6(nr, uintptr(fd), uintptr(unsafe.Pointer(&v[0])), uintptr(len(v)), uintptr(off), 0, flags)
 	if errno != 0 {
 		return 0, errno
 	}

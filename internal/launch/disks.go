@@ -9,6 +9,9 @@ import (
 	"terem/internal/disk/image"
 )
 
+// A disk on a raw file knows its page cache.
+var _ blk.Quick = (*disk.Disk)(nil)
+
 // openDisks opens the disks in the order in which the guest is to find them. tell is
 // told of the first host error of each kind.
 func openDisks(specs []disk.Spec, tell func(error)) (_ []blk.Config, err error) {
