@@ -142,7 +142,6 @@ type history struct {
 	completed [16]uint32            // that has completed
 	promised  [16]uint32            // that was completed when a completed flush was submitted
 	flushes   map[uint16][16]uint32 // completed at the submission of a flush in flight
-	through   map[uint16]bool       // writes in flight that were submitted without a write cache
 	writes    map[uint16]int        // block of a write in flight
 }
 
