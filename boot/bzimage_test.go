@@ -214,6 +214,7 @@ func TestDetectErrors(t *testing.T) {
 	for _, c := range []struct{ name, image, want string }{
 		{"empty", "", "the file is empty"},
 		{"text", "#!/bin/sh\necho hello\n", "is a text file"},
+		{"erased flash", strings.Repeat("\xff", 300), "is neither a bzImage nor an ELF file"},
 		{"UTF-8 text", "привет\n", "is a text file"},
 		{"arm64", string(arm), "arm64"},
 		{"gzip", "\x1f\x8b\x08\x00", "gzip"},

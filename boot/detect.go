@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"unicode/utf8"
 )
 
 // sniffLen is how much of an image Detect reads to tell what it is: the whole of a bzImage's setup
@@ -55,8 +56,16 @@ func isCpio(head []byte) bool {
 	return bytes.HasPrefix(head, []byte("07070"))
 }
 
-// isText reports whether head has nothing but printable ASCII, white space and bytes above 0x7f.
+// isText reports whether head has nothing but printable UTF-8 and white space. Its last character
+// may be cut off.
 func isText(head []byte) bool {
+	end := len(head)
+	for end > 0 && len(head)-end < utf8.UTFMax && !utf8.Valid(head[:end]) {
+		end--
+	}
+	if !utf8.Valid(head[:end]) {
+		return false
+	}
 	for _, c := range head {
 		if c < ' ' && c != '\n' && c != '\t' && c != '\r' && c != '\f' && c != 0x1b || c == 0x7f {
 			return false

@@ -5,7 +5,7 @@
 # says nothing and takes a few milliseconds.
 set -eu
 
-packages="bc binutils bison busybox-static bzip2 cpio flex gcc kmod libc6-dev libelf-dev linux-libc-dev
+packages="bc binutils bison busybox-static bzip2 cpio e2fsprogs flex gcc kmod libc6-dev libelf-dev linux-libc-dev
 linux-source-6.12 lz4 make patch tar xz-utils"
 
 # missing prints the packages that are not installed, on one line.

@@ -19,6 +19,7 @@ const (
 	CapMaxVCPUs         Capability = 66
 	CapTSCDeadlineTimer Capability = 72
 	CapSyncRegs         Capability = 74
+	CapReadOnlyMem      Capability = 81
 	CapImmediateExit    Capability = 136
 	CapUserSpaceMSR     Capability = 188
 	CapMSRFilter        Capability = 189
@@ -54,6 +55,7 @@ func Needs() []Need {
 		{CapSetGuestDebug, "SET_GUEST_DEBUG", "finishing SYSCALL on a software backend", false},
 		{CapUserSpaceMSR, "X86_USER_SPACE_MSR", "finishing SYSCALL on a software backend", false},
 		{CapMSRFilter, "X86_MSR_FILTER", "finishing SYSCALL on a software backend", false},
+		{CapReadOnlyMem, "READONLY_MEM", "virtio registers that a guest reads without an exit", false},
 		{CapSyncRegs, "SYNC_REGS", "quick access to registers on an exit", false},
 		{CapBinaryStats, "BINARY_STATS_FD", "exit and instruction counters of the kernel", false},
 	}

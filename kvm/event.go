@@ -56,5 +56,18 @@ func (e *Event) Drain() (uint64, error) {
 	}
 }
 
+// Wait blocks until the counter is not 0, and sets it to 0.
+func (e *Event) Wait() error {
+	fds := []unix.PollFd{{Fd: int32(e.fd), Events: unix.POLLIN}}
+	for {
+		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
+			return wrap("eventfd poll", err)
+		}
+		if n, err := e.Drain(); n != 0 || err != nil {
+			return err
+		}
+	}
+}
+
 // Close closes the descriptor. Unbind it from a VM first.
 func (e *Event) Close() error { return wrap("close", unix.Close(e.fd)) }

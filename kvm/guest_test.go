@@ -89,3 +89,11 @@ func openFiles(t testing.TB) int {
 	check(t, err)
 	return len(entries)
 }
+
+// finish completes the access of the last exit, of which nothing more is to come.
+func (g *guest) finish(t testing.TB) {
+	t.Helper()
+	if reason, more, err := g.cpu.FinishIO(); more || err != nil {
+		t.Fatalf("FinishIO: exit %v, more %v, %v", reason, more, err)
+	}
+}

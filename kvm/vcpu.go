@@ -77,13 +77,19 @@ func (c *VCPU) ClearKick() { atomic.StoreUint32(&c.run.entry, 0) }
 
 // FinishIO completes the port or MMIO access of the last exit, without letting the
 // guest run on. After it, the registers are those after the instruction.
-func (c *VCPU) FinishIO() error {
+//
+// An instruction may make several accesses: one for each element of a string that
+// is copied from device memory, one for each eight bytes of a wider value. While
+// more is true, reason is the exit of the next one: answer it and call again. KVM
+// bounds their number, whatever the guest does (arch/x86/kvm/emulate.c takes 1024
+// elements of a string at a time).
+func (c *VCPU) FinishIO() (reason ExitReason, more bool, err error) {
 	atomic.StoreUint32(&c.run.entry, immediateExit)
-	_, err := c.Run()
+	reason, err = c.Run()
 	if errors.Is(err, ErrInterrupted) {
-		return nil
+		return 0, false, nil
 	}
-	return err
+	return reason, err == nil, err
 }
 
 // Stats reads the vCPU's own counters.

@@ -238,7 +238,7 @@ func TestSharedRegisters(t *testing.T) {
 		if x := g.cpu.IO(); x.Port != 0x81 || x.Data[0] != 0x77 {
 			t.Errorf("shared %v: the guest saw none of the change: %+v", on, x)
 		}
-		check(t, g.cpu.FinishIO())
+		g.finish(t)
 		g.cpu.ClearKick()
 	}
 }
@@ -293,6 +293,34 @@ func TestKickDuringRun(t *testing.T) {
 	}
 }
 
+// TestFinishIOInParts: each element that a string instruction reads from a device is
+// an access of its own.
+func TestFinishIOInParts(t *testing.T) {
+	g := newGuest(t,
+		0xb8, 0x00, 0xa0, // mov ax, 0xa000
+		0x8e, 0xd8, // mov ds, ax
+		0xb9, 0x03, 0x00, // mov cx, 3
+		0xf3, 0xac, // rep lodsb
+	)
+	g.run(t, kvm.ExitMMIO)
+	for answer := byte(1); ; answer++ {
+		g.cpu.MMIO().Data[0] = answer
+		reason, more, err := g.cpu.FinishIO()
+		check(t, err)
+		if more != (answer < 3) || more && reason != kvm.ExitMMIO {
+			t.Fatalf("after %d accesses: exit %v, more %v", answer, reason, more)
+		}
+		if !more {
+			break
+		}
+	}
+	r, err := g.cpu.Regs()
+	check(t, err)
+	if r.RAX&0xff != 3 || r.RCX != 0 {
+		t.Errorf("RAX %#x, RCX %d; want the third answer and no element left", r.RAX, r.RCX)
+	}
+}
+
 func TestFinishIO(t *testing.T) {
 	g := newGuest(t, 0xe4, 0x80, 0xe6, 0x81) // in al, 0x80; out 0x81, al
 	g.run(t, kvm.ExitIO)
@@ -301,7 +329,7 @@ func TestFinishIO(t *testing.T) {
 		t.Fatalf("exit %+v, want an IN from 0x80", x)
 	}
 	x.Data[0] = 0x42
-	check(t, g.cpu.FinishIO())
+	g.finish(t)
 	r, err := g.cpu.Regs()
 	check(t, err)
 	if r.RAX&0xff != 0x42 || r.RIP != entry+2 {

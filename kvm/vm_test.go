@@ -48,7 +48,7 @@ func TestMapReadOnly(t *testing.T) {
 	if x := g.cpu.MMIO(); !x.Write || x.Addr != 0x20002 || len(x.Data) != 1 || x.Data[0] != 0x5a || rom[2] != 0 {
 		t.Errorf("a store to ROM: %+v, ROM is now %x", x, rom[:4])
 	}
-	check(t, g.cpu.FinishIO())
+	g.finish(t)
 	check(t, g.vm.Map(1, 0x20000, nil, 0))
 }
 
@@ -100,7 +100,7 @@ func TestIOEventFD(t *testing.T) {
 		t.Errorf("the eventfd counts %d, %v; want 1", n, err)
 	}
 	check(t, g.vm.RemoveIOEventFD(m, e))
-	check(t, g.cpu.FinishIO())
+	g.finish(t)
 	g.cpu.ClearKick()
 	g.enter(t)
 	g.run(t, kvm.ExitIO)

@@ -12,5 +12,5 @@
 //
 // Read layout.go first: it is the map of every guest-physical address, port and interrupt line
 // that the house gives a meaning to. Then guest.go, which creates and checks; access.go holds the
-// typed loads and stores.
+// typed loads and stores, discard.go gives pages back to the host.
 package memory

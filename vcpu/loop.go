@@ -36,8 +36,28 @@ func (r *Runner) enter() {
 			return
 		}
 	}
-	if err := r.vcpu.FinishIO(); err != nil && !r.hasEnded() {
-		r.finish(End{Reason: Failed, Err: err})
+	if end := r.settle(); end != nil {
+		r.finish(*end)
+	}
+}
+
+// settle completes an instruction that is half done, with all the accesses that it
+// still makes: what is not answered here would be lost, since registers can be read
+// and written, and the guest resumed, only between instructions.
+func (r *Runner) settle() *End {
+	for {
+		r.conf.Ledger.enter()
+		reason, more, err := r.vcpu.FinishIO()
+		r.conf.Ledger.exit(reason, more)
+		if err != nil {
+			return &End{Reason: Failed, Err: err}
+		}
+		if !more {
+			return nil
+		}
+		if end := r.handle(reason); end != nil {
+			return end
+		}
 	}
 }
 

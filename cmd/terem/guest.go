@@ -35,13 +35,23 @@ func newGuest() *cobra.Command {
 	return c
 }
 
+// cacheDir is where the default guest is.
+func cacheDir() (string, error) {
+	dir, err := guest.DefaultCacheDir()
+	if err != nil {
+		return "", &machine.Error{Class: machine.Host, Thing: "default guest", Err: err,
+			Mend: "set XDG_CACHE_HOME, or name another kernel with --kernel"}
+	}
+	return dir, nil
+}
+
 func buildGuest(ctx context.Context) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	dir, err := guest.DefaultCacheDir()
+	dir, err := cacheDir()
 	if err != nil {
 		return err
 	}
@@ -57,7 +67,7 @@ func buildGuest(ctx context.Context) error {
 }
 
 func printGuest() error {
-	dir, err := guest.DefaultCacheDir()
+	dir, err := cacheDir()
 	if err != nil {
 		return err
 	}

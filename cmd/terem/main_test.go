@@ -96,9 +96,17 @@ func TestUsageErrors(t *testing.T) {
 	}{
 		{"nope", []string{`"nope"`, "unknown command", "terem --help"}},
 		{"version x", []string{`"x"`, "terem version --help"}},
+		{"help nope", []string{`"nope"`, "terem help --help"}},
+		{"help run x", []string{`"x"`, "terem help --help"}},
+		{"completion nope", []string{`"nope"`, "terem completion --help"}},
+		{"run --kernel=", []string{"--kernel", "empty", "terem run --help"}},
+		{"run --console=", []string{"--console", "empty", "terem run --help"}},
 		{"guest path x", []string{`"x"`, "terem guest path --help"}},
 		{"run --nope", []string{"--nope", "unknown flag", "terem run --help"}},
-		{"run --disk x.img", []string{"--disk", "unknown flag", "terem run --help"}},
+		{"run --disk x.img,nope", []string{"--disk x.img,nope", `no option "nope"`, "path[,ro]"}},
+		{"run --disk no-such.img", []string{"no-such.img", "no such file", "terem disk create"}},
+		{"run --rng=x", []string{"--rng=x", "bytes a second"}},
+		{"run --balloon=x", []string{"--balloon=x", "not a size"}},
 		{"run --kernel", []string{"--kernel", "needs an argument", "terem run --help"}},
 		{"run ls", []string{`"ls"`, "put the guest's command after --", "terem run --help"}},
 		{"run ls -- -l", []string{`"ls"`, "put the guest's command after --"}},
@@ -120,8 +128,42 @@ func TestUsageErrors(t *testing.T) {
 	}
 }
 
-// TestHostErrors are the mistakes that only show once KVM is open.
-func TestHostErrors(t *testing.T) {
+// TestTooMuch asks for more than this host has.
+func TestTooMuch(t *testing.T) {
+	kvmtest.Open(t)
+	kernel := write(t, "kernel", tinyKernel(t))
+	wantError(t, terem(t, 0, "run", "--kernel", kernel, "--cpus", "100000"), launch.StatusHost,
+		"--cpus 100000", "at most", "ask for fewer")
+	wantError(t, terem(t, 0, "run", "--kernel", kernel, "--memory", "100000G"), launch.StatusHost,
+		"--memory 97.7 TiB", "this host has", "ask for less")
+}
+
+// TestConsoleSurvivesMistakes: a file of the user's is not emptied for a guest that
+// never runs.
+func TestConsoleSurvivesMistakes(t *testing.T) {
+	kvmtest.Open(t)
+	log := write(t, "log", []byte("precious"))
+	text := write(t, "text", []byte("hello, world\n"))
+	wantError(t, terem(t, 0, "run", "--console", log, "--kernel", text), launch.StatusUsage, "text file")
+	if b, err := os.ReadFile(log); string(b) != "precious" || err != nil {
+		t.Errorf("the file holds %q, %v", b, err)
+	}
+}
+
+// TestNoHome: without a place for the cache, a kernel that is named boots all the same.
+func TestNoHome(t *testing.T) {
+	t.Setenv("HOME", "")
+	t.Setenv("XDG_CACHE_HOME", "")
+	wantError(t, terem(t, 0, "run"), launch.StatusHost, "default guest", "XDG_CACHE_HOME", "--kernel")
+	kvmtest.Open(t)
+	kernel := write(t, "kernel", elfKernel(exitWith(7)))
+	if r := terem(t, 0, "run", "--memory", "2M", "--kernel", kernel); r.status != 7 {
+		t.Errorf("%+v; want status 7", r)
+	}
+}
+
+// TestConfigErrors are the mistakes that only show once KVM is open.
+func TestConfigErrors(t *testing.T) {
 	kvmtest.Open(t)
 	kernel := write(t, "kernel", tinyKernel(t))
 	text := write(t, "text", []byte("hello, world\n"))
@@ -135,13 +177,11 @@ func TestHostErrors(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{"no CPUs", []string{"--cpus", "0"}, []string{"0 CPUs", "at least one", "--cpus 1"}},
-		{"CPUs below zero", []string{"--cpus", "-1"}, []string{"-1 CPUs", "at least one", "--cpus 1"}},
-		{"too many CPUs", []string{"--cpus", "100000"}, []string{"--cpus 100000", "at most", "ask for fewer"}},
-		{"no memory", []string{"--memory", "0"}, []string{"memory of 0 bytes", "at least 2 MiB", "--memory 128M"}},
-		{"little memory", []string{"--memory", "1M"}, []string{"memory of 1 MiB", "at least 2 MiB", "--memory 128M"}},
-		{"much memory", []string{"--memory", "100000G"}, []string{"--memory 97.7 TiB", "this host has", "ask for less"}},
-		{"odd memory", []string{"--memory", "3000000001"}, []string{"memory of 3000000001 bytes", "multiple of 4 KiB", "--memory 2999996416"}},
+		{"no CPUs", []string{"--cpus", "0"}, []string{"--cpus 0", "at least one", "--cpus 1"}},
+		{"CPUs below zero", []string{"--cpus", "-1"}, []string{"--cpus -1", "at least one", "--cpus 1"}},
+		{"no memory", []string{"--memory", "0"}, []string{"--memory 0 bytes", "at least 2 MiB", "--memory 128M"}},
+		{"little memory", []string{"--memory", "1M"}, []string{"--memory 1 MiB", "at least 2 MiB", "--memory 128M"}},
+		{"odd memory", []string{"--memory", "3000000001"}, []string{"--memory 3000000001", "multiple of 4 KiB", "--memory 2999996416"}},
 		{"text as kernel", []string{"--kernel", text}, []string{"kernel " + text, "text file", "bzImage or vmlinux"}},
 		{"kernel cut", []string{"--kernel", cut}, []string{"kernel " + cut, "ends before its program headers", "again"}},
 		{"initrd too big", []string{"--initrd", big}, []string{"initrd " + big, "1024 MiB do not fit", "--memory"}},
@@ -176,7 +216,7 @@ func TestUnreadable(t *testing.T) {
 	if err := os.WriteFile(public, tinyKernel(t), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, terem(t, nobody, "run", "--kernel", public), launch.StatusHost, "/dev/kvm", "you may not open it", "usermod -aG kvm")
+	wantError(t, terem(t, nobody, "run", "--kernel", public), launch.StatusHost, "/dev/kvm", "you may not open it", "sudo ", "terem doctor")
 }
 
 // TestNoKVM runs terem in a mount namespace of its own whose /dev has no kvm.

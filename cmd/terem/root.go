@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 )
 
@@ -28,14 +30,36 @@ func newRoot(status *int) *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.AddCommand(newRun(status), newDoctor(status), newGuest(), newVersion())
+	root.AddCommand(newRun(status), newDoctor(status), newGuest(), newDisk(status), newVersion())
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{c.CommandPath(), err}
 	})
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	mendCobra(root)
 	for _, c := range append(root.Commands(), root) {
 		wrapArgs(c)
 	}
 	return root
+}
+
+// mendCobra makes mistakes in cobra's own commands errors: `help nope` and `completion
+// nope` print a help that was not asked for, and succeed.
+func mendCobra(root *cobra.Command) {
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = func(_ *cobra.Command, args []string) error {
+				_, rest, err := root.Find(args)
+				if err == nil && len(rest) > 0 {
+					err = fmt.Errorf("no help on %q", rest[0])
+				}
+				return err
+			}
+		case "completion":
+			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+		}
+	}
 }
 
 // wrapArgs makes a wrong number of arguments a usage error.

@@ -8,8 +8,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"terem/boot"
-	"terem/guest"
+	"terem/devices/virtio/rng"
+	"terem/internal/disk"
 	"terem/internal/launch"
+	"terem/internal/machine"
 )
 
 const runLong = `Boot a Linux guest and connect its console to this terminal.
@@ -33,6 +35,9 @@ type runFlags struct {
 	memory  string
 	payload string
 	exits   string
+	disks   []string
+	rng     string
+	balloon string
 	timeout time.Duration
 }
 
@@ -44,7 +49,10 @@ func newRun(status *int) *cobra.Command {
 		Long:    runLong,
 		Example: runExample,
 		Args:    commandAfterDash,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := notEmpty(c); err != nil {
+				return err
+			}
 			if err := f.options(args); err != nil {
 				return err
 			}
@@ -65,6 +73,12 @@ func (f *runFlags) define(c *cobra.Command) {
 	fs.StringVarP(&o.Append, "append", "a", "", "`words` to add to the kernel command line")
 	fs.StringVarP(&f.memory, "memory", "m", "128M", "guest RAM: a `size` such as 512M or 4G")
 	fs.IntVarP(&o.CPUs, "cpus", "c", 1, "`number` of virtual CPUs")
+	fs.StringArrayVarP(&f.disks, "disk", "d", nil, "a disk: `path[,ro][,id=NAME][,cache=writeback|writethrough|none][,overlay=PATH]`")
+	fs.StringVar(&o.Root, "root", "", "the guest's root file system: a `device` such as /dev/vda, or none (default: the first disk, if it holds one)")
+	fs.StringVar(&f.rng, "rng", "", "a source of random numbers, with a `rate` in bytes a second (--rng alone: 1M)")
+	fs.Lookup("rng").NoOptDefVal = "1M"
+	fs.StringVar(&f.balloon, "balloon", "", "take back what the guest does not use, and a `size` besides (SIGUSR1: statistics)")
+	fs.Lookup("balloon").NoOptDefVal = "0"
 	fs.StringVar(&o.CPU, "cpu", "host", "CPU `model`: host, and features to take away: host,-avx512f")
 	fs.StringVar(&o.Console, "console", "stdio", "where the console goes: stdio, none, or a `file`")
 	fs.DurationVar(&f.timeout, "timeout", 0, "end the guest after this `time`: 30s, 5m")
@@ -101,6 +115,17 @@ func commandAfterDash(c *cobra.Command, args []string) error {
 	return nil
 }
 
+// notEmpty refuses a flag whose value is empty, which is most likely a variable of the
+// shell's that was not set.
+func notEmpty(c *cobra.Command) error {
+	for _, name := range []string{"kernel", "initrd", "console", "cpu", "memory", "exits"} {
+		if f := c.Flag(name); f.Changed && f.Value.String() == "" {
+			return &usageError{c.CommandPath(), fmt.Errorf("--%s: its value is empty", name)}
+		}
+	}
+	return nil
+}
+
 func (f *runFlags) options(args []string) (err error) {
 	bad := func(err error) error { return &usageError{"terem run", err} }
 	o := &f.o
@@ -108,6 +133,16 @@ func (f *runFlags) options(args []string) (err error) {
 	o.Stdin, o.Stdout, o.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if o.Memory, err = parseSize(f.memory); err != nil {
 		return bad(fmt.Errorf("--memory %s: %w", f.memory, err))
+	}
+	for _, d := range f.disks {
+		spec, err := disk.ParseSpec(d)
+		if err != nil {
+			return err
+		}
+		o.Disks = append(o.Disks, spec)
+	}
+	if err := f.sizes(); err != nil {
+		return bad(err)
 	}
 	if f.timeout < 0 {
 		return bad(fmt.Errorf("--timeout %v: time does not run backwards", f.timeout))
@@ -118,8 +153,29 @@ func (f *runFlags) options(args []string) (err error) {
 	if o.Payload, err = parsePayload(f.payload); err != nil {
 		return bad(err)
 	}
-	o.CacheDir, err = guest.DefaultCacheDir()
+	if o.Kernel == "" {
+		o.CacheDir, err = cacheDir()
+	}
 	return err
+}
+
+// sizes parses the flags that may be left out.
+func (f *runFlags) sizes() error {
+	if f.rng != "" {
+		rate, err := parseSize(f.rng)
+		if err != nil || rate == 0 {
+			return fmt.Errorf("--rng=%s: want a number of bytes a second, such as 1M", f.rng)
+		}
+		f.o.RNG = &rng.Config{Rate: min(rate, rng.MaxRate)}
+	}
+	if f.balloon != "" {
+		target, err := parseSize(f.balloon)
+		if err != nil {
+			return fmt.Errorf("--balloon=%s: %w", f.balloon, err)
+		}
+		f.o.Balloon = &machine.Balloon{Target: target}
+	}
+	return nil
 }
 
 func parsePayload(s string) (boot.Payload, error) {

@@ -76,6 +76,7 @@ func tools() []tool {
 		{program: "busybox", pkg: "busybox-static"},
 		{program: "bzip2", pkg: "bzip2"},
 		{program: "cpio", pkg: "cpio"},
+		{program: "mkfs.ext4", file: "sbin/mkfs.ext4", pkg: "e2fsprogs"},
 		{program: "flex", pkg: "flex"},
 		{program: "gcc", pkg: "gcc"},
 		{program: "depmod", file: "sbin/depmod", pkg: "kmod"},

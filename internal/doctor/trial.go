@@ -42,8 +42,13 @@ func try(s *kvm.System) (f finding, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	t.cpu.Bind()
-	late := time.AfterFunc(trialLimit, func() { _ = t.cpu.Kick() })
-	defer late.Stop()
+	kicked := make(chan struct{})
+	late := time.AfterFunc(trialLimit, func() { _ = t.cpu.Kick(); close(kicked) })
+	defer func() {
+		if !late.Stop() {
+			<-kicked // before the vCPU's page goes away
+		}
+	}()
 
 	if f.syscall, err = assist.ProbeSyscall(t.cpu, t.ram); err != nil {
 		return f, err

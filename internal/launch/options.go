@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"terem/boot"
+	"terem/devices/virtio/rng"
 	"terem/guest"
 	"terem/guest/cmdline"
+	"terem/internal/disk"
 	"terem/internal/machine"
 	"terem/internal/tty"
 )
@@ -29,6 +31,10 @@ type Options struct {
 	NoAssist       bool
 	NoParams       bool
 	Quiet, Verbose bool
+	Disks          []disk.Spec
+	RNG            *rng.Config
+	Balloon        *machine.Balloon
+	Root           string // the guest's root file system: "", "none", or a device of its own
 	Command        []string
 
 	Stdin, Stdout, Stderr *os.File
@@ -135,24 +141,11 @@ func kernelLine(o *Options, own, pipe bool) (string, error) {
 		return "", &machine.Error{Class: machine.Usage, Thing: "command " + o.Command[0],
 			Cause: "only the default guest's init takes one", Mend: "use --append for a kernel of your own"}
 	}
+	if o.Root != "" && o.Root != rootNone {
+		words = append(words, "root="+o.Root)
+	}
 	if o.Append != "" {
 		words = append(words, o.Append)
 	}
 	return strings.Join(words, " "), nil
-}
-
-// openConsole is where the guest's output goes: nil for nowhere.
-func openConsole(o *Options) (*os.File, error) {
-	switch {
-	case o.stdio():
-		return o.Stdout, nil
-	case o.Console == "none":
-		return nil, nil
-	}
-	f, err := os.OpenFile(o.Console, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o666)
-	if err != nil {
-		return nil, &machine.Error{Class: machine.Usage, Thing: "--console " + o.Console, Err: reason(err),
-			Mend: "use stdio, none, or a file that can be written"}
-	}
-	return f, nil
 }

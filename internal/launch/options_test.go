@@ -126,23 +126,56 @@ func TestOpenConsole(t *testing.T) {
 	o := files(t, Options{})
 	for _, name := range []string{"", "stdio"} {
 		o.Console = name
-		if f, err := openConsole(o); f != o.Stdout || err != nil || !o.stdio() {
-			t.Errorf("console %q: %v, %v; want standard output", name, f, err)
+		if c, err := openConsole(o); c.File != o.Stdout || c.own || err != nil || !o.stdio() {
+			t.Errorf("console %q: %v, %v; want standard output", name, c, err)
 		}
 	}
 	o.Console = "none"
-	if f, err := openConsole(o); f != nil || err != nil || o.stdio() {
-		t.Errorf("no console: %v, %v", f, err)
+	if c, err := openConsole(o); c.File != nil || err != nil || o.stdio() {
+		t.Errorf("no console: %v, %v", c, err)
 	}
 	o.Console = filepath.Join(t.TempDir(), "log")
-	f, err := openConsole(o)
-	if err != nil {
+	if err := os.WriteFile(o.Console, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f.Close()
 	o.Console += "/within a file"
 	if _, err := openConsole(o); Status(err) != StatusUsage || !strings.Contains(err.Error(), "not a directory") {
 		t.Errorf("a console below a file: %v", err)
+	}
+}
+
+// TestConsoleFile: a file loses its content, or comes to be, only for a guest that
+// runs.
+func TestConsoleFile(t *testing.T) {
+	for _, tt := range []struct {
+		there, begun bool
+		want         string // the content afterwards; "-": no such file
+	}{
+		{false, false, "-"}, {false, true, ""}, {true, false, "precious"}, {true, true, ""},
+	} {
+		o := files(t, Options{Console: filepath.Join(t.TempDir(), "log")})
+		if tt.there {
+			if err := os.WriteFile(o.Console, []byte("precious"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c, err := openConsole(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tt.begun {
+			if err := c.begin(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.end(tt.begun)
+		got, err := os.ReadFile(o.Console)
+		if err != nil {
+			got = []byte("-")
+		}
+		if string(got) != tt.want {
+			t.Errorf("there %v, begun %v: %q, want %q", tt.there, tt.begun, got, tt.want)
+		}
 	}
 }
 
@@ -200,6 +233,8 @@ func TestSilent(t *testing.T) {
 		{"timeout as the command ended", false, "--timeout 1s ran out", machine.Exited, false},
 		{"quiet: command ended", true, "", machine.Exited, true},
 		{"quiet: powered off", true, "", machine.PoweredOff, true},
+		{"ended by the user", false, "ended by Ctrl-A x", machine.Killed, false},
+		{"quiet: ended by the user", true, "ended by Ctrl-A x", machine.Killed, true},
 		{"quiet: reset", true, "", machine.WasReset, false},
 		{"quiet: panic", true, "", machine.Panicked, false},
 	} {

@@ -26,10 +26,12 @@ type session struct {
 	m       *machine.Machine
 	out     *tty.Output
 	raw     *tty.Raw
-	status  int    // overrides the outcome's status, if why is set
-	why     string // why terem ended the guest
-	mu      sync.Mutex
-	started time.Time
+	console console
+	begun   bool // the guest was started
+
+	mu     sync.Mutex
+	status int    // overrides the outcome's status, if why is set
+	why    string // why terem ended the guest
 }
 
 // Run boots a guest, waits for its end and returns terem's exit status. An error
@@ -41,24 +43,36 @@ func Run(o *Options) (status int, err error) {
 		return 0, err
 	}
 	defer im.Close()
+	disks, err := openDisks(o.Disks, s.diskFailed)
+	if err != nil {
+		return 0, err
+	}
+	handedOver := false
+	defer func() {
+		if !handedOver {
+			closeDisks(disks)
+		}
+	}()
+	if im.own && o.Root == "" {
+		o.Root = rootOn(disks)
+	}
 	conf, err := s.config(im)
 	if err != nil {
 		return 0, err
 	}
-	console, err := openConsole(o)
-	if err != nil {
+	conf.Disks = disks
+	if s.console, err = openConsole(o); err != nil {
 		return 0, err
 	}
-	if console != nil {
-		if console != o.Stdout {
-			defer console.Close()
-		}
-		if s.out, err = tty.NewOutput(console, s.outputBroke); err != nil {
+	defer func() { s.console.end(s.begun) }()
+	if s.console.File != nil {
+		if s.out, err = tty.NewOutput(s.console.File, s.outputBroke); err != nil {
 			return 0, err
 		}
 		defer s.out.Close()
 		conf.Out = s.out
 	}
+	handedOver = true // machine.New takes them
 	return s.run(conf)
 }
 
@@ -74,6 +88,7 @@ func (s *session) config(im *images) (machine.Config, error) {
 	}
 	c := machine.Config{
 		Kernel: im.kernel, Initrd: im.initrd, CmdLine: line, Memory: o.Memory, CPUs: o.CPUs, CPU: cpu,
+		RNG: o.RNG, Balloon: o.Balloon,
 		PIT: !im.own, ACPI: !im.own, NoAssist: o.NoAssist, CountExits: o.Exits != "",
 	}
 	c.Boot.Payload, c.Boot.Protocol = o.Payload, o.Protocol
@@ -103,13 +118,19 @@ func (s *session) run(c machine.Config) (status int, err error) {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
+	if err := s.console.begin(); err != nil {
+		return 0, err
+	}
 	if err := s.connect(); err != nil {
 		return 0, err
 	}
 	defer s.disconnect()
-	s.started = time.Now()
+	s.begun = true
 	if err := s.m.Start(); err != nil {
 		return 0, err
+	}
+	if c.Balloon != nil {
+		s.watchMemory()
 	}
 	s.wait(signals)
 	return s.finish()
@@ -177,7 +198,11 @@ func (s *session) finish() (int, error) {
 	if s.out != nil {
 		s.out.Stop()
 	}
-	report, err := s.m.Report()
+	var report machine.Report
+	var err error
+	if s.o.Exits != "" {
+		report, err = s.m.Report()
+	}
 	s.disconnect()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -196,10 +221,10 @@ func (s *session) finish() (int, error) {
 
 // silent says whether the end goes without saying: the guest did as it was told.
 func (s *session) silent(o machine.Outcome, status int) bool {
-	if s.o.Quiet && s.why == "" {
-		return status < StatusReset || o.Kind == machine.Exited
+	if s.why != "" {
+		return s.o.Quiet && status == StatusOK
 	}
-	return s.why == "" && (o.Kind == machine.Exited || o.Kind == machine.PoweredOff)
+	return o.Kind == machine.Exited || o.Kind == machine.PoweredOff
 }
 
 func (s *session) verbose(c machine.Config) {

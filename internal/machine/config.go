@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"terem/boot"
+	"terem/devices/virtio/blk"
+	"terem/devices/virtio/rng"
 	"terem/memory"
 )
 
@@ -24,6 +26,30 @@ type Config struct {
 	ACPI       bool      // ACPI tables besides the MP table
 	NoAssist   bool      // do not finish instructions for KVM
 	CountExits bool      // keep an exit ledger for each vCPU
+
+	// Disks are the virtio disks, vda first. Queues is set by the machine. The backends are the
+	// machine's to close from New on, also if New fails.
+	Disks   []blk.Config
+	RNG     *rng.Config // a source of random numbers; nil: none
+	Balloon *Balloon    // takes memory back from the guest; nil: none
+}
+
+// Balloon is what a guest may be asked to give back. Pages that it does not use it
+// gives back without being asked.
+type Balloon struct {
+	Target uint64 // bytes that it is to give back from the start
+}
+
+// virtioDevices is how many virtio devices there are to be.
+func (c *Config) virtioDevices() int {
+	n := len(c.Disks)
+	if c.RNG != nil {
+		n++
+	}
+	if c.Balloon != nil {
+		n++
+	}
+	return n
 }
 
 // File is an open image.
@@ -39,15 +65,15 @@ const MinMemory = 2 << 20
 // validate checks what needs no host.
 func (c *Config) validate() error {
 	if c.Memory < MinMemory {
-		return &Error{Class: Usage, Thing: "memory of " + Bytes(c.Memory),
+		return &Error{Class: Usage, Thing: "--memory " + Bytes(c.Memory),
 			Cause: "a machine needs at least " + Bytes(MinMemory), Mend: "try --memory 128M"}
 	}
 	if rest := c.Memory % memory.PageSize; rest != 0 {
-		return &Error{Class: Usage, Thing: fmt.Sprintf("memory of %d bytes", c.Memory),
+		return &Error{Class: Usage, Thing: fmt.Sprintf("--memory %d", c.Memory),
 			Cause: "not a multiple of 4 KiB", Mend: fmt.Sprintf("try --memory %d", c.Memory-rest)}
 	}
 	if c.CPUs < 1 {
-		return &Error{Class: Usage, Thing: fmt.Sprintf("%d CPUs", c.CPUs),
+		return &Error{Class: Usage, Thing: fmt.Sprintf("--cpus %d", c.CPUs),
 			Cause: "a machine needs at least one", Mend: "try --cpus 1"}
 	}
 	return nil

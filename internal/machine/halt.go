@@ -34,8 +34,14 @@ func (m *Machine) watchHalt() {
 }
 
 // halted looks at one vCPU after another, and stops at the first that lives. The
-// state of a halted one cannot change behind it: only another vCPU could wake it.
+// state of a halted one cannot change behind it: only another vCPU could wake it. A
+// machine that somebody paused is left alone, since a look ends with Resume.
 func (m *Machine) halted() bool {
+	m.state.Lock()
+	defer m.state.Unlock()
+	if !m.running {
+		return false
+	}
 	for _, r := range m.cpus {
 		if !haltedForGood(r) {
 			return false

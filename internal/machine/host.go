@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"terem/kvm"
 	"terem/memory"
@@ -17,26 +18,44 @@ import (
 func openKVM() (*kvm.System, error) {
 	sys, err := kvm.Open()
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENODEV), errors.Is(err, syscall.ENXIO):
 		return nil, &Error{Class: Host, Thing: kvm.Device, Cause: "this host has no KVM",
 			Mend: "load it with `modprobe kvm_intel` or `modprobe kvm_amd`, or see `terem doctor`"}
 	case errors.Is(err, fs.ErrPermission):
 		return nil, &Error{Class: Host, Thing: kvm.Device, Cause: "you may not open it",
-			Mend: "`sudo usermod -aG kvm $USER` and log in again, or see `terem doctor`"}
+			Mend: permissionMend(kvm.Device)}
 	case err != nil:
-		return nil, &Error{Class: Host, Thing: kvm.Device, Err: err, Mend: "see `terem doctor`"}
+		return nil, &Error{Class: Host, Thing: "KVM", Err: err, Mend: "see `terem doctor`"}
 	}
+	if err := checkNeeds(sys.Check); err != nil {
+		sys.Close()
+		return nil, err
+	}
+	return sys, nil
+}
+
+// checkNeeds refuses a KVM without a capability that a machine cannot do without.
+func checkNeeds(value func(kvm.Capability) (int, error)) error {
 	for _, n := range kvm.Needs() {
 		if !n.Required {
 			continue
 		}
-		if v, err := sys.Check(n.Cap); err != nil || v == 0 {
-			sys.Close()
-			return nil, &Error{Class: Host, Thing: "KVM_CAP_" + n.Name,
+		if v, err := value(n.Cap); err != nil || v == 0 {
+			return &Error{Class: Host, Thing: "KVM_CAP_" + n.Name, Err: err,
 				Cause: "this host's KVM lacks it, and terem needs it for " + n.For, Mend: "use a newer kernel"}
 		}
 	}
-	return sys, nil
+	return nil
+}
+
+// permissionMend says how a user gets the right to open the device: by its group, if
+// that may.
+func permissionMend(device string) string {
+	const groupMayUse = 0o060
+	if st, err := os.Stat(device); err == nil && st.Mode()&groupMayUse == groupMayUse {
+		return "`sudo usermod -aG kvm $USER` and log in again, or see `terem doctor`"
+	}
+	return "`sudo setfacl -m u:$USER:rw " + device + "`, or see `terem doctor`"
 }
 
 // checkHost compares what the config asks for with what the host has.
@@ -47,12 +66,12 @@ func checkHost(sys *kvm.System, c *Config) error {
 	}
 	most = min(most, maxCPUs)
 	if c.CPUs > most {
-		return &Error{Class: Usage, Thing: fmt.Sprintf("--cpus %d", c.CPUs),
+		return &Error{Class: Host, Thing: fmt.Sprintf("--cpus %d", c.CPUs),
 			Cause: fmt.Sprintf("at most %d here (KVM advises %d)", most, advised), Mend: "ask for fewer"}
 	}
 	total, err := hostMemory()
 	if err == nil && c.Memory > total {
-		return &Error{Class: Usage, Thing: "--memory " + Bytes(c.Memory),
+		return &Error{Class: Host, Thing: "--memory " + Bytes(c.Memory),
 			Cause: "this host has " + Bytes(total), Mend: "ask for less"}
 	}
 	return nil
@@ -80,7 +99,7 @@ func hostMemory() (uint64, error) {
 
 // createVM makes a VM with RAM and interrupt chips. The memory slots come first:
 // a change of slots after KVM_CREATE_IRQCHIP waits for an SRCU grace period.
-func createVM(sys *kvm.System, ram *memory.Guest, pit bool) (_ *kvm.VM, err error) {
+func createVM(sys *kvm.System, ram *memory.Guest, v *virtioBus, pit bool) (_ *kvm.VM, err error) {
 	vm, err := sys.CreateVM()
 	if err != nil {
 		return nil, err
@@ -94,6 +113,9 @@ func createVM(sys *kvm.System, ram *memory.Guest, pit bool) (_ *kvm.VM, err erro
 		if err := vm.Map(uint32(i), uint64(r.Addr), r.Host, 0); err != nil {
 			return nil, err
 		}
+	}
+	if err := v.mapInto(vm, uint32(len(ram.Regions()))); err != nil {
+		return nil, err
 	}
 	if err := vm.SetIdentityMapAddr(uint64(memory.KVMIdentityMap)); err != nil {
 		return nil, err

@@ -1,6 +1,10 @@
 package machine
 
-import "terem/kvm"
+import (
+	"errors"
+
+	"terem/kvm"
+)
 
 // line is an interrupt line of the VM, driven by an eventfd.
 type line struct {
@@ -27,8 +31,5 @@ func newLine(vm *kvm.VM, gsi uint32) (*line, error) {
 func (l *line) Trigger() { _ = l.event.Signal() }
 
 func (l *line) Close() error {
-	if err := l.vm.RemoveIRQFD(l.gsi, l.event); err != nil {
-		return err
-	}
-	return l.event.Close()
+	return errors.Join(l.vm.RemoveIRQFD(l.gsi, l.event), l.event.Close())
 }

@@ -10,13 +10,13 @@ import (
 )
 
 // load puts the kernel and what belongs to it into RAM.
-func load(ram *memory.Guest, c *Config) (boot.Entry, error) {
+func load(ram *memory.Guest, c *Config, virtio []boot.MMIODevice) (boot.Entry, error) {
 	c.Boot.Name = c.Kernel.Name
 	loader, err := boot.Detect(c.Kernel.R, c.Kernel.Size, c.Boot)
 	if err != nil {
 		return boot.Entry{}, badImage(err)
 	}
-	p := boot.Platform{CmdLine: c.CmdLine, CPUs: c.CPUs, MPTable: true, ACPI: c.ACPI}
+	p := boot.Platform{CmdLine: c.CmdLine, CPUs: c.CPUs, MPTable: true, ACPI: c.ACPI, Devices: virtio}
 	p.RNGSeed = make([]byte, 32)
 	rand.Read(p.RNGSeed) // never fails (crypto/rand)
 	if c.Initrd != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"terem/boot"
+	"terem/devices/virtio/balloon"
 	"terem/kvm"
 	"terem/memory"
 	"terem/vcpu"
@@ -20,12 +21,17 @@ type Machine struct {
 	ram     *memory.Guest
 	vm      *kvm.VM
 	board   *board
+	virtio  *virtioBus
+	balloon *balloon.Balloon // nil: none
 	cpus    []*vcpu.Runner
 	helpers []*assist.Unit
 	ledgers []*vcpu.Ledger
 	console panicWatch
 	leaves  func() ([]kvm.CPUIDEntry, error) // what KVM offers; fetched while the VM is made
 	soft    bool                             // KVM leaves SYSCALL to us: it interprets guest kernel code
+
+	state   sync.Mutex // held while vCPUs are paused and resumed
+	running bool       // what Pause and Resume have asked for; guarded by state
 
 	once    sync.Once
 	done    chan struct{} // closed when outcome is set
@@ -40,9 +46,6 @@ type Machine struct {
 // New builds a machine, its kernel loaded, its vCPUs paused. The caller owes a
 // Close.
 func New(c Config) (_ *Machine, err error) {
-	if err := c.validate(); err != nil {
-		return nil, err
-	}
 	m := &Machine{conf: c, done: make(chan struct{}), listens: make(chan struct{})}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.console.out = c.Out
@@ -51,7 +54,7 @@ func New(c Config) (_ *Machine, err error) {
 			err = errors.Join(err, m.Close())
 		}
 	}()
-	for _, step := range []func() error{m.makeVM, m.makeCPUs, m.ready} {
+	for _, step := range []func() error{m.conf.validate, m.makeVM, m.makeCPUs, m.ready} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -71,7 +74,10 @@ func (m *Machine) makeVM() (err error) {
 	if m.ram, err = memory.New(m.conf.Memory); err != nil {
 		return &Error{Class: Host, Thing: "guest memory of " + Bytes(m.conf.Memory), Err: err, Mend: "ask for less with --memory"}
 	}
-	if m.vm, err = createVM(m.sys, m.ram, m.conf.PIT); err != nil {
+	if m.virtio, err = newVirtioBus(m.sys, m.conf.virtioDevices()); err != nil {
+		return err
+	}
+	if m.vm, err = createVM(m.sys, m.ram, m.virtio, m.conf.PIT); err != nil {
 		return &Error{Class: Host, Thing: "virtual machine", Err: err, Mend: "see `terem doctor`"}
 	}
 	m.conf.Out = &m.console
@@ -82,7 +88,10 @@ func (m *Machine) makeVM() (err error) {
 		listen:   sync.OnceFunc(func() { close(m.listens) }),
 		exit:     func(s uint8) { m.over(Outcome{Kind: Exited, Status: s}) },
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return m.attachVirtio()
 }
 
 // makeCPUs starts every vCPU, paused. KVM gives all but the first the state "wait
@@ -124,7 +133,10 @@ func (m *Machine) ready() error {
 		if err := m.inspect(c); err != nil {
 			return err
 		}
-		if entry, err = load(m.ram, &m.conf); err != nil {
+		if !m.conf.ACPI {
+			m.conf.CmdLine = join(m.virtio.words(), m.conf.CmdLine)
+		}
+		if entry, err = load(m.ram, &m.conf, m.virtio.list()); err != nil {
 			return err
 		}
 		return enterAt(c, entry)
@@ -166,10 +178,20 @@ func (m *Machine) Start() error {
 }
 
 // Resume lets every vCPU run.
-func (m *Machine) Resume() error { return m.each((*vcpu.Runner).Resume) }
+func (m *Machine) Resume() error {
+	m.state.Lock()
+	defer m.state.Unlock()
+	m.running = true
+	return m.each((*vcpu.Runner).Resume)
+}
 
-// Pause takes every vCPU out of the guest.
-func (m *Machine) Pause() error { return m.each((*vcpu.Runner).Pause) }
+// Pause takes every vCPU out of the guest, until Resume.
+func (m *Machine) Pause() error {
+	m.state.Lock()
+	defer m.state.Unlock()
+	m.running = false
+	return m.each((*vcpu.Runner).Pause)
+}
 
 // each calls f for every vCPU that has not ended, in parallel: on a busy host, one
 // may take a while to be heard.
@@ -222,11 +244,20 @@ func (m *Machine) Close() error {
 	m.cancel()
 	errs := []error{m.each((*vcpu.Runner).Stop)}
 	m.workers.Wait()
+	if m.virtio != nil {
+		errs = append(errs, m.virtio.closeDevices())
+	}
+	for _, d := range m.conf.Disks { // those that New did not come to
+		errs = append(errs, d.Backend.Close())
+	}
 	if m.board != nil {
 		errs = append(errs, m.board.Close())
 	}
 	if m.vm != nil {
 		errs = append(errs, m.vm.Close())
+	}
+	if m.virtio != nil {
+		errs = append(errs, m.virtio.freePages())
 	}
 	if m.ram != nil {
 		errs = append(errs, m.ram.Close())

@@ -112,6 +112,22 @@ func TestPauseAndResume(t *testing.T) {
 	}
 }
 
+// TestPauseHolds: the look for a halted guest pauses and resumes, too, and must not
+// resume what somebody else has paused.
+func TestPauseHolds(t *testing.T) {
+	m := newTiny(t, tinyConfig(codeHalt))
+	start(t, m)
+	if err := m.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	if m.halted() {
+		t.Error("a paused machine was looked at")
+	}
+	if err := m.cpus[0].Do(func(*kvm.VCPU) error { return nil }); err != nil {
+		t.Errorf("after a look for a halted guest: %v", err)
+	}
+}
+
 // TestCloseAtAnyMoment builds machines and closes them: unstarted, at once, or
 // while they run, end or fault.
 func TestCloseAtAnyMoment(t *testing.T) {
@@ -191,8 +207,8 @@ func TestNewErrors(t *testing.T) {
 		{"kernel cut", func(c *Config) { c.Kernel.Size = 100 }, Usage, "program headers"},
 		{"initrd too big", func(c *Config) { f := fileOf(strings.Repeat("i", MinMemory)); c.Initrd = &f }, Usage, "--memory"},
 		{"command line too long", func(c *Config) { c.CmdLine = strings.Repeat("x", 5000) }, Usage, "command line"},
-		{"too many CPUs", func(c *Config) { c.CPUs = 100_000 }, Usage, "at most"},
-		{"more memory than the host has", func(c *Config) { c.Memory = 1 << 45 }, Usage, "this host has"},
+		{"too many CPUs", func(c *Config) { c.CPUs = 100_000 }, Host, "at most"},
+		{"more memory than the host has", func(c *Config) { c.Memory = 1 << 45 }, Host, "this host has"},
 		{"no memory", func(c *Config) { c.Memory = 0 }, Usage, "at least 2 MiB"},
 		{"a feature that no host has", func(c *Config) {
 			c.CPU.changes = []change{{"svm on Mars", cpuidBit{0x12345, 0, eax, 0}, true}}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"terem/kvm"
 	"terem/vcpu"
 )
 
@@ -35,7 +36,7 @@ func TestValidate(t *testing.T) {
 		{MinMemory + 1, 1, "multiple of 4 KiB"},
 		{1<<64 - 1, 1, "multiple of 4 KiB"},
 		{MinMemory, 0, "at least one"},
-		{MinMemory, -3, "-3 CPUs"},
+		{MinMemory, -3, "--cpus -3"},
 	} {
 		c := Config{Memory: tt.memory, CPUs: tt.cpus}
 		err := c.validate()
@@ -128,6 +129,28 @@ func FuzzPanicWatch(f *testing.F) {
 func TestPanicWordsStartOnce(t *testing.T) {
 	if strings.LastIndexByte(panicWords, panicWords[0]) != 0 {
 		t.Error("the match of panicWatch relies on a first byte that does not come again")
+	}
+}
+
+// TestOldKVM takes one capability after the other away.
+func TestOldKVM(t *testing.T) {
+	for _, n := range kvm.Needs() {
+		err := checkNeeds(func(c kvm.Capability) (int, error) {
+			if c == n.Cap {
+				return 0, nil
+			}
+			return 1, nil
+		})
+		if !n.Required {
+			if err != nil {
+				t.Errorf("without %s, which is optional: %v", n.Name, err)
+			}
+			continue
+		}
+		var e *Error
+		if !errors.As(err, &e) || e.Class != Host || !strings.Contains(e.Thing, n.Name) || e.Mend == "" {
+			t.Errorf("without %s: %v", n.Name, err)
+		}
 	}
 }
 

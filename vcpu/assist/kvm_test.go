@@ -55,7 +55,8 @@ func run(t testing.TB, c *kvm.VCPU, u *Unit) byte {
 			check(t, u.WriteMSR(c))
 		case reason == kvm.ExitIO:
 			v := c.IO().Data[0]
-			check(t, c.FinishIO())
+			_, _, err := c.FinishIO()
+			check(t, err)
 			c.ClearKick()
 			return v
 		default:

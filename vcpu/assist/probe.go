@@ -185,5 +185,6 @@ func (p *probe) enter() (kvm.ExitReason, error) {
 // finishIO ends the OUT, so that the next entry starts where the registers say.
 func (p *probe) finishIO() error {
 	defer p.c.ClearKick()
-	return p.c.FinishIO()
+	_, _, err := p.c.FinishIO()
+	return err
 }

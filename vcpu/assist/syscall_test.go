@@ -2,6 +2,7 @@ package assist
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"terem/kvm"
@@ -228,5 +229,11 @@ func TestKernelParams(t *testing.T) {
 	one, many := KernelParams(false), KernelParams(true)
 	if one != many+" noreplace-smp" {
 		t.Errorf("one vCPU %q, several %q", one, many)
+	}
+	// XSAVE and AVX must stay: see features.
+	for _, word := range []string{"noxsave", ",154", ",156"} {
+		if strings.Contains(many, word) {
+			t.Errorf("%q has %q", many, word)
+		}
 	}
 }

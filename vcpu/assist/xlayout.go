@@ -39,16 +39,17 @@ type component struct {
 // xlayout holds the components by number. The standard offsets differ between makers of CPUs.
 type xlayout [63]component
 
-// hostLayout asks the host's CPU for the components in mask. The host's standard format is also that
-// of KVM_GET_XSAVE, and that which KVM tells the guest.
-func hostLayout(mask uint64) *xlayout {
+// hostLayout asks the host's CPU for all components that XCR0 can have, whatever the guest has set so
+// far. The host's standard format is also that of KVM_GET_XSAVE, and that which KVM tells the guest.
+func hostLayout() *xlayout {
 	const (
 		leaf       = 0xd
 		supervisor = 1 << 0
 		aligned    = 1 << 1
 	)
 	l := &xlayout{}
-	for i := range l.further(mask) {
+	low, _, _, high := cpuid(leaf, 0)
+	for i := range l.further(uint64(high)<<32 | uint64(low)) {
 		size, offset, flags, _ := cpuid(leaf, uint32(i))
 		if flags&supervisor == 0 {
 			l[i] = component{offset: int(offset), size: int(size), align: flags&aligned != 0}

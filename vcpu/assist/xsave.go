@@ -37,7 +37,7 @@ func (x *exec) begin() (*operation, error) {
 		return nil, err
 	}
 	if x.u.layout == nil {
-		x.u.layout = hostLayout(xcr0)
+		x.u.layout = hostLayout()
 	}
 	mask := x.regs.RDX<<32 | uint64(uint32(x.regs.RAX))
 	return &operation{x: x, at: at, mask: mask & xcr0, xcr0: xcr0, kvm: x.u.saved.Region[:]}, nil

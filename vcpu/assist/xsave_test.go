@@ -157,7 +157,7 @@ func TestXSaveTooBig(t *testing.T) {
 
 // TestHostLayout asks the host's own CPU: AVX, where there is one, follows the header everywhere.
 func TestHostLayout(t *testing.T) {
-	l := hostLayout(componentAVX)
+	l := hostLayout()
 	if c := l[2]; c.size != 0 && (c.size != 256 || c.offset != extended) {
 		t.Errorf("AVX is %+v", c)
 	}

@@ -65,15 +65,16 @@ static void end_processes(void)
 	sys2(__NR_kill, -1, SIGKILL);
 }
 
-// watch serves signals for ever. At first it also links the applets, one between two looks for a signal and at
-// the lowest priority, so that this takes only the time that the command leaves.
-static void watch(int main_pid)
+// watch serves signals for ever. In a root file system of our own it also links the applets at first, one
+// between two looks for a signal and at the lowest priority, so that this takes only the time that the command
+// leaves.
+static void watch(int main_pid, int linking)
 {
 	static const struct __kernel_timespec now;
 	unsigned long applet = 0;
-	int linking = 1;
 
-	sys3(__NR_setpriority, PRIO_PROCESS_, 0, LOWEST);
+	if (linking)
+		sys3(__NR_setpriority, PRIO_PROCESS_, 0, LOWEST);
 	for (;;) {
 		switch (next_signal(linking ? &now : 0)) {
 		case -EAGAIN:
@@ -130,6 +131,12 @@ void init_main(void)
 		SAY("terem: the command line has a terem.cmd or terem.env that is damaged or too long");
 		host_exit(126);
 	}
+	if (o.root) {
+		if (!root_enter(&o))
+			host_exit(126);
+		if (!o.argv[0] && !o.pipe)
+			root_init(&o);
+	}
 	if (!o.argv[0])
 		choose_shell(&o);
 	pid = child_start(&o);
@@ -137,7 +144,7 @@ void init_main(void)
 		SAY("terem: the guest cannot start a process");
 		host_exit(126);
 	}
-	watch(pid);
+	watch(pid, !o.root);
 }
 
 __asm__(".globl _start\n"

@@ -20,6 +20,9 @@ struct options {
 	const char *file;		 // what to execute, if it is not argv[0]
 	const char *argv[WORDS_MAX + 1]; // terem.cmd=; argv[0] is 0 for a shell
 	const char *env[WORDS_MAX + 1];	 // defaults, then terem.env=
+	const char *root, *root_type, *root_flags; // root=, rootfstype=, rootflags=, or 0
+	int root_ro;				   // ro
+	const char *init;			   // init=, or 0
 	int bad;			 // a terem.cmd or terem.env that is no base64url, or too long
 };
 
@@ -47,6 +50,10 @@ void mount_rest(void);
 void rootfs_make(void);
 unsigned long rootfs_applet(unsigned long at);
 int rootfs_has_applet(const char *name);
+
+// root.c
+int root_enter(const struct options *o); // 1: the disk that root= names is the root now
+void root_init(const struct options *o); // becomes the disk's own PID 1; returns if it has none
 
 // net.c
 void loopback_up(void);

@@ -8,6 +8,8 @@
 //   terem.cols=N
 //   terem.term=S      its type, for TERM
 //
+// and the kernel's own words root=, rootfstype=, rootflags=, ro, rw and init= (root.c).
+//
 // The kernel hands words with a dot to nobody (they would be module parameters), so they are read from
 // /proc/cmdline. Go's side of this contract is package guest/cmdline.
 #include <linux/fcntl.h>
@@ -100,14 +102,33 @@ static void words(struct options *o, char *v, const char **list, int is_env)
 	}
 }
 
+// root_option takes the words about the root file system. The last of a kind counts.
+static void root_option(struct options *o, const char *word)
+{
+	const char *v;
+
+	if ((v = after(word, "root=")))
+		o->root = *v && !same(v, "none") ? v : 0;
+	else if ((v = after(word, "rootfstype=")))
+		o->root_type = v;
+	else if ((v = after(word, "rootflags=")))
+		o->root_flags = v;
+	else if ((v = after(word, "init=")))
+		o->init = v;
+	else if (same(word, "ro") || same(word, "rw"))
+		o->root_ro = word[1] == 'o';
+}
+
 static void option(struct options *o, char *word)
 {
 	const char *v;
 	char *t;
 
 	t = (char *)after(word, "terem.");
-	if (!t)
+	if (!t) {
+		root_option(o, word);
 		return;
+	}
 	if ((v = after(t, "cmd=")))
 		words(o, (char *)v, o->argv, 0);
 	else if ((v = after(t, "env=")))

@@ -1,0 +1,56 @@
+package blk
+
+import (
+	"fmt"
+	"sync"
+)
+
+// flusher shares one Backend.Flush among all who wait for one, as databases share a commit: a
+// flush that has begun does not cover what was written since, but the next one covers everybody
+// who has come by then.
+type flusher struct {
+	backend Backend
+
+	mu      sync.Mutex
+	changed sync.Cond // running has become false
+	running bool      // a call is under way
+	begun   uint64    // calls, with the one under way
+	err     error     // of the first call that failed; from then on, of all
+}
+
+func (f *flusher) init(b Backend) {
+	f.backend = b
+	f.changed.L = &f.mu
+}
+
+// flush returns when a Backend.Flush that began after the call of flush has ended.
+func (f *flusher) flush() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	mine := f.begun + 1
+	for f.err == nil {
+		switch {
+		case !f.running && f.begun < mine:
+			f.call()
+		case f.running:
+			f.changed.Wait()
+		default:
+			return f.err
+		}
+	}
+	return f.err
+}
+
+// call calls the backend once, with the lock released meanwhile.
+func (f *flusher) call() {
+	f.running = true
+	f.begun++
+	f.mu.Unlock()
+	err := f.backend.Flush()
+	f.mu.Lock()
+	f.running = false
+	if err != nil {
+		f.err = fmt.Errorf("flush, after which what was written may be lost: %w", err)
+	}
+	f.changed.Broadcast()
+}

@@ -1,0 +1,210 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"terem/internal/machine"
+)
+
+// sectorSize is virtio's unit (1.2, 5.2), and the least block that a guest writes.
+const sectorSize = 512
+
+// image is an open and locked file or block device, as it is on the host.
+type image struct {
+	store
+	file     *file // beneath store
+	path     string
+	isDevice bool
+	mtime    int64  // ns since 1970; 0 for a device
+	logical  uint32 // block sizes, bytes
+	physical uint32
+	optimal  uint32 // 0: not known
+	discards bool
+}
+
+// access is how an image is opened.
+type access struct {
+	write  bool
+	direct bool
+	nolock bool // to look at it, whoever has it
+}
+
+// openImage opens and locks what path names.
+func openImage(path string, a access) (*image, error) {
+	im, err := openAny(path, a)
+	if err == nil {
+		return im, nil
+	}
+	var said *machine.Error
+	if errors.As(err, &said) {
+		return nil, err
+	}
+	e := &machine.Error{Class: machine.Usage, Thing: "disk " + path, Err: err}
+	switch {
+	case errors.Is(err, errLocked):
+		e.Err, e.Cause, e.Mend = nil, inUse(path), "end that first, or open it read-only everywhere (ro)"
+	case errors.Is(err, fs.ErrNotExist):
+		e.Mend = "make one with `terem disk create` or `terem disk from-dir`"
+	case errors.Is(err, fs.ErrPermission) && a.write, errors.Is(err, unix.EROFS):
+		e.Mend = "add ro to open it read-only, or get the right to write it"
+	case errors.Is(err, unix.EBUSY): // O_EXCL: somebody has the device
+		e.Err, e.Cause, e.Mend = nil, inUse(path), "unmount it or end that first, or add ro"
+	case errors.Is(err, unix.EINVAL) && a.direct:
+		e.Err, e.Cause, e.Mend = nil, "its file system cannot do without the page cache", "use cache=writeback"
+	}
+	return nil, e
+}
+
+func inUse(path string) string {
+	if who := holder(path); who != "" {
+		return "in use by " + who
+	}
+	return "in use on this host"
+}
+
+// openAny opens a regular file or a block device.
+func openAny(path string, a access) (*image, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, reason(err)
+	}
+	im := &image{path: path, isDevice: st.Mode()&fs.ModeDevice != 0 && st.Mode()&fs.ModeCharDevice == 0}
+	if !im.isDevice && !st.Mode().IsRegular() {
+		return nil, &machine.Error{Class: machine.Usage, Thing: "disk " + path, Cause: kindName(st.Mode()),
+			Mend: "name a regular file or a block device"}
+	}
+	flags := unix.O_RDONLY
+	if a.write {
+		flags = unix.O_RDWR
+	}
+	excl := 0
+	if a.write && im.isDevice {
+		excl = unix.O_EXCL // refuses a mounted one
+	}
+	fd, err := open(path, flags|excl)
+	if err != nil {
+		return nil, err
+	}
+	f := &file{fd: fd}
+	if err := im.take(f, a, flags); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return im, nil
+}
+
+// take locks and measures an open file, and opens it again for direct access.
+func (im *image) take(f *file, a access, flags int) (err error) {
+	if !a.nolock {
+		if err := lock(f.fd, a.write); err != nil {
+			return err
+		}
+	}
+	if err := im.measure(f); err != nil || !a.direct {
+		return err
+	}
+	if f.direct, err = openDirect(f.fd, flags); err != nil {
+		return err
+	}
+	im.physical = max(im.physical, block(uint32(f.direct.off)))
+	return nil
+}
+
+// kindName is what a file is that cannot be a disk.
+func kindName(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "a directory"
+	case m&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return "a character device"
+}
+
+// measure fills in sizes and abilities, of the very file that is open.
+func (im *image) measure(f *file) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(f.fd, &st); err != nil {
+		return err
+	}
+	im.file = f
+	if im.isDevice {
+		return im.measureDevice(f, &st)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return errors.New("it is not the file that it was a moment ago")
+	}
+	f.size, im.store = st.Size, f
+	im.mtime = st.Mtim.Nano()
+	f.probeHoles()
+	im.logical, im.physical, im.discards = sectorSize, block(uint32(st.Blksize)), f.holes
+	return nil
+}
+
+func (im *image) measureDevice(f *file, st *unix.Stat_t) (err error) {
+	if st.Mode&unix.S_IFMT != unix.S_IFBLK {
+		return errors.New("it is not the device that it was a moment ago")
+	}
+	d := &device{file: f, discards: true}
+	if f.size, err = deviceSize(f.fd); err != nil {
+		return err
+	}
+	im.store, im.discards = d, true
+	im.logical, im.physical, im.optimal, err = d.limits()
+	im.physical = max(block(im.physical), im.logical)
+	return err
+}
+
+// block is n if a guest may be told it as a physical block size, and else 512.
+func block(n uint32) uint32 {
+	const most = 64 << 10
+	if n < sectorSize || n > most || !power(n) {
+		return sectorSize
+	}
+	return n
+}
+
+// checkSize refuses what cannot be the size of a disk.
+func (im *image) checkSize() error {
+	size := im.file.size
+	bad := func(cause, mend string) error {
+		return &machine.Error{Class: machine.Usage, Thing: "disk " + im.path, Cause: cause, Mend: mend}
+	}
+	switch {
+	case size == 0:
+		return bad("the file is empty", "make one with `terem disk create`")
+	case size%sectorSize != 0:
+		return bad(fmt.Sprintf("%d bytes are no multiple of %d", size, sectorSize),
+			fmt.Sprintf("add zeros with `truncate -s %d %s`", roundUp(size, sectorSize), im.path))
+	}
+	return nil
+}
+
+// open is open(2), close-on-exec, and without waiting for the other end of a pipe.
+func open(path string, flags int) (fd int, err error) {
+	err = again(func() (err error) {
+		fd, err = unix.Open(path, flags|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+		return err
+	})
+	return fd, err
+}
+
+// reason strips "stat PATH:" from an error: the path is named already.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// when formats a time of baseMark.
+func when(ns int64) string { return time.Unix(0, ns).Format(time.DateTime) }

@@ -1,0 +1,113 @@
+package launch
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"terem/devices/virtio/rng"
+	"terem/internal/disk"
+	"terem/internal/disk/image"
+	"terem/internal/kvmtest"
+	"terem/internal/machine"
+)
+
+// TestBootDisks boots from a disk, with another one, a source of random numbers and a
+// balloon beside it, and looks at the disks afterwards.
+func TestBootDisks(t *testing.T) {
+	kvmtest.Open(t)
+	if testing.Short() {
+		t.Skip("boots Linux: not in -short")
+	}
+	dir := t.TempDir()
+	root, data := filepath.Join(dir, "root.img"), filepath.Join(dir, "data.img")
+	order := image.FromDir{Source: busyboxRoot(t), Path: root, Size: 32 << 20}
+	if err := order.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := image.Create(data, 8<<20, false); err != nil {
+		t.Fatal(err)
+	}
+	const script = `set -e
+grep -c '^/dev/root / \|^/dev/vda / ' /proc/mounts
+echo kept >/file
+dd if=/dev/vda of=/dev/null bs=4k count=256 2>/dev/null
+echo hello | dd of=/dev/vdb bs=512 seek=3 conv=sync,fsync 2>/dev/null
+test $(head -c 8 /dev/hwrng | wc -c) = 8
+cat /sys/block/vdb/serial; echo
+exit 6`
+	r := bootGuest(t, "", Options{
+		Disks: []disk.Spec{{Path: root}, {Path: data, ID: "second"}}, RNG: &rng.Config{}, Balloon: &machine.Balloon{},
+		Exits: "json", Command: []string{"sh", "-c", script},
+	})
+	if r.out != "1\nsecond\n" || r.status != 6 {
+		t.Fatalf("status %d, output %q, standard error %q; want 6 after the mount and the ID", r.status, r.out, r.stderr)
+	}
+	b, err := os.ReadFile(data)
+	if err != nil || !strings.HasPrefix(string(b[3*512:]), "hello\n") {
+		t.Errorf("the second disk has %q in its sector 3, %v", b[3*512:][:8], err)
+	}
+	checkClean(t, root)
+	checkNoExits(t, r.stderr)
+}
+
+// busyboxRoot is a directory with a shell and what the script calls.
+func busyboxRoot(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	busybox, err := os.ReadFile("/bin/busybox") // the guest was built with it
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []string{"bin", "dev", "proc", "run", "sys", "tmp"} {
+		if err := os.Mkdir(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "bin/busybox"), busybox, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"sh", "cat", "dd", "grep", "head", "wc"} {
+		if err := os.Symlink("busybox", filepath.Join(dir, "bin", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// checkClean: the guest has left the file system as if it had unmounted it.
+func checkClean(t *testing.T, path string) {
+	t.Helper()
+	in, err := image.Examine(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fs := in.Content.FileSystem; fs == nil || fs.Type != "ext4" || fs.State != "clean" {
+		t.Errorf("%s holds %+v afterwards, want a clean ext4", path, fs)
+	}
+}
+
+// checkNoExits: a disk's requests make no exits; what there are come from its driver's
+// set-up, which takes some twenty writes of registers.
+func checkNoExits(t *testing.T, stderr string) {
+	t.Helper()
+	var report machine.Report
+	if err := json.Unmarshal([]byte(stderr), &report); err != nil {
+		t.Fatalf("the ledger: %v in %q", err, stderr)
+	}
+	seen := 0
+	for _, p := range report.Places {
+		if !strings.HasPrefix(p.Name, "disk") {
+			continue
+		}
+		seen++
+		if p.Count > 40 {
+			t.Errorf("%s: %d exits in some hundred requests", p.Name, p.Count)
+		}
+	}
+	if seen != 2 {
+		t.Errorf("%d disks in the ledger, want 2: %+v", seen, report.Places)
+	}
+}

@@ -1,0 +1,88 @@
+package launch
+
+import (
+	"fmt"
+	"io"
+
+	"terem/devices/virtio/blk"
+	"terem/internal/disk"
+	"terem/internal/disk/image"
+)
+
+// A disk on a raw file knows its page cache.
+var _ blk.Quick = (*disk.Disk)(nil)
+
+// openDisks opens the disks in the order in which the guest is to find them. tell is
+// told of the first host error of each kind.
+func openDisks(specs []disk.Spec, tell func(error)) (_ []blk.Config, err error) {
+	var disks []blk.Config
+	defer func() {
+		if err != nil {
+			closeDisks(disks)
+		}
+	}()
+	for _, s := range specs {
+		d, err := disk.Open(s, disk.Options{OnError: tell})
+		if err != nil {
+			return nil, err
+		}
+		t := d.Traits()
+		disks = append(disks, blk.Config{
+			Backend: d, ReadOnly: t.ReadOnly, ID: t.ID, WriteCache: t.WriteCache,
+			BlockSize: t.BlockSize, PhysicalBlockExp: t.PhysicalBlockExp,
+			OptimalIO: t.OptimalIO / t.BlockSize, Discard: t.Discard,
+		})
+	}
+	return disks, nil
+}
+
+// rootNone is the --root that leaves the guest in its initial file system.
+const rootNone = "none"
+
+// rootOn is where the default guest finds its root file system if nobody says: on the
+// first disk, if that holds one that its kernel can mount.
+func rootOn(disks []blk.Config) string {
+	if len(disks) == 0 {
+		return ""
+	}
+	switch image.FileSystemOf(reader{disks[0].Backend}) {
+	case "ext2", "ext3", "ext4", "squashfs":
+		return "/dev/vda"
+	}
+	return ""
+}
+
+// reader reads a disk byte by byte.
+type reader struct{ disk blk.Backend }
+
+// ReadAt implements io.ReaderAt by reading whole blocks.
+func (r reader) ReadAt(p []byte, off int64) (int, error) {
+	const block = 4096 // a multiple of every block size that a file system begins in
+	from := off / block * block
+	to := min((off+int64(len(p))+block-1)/block*block, r.disk.Size())
+	if to <= off {
+		return 0, io.EOF
+	}
+	b := make([]byte, to-from)
+	if err := r.disk.ReadVec([][]byte{b}, from); err != nil {
+		return 0, err
+	}
+	n := copy(p, b[off-from:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// diskFailed tells the user of a disk's first host error of a kind; the guest sees an
+// I/O error. The terminal may be in raw mode.
+func (s *session) diskFailed(err error) {
+	fmt.Fprintf(s.o.Stderr, "terem: %v\r\n", err)
+}
+
+// closeDisks closes disks that no machine has taken over. Nothing was written.
+func closeDisks(disks []blk.Config) {
+	for _, d := range disks {
+		_ = d.Backend.Close()
+	}
+}

@@ -1,0 +1,85 @@
+package machine
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"terem/devices/virtio/balloon"
+	"terem/devices/virtio/blk"
+	"terem/devices/virtio/rng"
+)
+
+// attachVirtio puts the virtio devices on their bus, in the order in which a guest is
+// to find them.
+func (m *Machine) attachVirtio() error {
+	for len(m.conf.Disks) > 0 {
+		c := m.conf.Disks[0]
+		c.Queues = m.conf.CPUs
+		d, err := blk.New(c)
+		if err != nil {
+			return err
+		}
+		m.conf.Disks = m.conf.Disks[1:] // its backend is the disk's to close
+		if err := m.virtio.attach(m, strings.TrimSpace("disk "+c.ID), d); err != nil {
+			return err
+		}
+	}
+	return errors.Join(m.attachRNG(), m.attachBalloon())
+}
+
+func (m *Machine) attachRNG() error {
+	if m.conf.RNG == nil {
+		return nil
+	}
+	d, err := rng.New(*m.conf.RNG)
+	if err != nil {
+		return err
+	}
+	return m.virtio.attach(m, "rng", d)
+}
+
+func (m *Machine) attachBalloon() (err error) {
+	if m.conf.Balloon == nil {
+		return nil
+	}
+	target := m.conf.Balloon.Target
+	m.balloon, err = balloon.New(balloon.Config{Memory: m.ram, Reporting: true, DeflateOnOOM: true})
+	if err != nil {
+		return err
+	}
+	if err := m.balloon.SetTarget(target); err != nil {
+		return &Error{Class: Usage, Thing: "--balloon " + Bytes(target), Err: err, Mend: "ask for less than --memory"}
+	}
+	return m.virtio.attach(m, "balloon", m.balloon)
+}
+
+// GuestMemory is what the guest's kernel says of its memory, in bytes, and what it has
+// given back. A number that the kernel does not give is 0.
+type GuestMemory struct {
+	Total, Free, Available, Caches uint64
+	Balloon                        uint64 // what the balloon holds
+	GivenBack                      uint64 // unused pages, since the start; a page counts each time
+}
+
+// GuestMemory asks the guest. It needs a balloon, and fails if ctx ends first.
+func (m *Machine) GuestMemory(ctx context.Context) (GuestMemory, error) {
+	if m.balloon == nil {
+		return GuestMemory{}, errors.New("the machine has no balloon")
+	}
+	s, err := m.balloon.Stats(ctx)
+	if err != nil {
+		return GuestMemory{}, err
+	}
+	g := GuestMemory{Balloon: m.balloon.Actual(), GivenBack: m.balloon.Counters().Reported}
+	for _, v := range []struct {
+		tag balloon.Tag
+		to  *uint64
+	}{
+		{balloon.Total, &g.Total}, {balloon.Free, &g.Free},
+		{balloon.Available, &g.Available}, {balloon.Caches, &g.Caches},
+	} {
+		*v.to, _ = s.Value(v.tag)
+	}
+	return g, nil
+}

@@ -1,0 +1,10 @@
+package memory
+
+import "unsafe"
+
+// pageOffset is how far b begins from the start of a page of the host.
+func pageOffset(b []byte) int {
+	// SAFETY: the address is only looked at. It cannot change, because b is a mapping, not an object
+	// that the runtime moves; and if it did, the answer would be wrong but nothing be touched by it.
+	return int(uintptr(unsafe.Pointer(unsafe.SliceData(b))) % PageSize)
+}
