@@ -1,5 +1,6 @@
 #!/bin/sh
-# Install what building the default guest needs: Debian's kernel source, a C tool chain, busybox.
+# Install what building the default guest needs: Debian's kernel source, a C tool chain, busybox; or the packages
+# that are named.
 #
 # As root it calls apt-get; otherwise it prints the line to run and ends with status 1. With nothing missing it
 # says nothing and takes a few milliseconds.
@@ -7,6 +8,7 @@ set -eu
 
 packages="bc binutils bison busybox-static bzip2 cpio e2fsprogs flex gcc kmod libc6-dev libelf-dev linux-libc-dev
 linux-source-6.12 lz4 make patch tar xz-utils"
+[ $# -eq 0 ] || packages=$*
 
 # missing prints the packages that are not installed, on one line.
 missing() {
@@ -30,7 +32,7 @@ quietly() {
 }
 
 if ! command -v dpkg-query >/dev/null; then
-	echo "guest/setup.sh: this is no Debian system; the guest is built from Debian packages: $packages" >&2
+	echo "guest/setup.sh: this is no Debian system; a guest is built from Debian packages: $packages" >&2
 	exit 1
 fi
 
@@ -38,7 +40,7 @@ need=$(missing)
 [ -n "$need" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ]; then
-	echo "guest/setup.sh: building the guest needs packages that are not installed. Please run:" >&2
+	echo "guest/setup.sh: building a guest needs packages that are not installed. Please run:" >&2
 	echo "  sudo apt-get update && sudo apt-get install --yes --no-install-recommends $need" >&2
 	exit 1
 fi
