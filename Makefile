@@ -5,7 +5,7 @@ TEREM   := bin/terem
 RUNARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup guest test test-short test-stock fuzz bench lint golden clean
+.PHONY: help run build setup guest guest-debian run-debian test test-short test-stock test-debian fuzz bench lint golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,12 @@ setup: ## install the Debian packages that are missing (as root; else print the 
 guest: setup build ## build the guest's kernel and initrd, once
 	@$(TEREM) guest build
 
+guest-debian: guest ## make a disk image with Debian, once, and print its path
+	@sh guest/debian/build.sh
+
+run-debian: guest-debian ## boot Debian to its login (root, no password); it keeps what you change
+	@image=$$(sh guest/debian/build.sh) && $(TEREM) run --disk "$$image,overlay=$${image%/*}/changes" $(RUNARGS)
+
 test: guest ## all tests, under the race detector
 	@$(GO) test -race -timeout 14m ./...
 
@@ -31,6 +37,10 @@ test-short: build ## the tests that take seconds
 
 test-stock: guest ## boot Debian's own cloud kernel; minutes on a software backend
 	@sh guest/stock/run.sh
+
+test-debian: guest-debian ## boot Debian, log in, power off; a minute and more on a software backend
+	@TEREM_DEBIAN_IMAGE=$$(sh guest/debian/build.sh) TEREM_BINARY=$(CURDIR)/$(TEREM) \
+		$(GO) test -race -count 1 -timeout 15m -v -run TestLogin ./guest/debian
 
 fuzz: ## run each fuzz target for FUZZTIME (default 60s)
 	@sh scripts/fuzz.sh
