@@ -5,7 +5,7 @@ TEREM   := bin/terem
 RUNARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup guest guest-debian run-debian test test-short test-stock test-debian fuzz bench lint golden clean
+.PHONY: help run build setup guest guest-debian run-debian test test-short test-stock test-debian test-crash fuzz bench lint golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test-stock: guest ## boot Debian's own cloud kernel; minutes on a software backe
 test-debian: guest-debian ## boot Debian, log in, power off; a minute and more on a software backend
 	@TEREM_DEBIAN_IMAGE=$$(sh guest/debian/build.sh) TEREM_BINARY=$(CURDIR)/$(TEREM) \
 		$(GO) test -race -count 1 -timeout 15m -v -run TestLogin ./guest/debian
+
+test-crash: guest ## kill terem 50 times while its guest writes and flushes, and look at the disk
+	@TEREM_CRASH_ROUNDS=50 $(GO) test -count 1 -timeout 60m -v -run TestKilled ./internal/launch
 
 fuzz: ## run each fuzz target for FUZZTIME (default 60s)
 	@sh scripts/fuzz.sh
