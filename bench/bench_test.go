@@ -132,3 +132,19 @@ func TestRoundsGoOnWithoutTheFailed(t *testing.T) {
 		t.Errorf("terem's failure gave %v", err)
 	}
 }
+
+func TestDDSeconds(t *testing.T) {
+	for out, want := range map[string]float64{
+		"200+0 records in\n200+0 records out\n819200 bytes (800.0KB) copied, 0.410551 seconds, 1.9MB/s\n": 0.410551,
+		"8192 bytes (8.2 kB, 8.0 KiB) copied, 3.5e-05 s, 234 MB/s":                                        3.5e-05,
+	} {
+		if got, err := ddSeconds(out); got != want || err != nil {
+			t.Errorf("%q: %v, %v; want %v", out, got, err, want)
+		}
+	}
+	for _, out := range []string{"", "dd: no such file", "copied, "} {
+		if v, err := ddSeconds(out); err == nil {
+			t.Errorf("%q: %v, want an error", out, v)
+		}
+	}
+}

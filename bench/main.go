@@ -23,7 +23,7 @@ type config struct {
 }
 
 // measures are what -only may name, in the order in which they run.
-func measures() []string { return []string{"start", "exit", "boot", "memory"} }
+func measures() []string { return []string{"start", "exit", "boot", "memory", "disk"} }
 
 func parseFlags(args []string, stderr io.Writer) (config, error) {
 	var c config
@@ -79,7 +79,7 @@ func measure(c config, stdout, stderr io.Writer) error {
 		return err
 	}
 	var errs []error
-	steps := map[string]func() error{"start": s.start, "exit": s.exit, "boot": s.boot, "memory": s.memory}
+	steps := map[string]func() error{"start": s.start, "exit": s.exit, "boot": s.boot, "memory": s.memory, "disk": s.disk}
 	for _, name := range measures() {
 		if !slices.Contains(c.only, name) {
 			continue
