@@ -16,6 +16,7 @@ func (m *Machine) attachVirtio() error {
 	for len(m.conf.Disks) > 0 {
 		c := m.conf.Disks[0]
 		c.Queues = m.conf.CPUs
+		m.disks++
 		d, err := blk.New(c)
 		if err != nil {
 			return err

@@ -55,10 +55,15 @@ func (m *Machine) Pipe(r io.Reader) error {
 
 // Terminate asks the guest to end: by the ACPI power button if it listens to that,
 // and by the kernel's SysRq over the serial line, which asks every process to end.
-// It waits for grace, then asks once more without mercy, and waits again.
+// It waits for grace, then asks once more without mercy, and waits again. A guest with
+// disks that is still there then has its kernel make their file systems clean.
 func (m *Machine) Terminate(grace time.Duration) {
 	m.board.pm.PressPowerButton()
-	for _, key := range []byte{sysRqTerminate, sysRqKill} {
+	keys := []byte{sysRqTerminate, sysRqKill}
+	if m.disks > 0 {
+		keys = append(keys, sysRqUnmount)
+	}
+	for _, key := range keys {
 		ctx, cancel := context.WithTimeout(m.ctx, grace)
 		m.sysRq(ctx, key)
 		select {
@@ -73,6 +78,7 @@ func (m *Machine) Terminate(grace time.Duration) {
 const (
 	sysRqTerminate = 'e' // SIGTERM to all processes but init
 	sysRqKill      = 'i' // SIGKILL likewise
+	sysRqUnmount   = 'u' // write everything back and mount all file systems read-only
 )
 
 // sysRq sends a break and a key. A guest that does not listen loses nothing.

@@ -22,6 +22,7 @@ type Machine struct {
 	vm      *kvm.VM
 	board   *board
 	virtio  *virtioBus
+	disks   int
 	balloon *balloon.Balloon // nil: none
 	cpus    []*vcpu.Runner
 	helpers []*assist.Unit
