@@ -91,10 +91,14 @@ func killedRun(t *testing.T, terem, spec string, n int) (last int64) {
 	late := time.AfterFunc(4*time.Minute, func() { _ = c.Process.Kill() }) // a guest that says nothing
 	defer late.Stop()
 	last = -1
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		v, err := strconv.ParseInt(lines.Text(), 10, 64)
+	for said := bufio.NewReader(out); ; {
+		line, err := said.ReadString('\n')
+		if err != nil {
+			break // the end, which may be within a line
+		}
+		v, err := strconv.ParseInt(strings.TrimSuffix(line, "\n"), 10, 64)
 		if err != nil || v != last+1 {
-			t.Errorf("after %d the guest says %q", last, lines.Text())
+			t.Errorf("after %d the guest says %q", last, line)
 			break
 		}
 		last = v
