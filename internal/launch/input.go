@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"terem/guest/cmdline"
 	"terem/internal/machine"
@@ -27,11 +30,30 @@ func (s *session) connect() error {
 		return &machine.Error{Class: machine.Host, Thing: "terminal", Err: err, Mend: "use --console none"}
 	}
 	s.raw = raw
+	s.watchContinue(raw)
 	if !s.o.Quiet {
 		fmt.Fprint(s.o.Stderr, "terem: booting; Ctrl-A x ends the guest, Ctrl-A h helps\r\n")
 	}
 	go s.typed()
 	return nil
+}
+
+// watchContinue takes the terminal again when terem goes on after a stop, until the
+// machine ends.
+func (s *session) watchContinue(raw *tty.Raw) {
+	continued := make(chan os.Signal, 1)
+	signal.Notify(continued, syscall.SIGCONT)
+	go func() {
+		defer signal.Stop(continued)
+		for {
+			select {
+			case <-continued:
+				_ = raw.Again() // a terminal that is gone ends the input, which says so
+			case <-s.m.Done():
+				return
+			}
+		}
+	}()
 }
 
 // piped sends standard input. Only the default guest's init says when it is ready.

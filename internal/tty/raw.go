@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 
 	"golang.org/x/term"
 )
@@ -26,6 +27,9 @@ type Raw struct {
 	f     *os.File
 	saved *term.State
 	guard *guard
+
+	mu       sync.Mutex
+	restored bool
 }
 
 // MakeRaw puts the terminal into raw mode. Restore must be called; if the process
@@ -37,12 +41,27 @@ func MakeRaw(f *os.File) (*Raw, error) {
 		g.dismiss()
 		return nil, err
 	}
-	return &Raw{f, saved, g}, nil
+	return &Raw{f: f, saved: saved, guard: g}, nil
+}
+
+// Again puts the terminal into raw mode once more: a shell sets a terminal as it likes
+// it while a stopped process waits. After Restore it does nothing.
+func (r *Raw) Again() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.restored {
+		return nil
+	}
+	_, err := term.MakeRaw(int(r.f.Fd()))
+	return err
 }
 
 // Restore gives the terminal back as it was. The guard goes first: it must not
 // touch the terminal after the user's shell has it again.
 func (r *Raw) Restore() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.restored = true
 	r.guard.dismiss()
 	return term.Restore(int(r.f.Fd()), r.saved)
 }

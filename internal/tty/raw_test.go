@@ -119,6 +119,29 @@ func TestRawRestoresOddSettings(t *testing.T) {
 	}
 }
 
+// TestRawAgain: a shell has set the terminal while the process was stopped.
+func TestRawAgain(t *testing.T) {
+	_, terminal := openPTY(t)
+	before := settings(t, terminal)
+	raw, err := MakeRaw(terminal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := settings(t, terminal)
+	if err := unix.IoctlSetTermios(int(terminal.Fd()), unix.TCSETS, &before); err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Again(); err != nil || settings(t, terminal) != want {
+		t.Errorf("not raw again: %v", err)
+	}
+	if err := raw.Restore(); err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Again(); err != nil || settings(t, terminal) != before {
+		t.Errorf("raw after Restore: %v", err)
+	}
+}
+
 func TestRawRefusesFiles(t *testing.T) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
