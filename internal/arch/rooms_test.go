@@ -28,6 +28,8 @@ func rooms() []room {
 		{"internal/arch", nil, nil, nil},
 		{"internal/compare/result", []string{"internal/host", "internal/stats"}, nil, nil},
 		{"internal/compare/spawn", []string{"internal/lastwords"}, []string{unix}, nil},
+		{"internal/compare/target", []string{"internal/compare/result", "internal/compare/spawn", "guest/..."}, []string{unix,
+			"github.com/opencontainers/runtime-spec/specs-go"}, nil},
 		{"internal/disk", []string{"internal/disk/qcow2", "internal/machine"}, []string{unix}, nil},
 		{"internal/disk/image", []string{"internal/disk", "internal/machine"}, []string{unix,
 			"github.com/klauspost/compress/zstd", "github.com/ulikunitz/xz"}, nil},

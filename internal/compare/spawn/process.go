@@ -201,3 +201,10 @@ func (p *Process) Failure() error {
 	}
 	return nil
 }
+
+// Poll takes note of what the program said and whether it has ended, without waiting.
+func (p *Process) Poll() {
+	if p.Ended == 0 {
+		_ = p.watch(-1, 0, func() bool { return false }) // late at once
+	}
+}

@@ -19,11 +19,12 @@ var errCancelled = errors.New("cancelled")
 // descriptor that ends the watch when it becomes readable; -1: none.
 func (p *Process) watch(cancel int, limit time.Duration, done func() bool) error {
 	deadline := Now() + int64(limit)
-	for !done() {
-		left := deadline - Now()
-		if left <= 0 {
+	for late := false; !done(); {
+		left := max(deadline-Now(), 0)
+		if late {
 			return fmt.Errorf("%w: nothing in %v", ErrLate, limit)
 		}
+		late = left == 0 // one look more
 		// A negative descriptor is ignored: poll(2).
 		fds := []unix.PollFd{{Fd: int32(p.pipes[0]), Events: unix.POLLIN}, {Fd: int32(p.pipes[1]), Events: unix.POLLIN},
 			{Fd: int32(p.pidfd), Events: unix.POLLIN}, {Fd: int32(cancel), Events: unix.POLLIN}}
