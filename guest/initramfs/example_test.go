@@ -29,12 +29,13 @@ func ExampleArchive() {
 }
 
 func ExampleDefault() {
-	for _, e := range initramfs.Default([]byte("init"), []byte("busybox")).Entries() {
+	for _, e := range initramfs.Default([]byte("init"), []byte("busybox"), []byte("probe")).Entries() {
 		fmt.Println(e.Name)
 	}
 	// Output:
 	// bin
 	// bin/busybox
+	// bin/probe
 	// dev
 	// dev/console
 	// init

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -106,10 +107,11 @@ func (s *sink) close() string {
 }
 
 func TestBootShellFromPipe(t *testing.T) {
-	const script = "uname -s; id -u; cat /proc/cmdline | grep -c terem.pipe=1; echo oops >&2; exit 7"
+	const script = "uname -s; id -u; cat /proc/cmdline | grep -c terem.pipe=1; echo oops >&2; probe start; probe fork 50; exit 7"
 	r := bootGuest(t, script, Options{})
-	if want := "Linux\n0\n1\noops\n"; r.out != want || r.status != 7 || r.stderr != "" {
-		t.Errorf("status %d, output %q, standard error %q; want 7, %q and nothing", r.status, r.out, r.stderr, want)
+	want := regexp.MustCompile(`\ALinux\n0\n1\noops\nstart [1-9]\d* [1-9]\d*\nfork [1-9]\d* [1-9]\d{7,}\n\z`)
+	if !want.MatchString(r.out) || r.status != 7 || r.stderr != "" {
+		t.Errorf("status %d, output %q, standard error %q; want 7, %s and nothing", r.status, r.out, r.stderr, want)
 	}
 }
 
