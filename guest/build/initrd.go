@@ -40,22 +40,22 @@ func initrd(ctx context.Context, cacheDir string, log io.Writer) (guest.Artifact
 		return guest.Artifacts{}, err
 	}
 	s := slot{root: guest.InitrdRoot(cacheDir), name: own + "-" + guest.ToolsHash(inputs)}
-	err = s.fill(log, &guest.Manifest{Inputs: inputs}, func(dir, out string) error {
-		return packInitrd(ctx, s.root, dir, filepath.Join(out, guest.FileInitrd), busybox)
+	applets, err := listApplets(ctx)
+	if err != nil {
+		return guest.Artifacts{}, err
+	}
+	err = s.fill(log, &guest.Manifest{Inputs: inputs, Applets: applets}, func(dir, out string) error {
+		return packInitrd(ctx, s.root, dir, filepath.Join(out, guest.FileInitrd), busybox, applets)
 	})
 	return guest.Artifacts{Initrd: filepath.Join(s.dir(), guest.FileInitrd)}, err
 }
 
-func packInitrd(ctx context.Context, root, dir, out string, busybox []byte) error {
+func packInitrd(ctx context.Context, root, dir, out string, busybox []byte, applets []string) error {
 	r, err := newRunner(ctx, filepath.Join(root, "build.log"), nil)
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	applets, err := listApplets(ctx)
-	if err != nil {
-		return err
-	}
 	init, err := compile(r, dir, pid1.Program(applets))
 	if err != nil {
 		return err
