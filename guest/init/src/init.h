@@ -57,6 +57,8 @@ void console_drain(void);
 int child_start(const struct options *o); // pid, or a negative errno
 
 // host.c
+void host_began(void);
+void host_executing(void);
 void host_listen(void);
 __attribute__((noreturn)) void host_exit(int status);
 __attribute__((noreturn)) void host_power_off(void);
