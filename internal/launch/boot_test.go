@@ -3,11 +3,13 @@ package launch
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"terem/boot"
 	"terem/guest"
 	"terem/internal/kvmtest"
+	"terem/internal/machine"
 )
 
 // These tests boot the default guest for real. On a software KVM backend a boot
@@ -137,8 +140,19 @@ func TestBootTwoCPUs(t *testing.T) {
 	if want := "2\n2\n1\n"; r.out != want || r.status != 3 {
 		t.Errorf("status %d, output %q; want 3, %q", r.status, r.out, want)
 	}
-	if !strings.Contains(r.stderr, `"vcpus": 2`) {
-		t.Errorf("the ledger is missing: %q", r.stderr)
+	var ledger machine.Report
+	if err := json.Unmarshal([]byte(r.stderr), &ledger); err != nil || ledger.VCPUs != 2 {
+		t.Fatalf("%v; the ledger is missing or damaged: %q", err, r.stderr)
+	}
+	var names []string
+	for _, p := range ledger.Phases {
+		names = append(names, p.Name)
+		if p.Time <= 0 {
+			t.Errorf("phase %s took %v", p.Name, p.Time)
+		}
+	}
+	if want := []string{"create", "load", "kernel", "init", "program", "end"}; !slices.Equal(names, want) {
+		t.Errorf("phases %q, want %q", names, want)
 	}
 }
 
