@@ -3,6 +3,7 @@ package initramfs_test
 import (
 	"bytes"
 	"fmt"
+	"os"
 
 	"terem/guest/initramfs"
 )
@@ -39,4 +40,25 @@ func ExampleDefault() {
 	// dev
 	// dev/console
 	// init
+}
+
+func ExampleExtract() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		panic(err)
+	}
+	defer root.Close()
+	var a initramfs.Archive
+	a.File("etc/motd", 0o644, []byte("hello"))
+	if err := initramfs.Extract(root, a.Entries()); err != nil {
+		panic(err)
+	}
+	b, err := root.ReadFile("etc/motd")
+	fmt.Println(string(b), err)
+	// Output: hello <nil>
 }
