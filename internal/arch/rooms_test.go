@@ -22,19 +22,24 @@ type room struct {
 func rooms() []room {
 	const unix = "golang.org/x/sys/unix"
 	return []room{
-		{"bench/...", []string{"bench/...", "guest/..."}, []string{"golang.org/x/arch/...", unix}, nil},
+		{"bench/...", []string{"bench/...", "guest/...", "internal/host", "internal/stats", "internal/lastwords"}, []string{"golang.org/x/arch/...", unix}, nil},
 		{"cmd/terem", []string{"internal/...", "boot", "devices/virtio/rng", "guest/..."}, []string{"github.com/spf13/cobra"}, nil},
 
 		{"internal/arch", nil, nil, nil},
+		{"internal/compare/result", []string{"internal/host", "internal/stats"}, nil, nil},
+		{"internal/compare/spawn", []string{"internal/lastwords"}, []string{unix}, nil},
 		{"internal/disk", []string{"internal/disk/qcow2", "internal/machine"}, []string{unix}, nil},
 		{"internal/disk/image", []string{"internal/disk", "internal/machine"}, []string{unix,
 			"github.com/klauspost/compress/zstd", "github.com/ulikunitz/xz"}, nil},
 		{"internal/disk/qcow2", nil, []string{"github.com/klauspost/compress/zstd"}, nil},
 		{"internal/doctor", []string{"guest/...", "kvm", "memory", "vcpu/assist"}, []string{unix}, nil},
+		{"internal/host", nil, nil, nil},
 		{"internal/kvmtest", []string{"kvm"}, nil, nil},
+		{"internal/lastwords", nil, nil, nil},
 		{"internal/launch", []string{"internal/machine", "internal/tty", "internal/disk/...", "devices/virtio/blk", "devices/virtio/rng", "boot", "guest/...", "vcpu/assist"},
 			[]string{"github.com/jedib0t/go-pretty/v6/..."}, []string{"kvm"}},
 		{"internal/machine", []string{"vcpu/...", "boot", "devices/...", "guest/...", "kvm", "memory"}, nil, nil},
+		{"internal/stats", nil, []string{"golang.org/x/perf/benchmath"}, nil},
 		{"internal/tty", nil, []string{unix, "golang.org/x/term"}, nil},
 
 		{"boot", []string{"memory", "kvm"}, []string{"github.com/klauspost/compress/...",

@@ -84,20 +84,6 @@ func TestStdin(t *testing.T) {
 	}
 }
 
-func TestLastWords(t *testing.T) {
-	for _, tt := range []struct{ stderr, stdout, want string }{
-		{"", "", "(said nothing)"},
-		{"", "one\ntwo\n", "two"},
-		{"warning: no error\nKVM internal error. Suberror: 1\nEAX=0\n", "", "KVM internal error. Suberror: 1"},
-		{"", "booting\r\nunexpected exit \x1b[0m17\n", "unexpected exit [0m17"},
-		{strings.Repeat("x", 500), "", strings.Repeat("x", 160)},
-	} {
-		if got := LastWords(tt.stderr, tt.stdout); got != tt.want {
-			t.Errorf("%q, %q: got %q, want %q", tt.stderr, tt.stdout, got, tt.want)
-		}
-	}
-}
-
 const smaps = `00400000-00645000 r-xp 00000000 fe:01 42                                 /usr/bin/a program
 Size:               2324 kB
 Rss:                 900 kB
