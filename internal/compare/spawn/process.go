@@ -20,6 +20,7 @@ type Command struct {
 	Argv []string // Argv[0] is looked up in $PATH
 	Env  []string // in addition to this process's
 	Dir  string   // empty: this process's
+	Out  *os.File // standard output; nil: a pipe that is read into Process.Out
 }
 
 // String is the command as a shell would take it, roughly.
@@ -85,8 +86,12 @@ func start(path string, c Command) (_ *Process, err error) {
 			return nil, err
 		}
 	}
+	out := uintptr(ends[1])
+	if c.Out != nil {
+		out = c.Out.Fd()
+	}
 	attr := &syscall.ProcAttr{Dir: c.Dir, Env: append(os.Environ(), c.Env...),
-		Files: []uintptr{uintptr(null), uintptr(ends[1]), uintptr(ends[2])},
+		Files: []uintptr{uintptr(null), out, uintptr(ends[2])},
 		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, PidFD: &p.pidfd}}
 	p.Began = Now()
 	if p.PID, err = syscall.ForkExec(path, c.Argv, attr); err != nil {

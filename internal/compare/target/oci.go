@@ -67,6 +67,7 @@ func (t *oci) Steps(r Run) ([]Step, error) {
 	return []Step{
 		{"create", spawn.Command{Argv: t.argv("create", "--bundle", bundle, r.ID)}},
 		{"start", spawn.Command{Argv: t.argv("start", r.ID)}},
+		{"program", spawn.Command{}},
 		{"remove", spawn.Command{Argv: t.argv("delete", "--force", r.ID)}},
 	}, err
 }
@@ -82,7 +83,7 @@ func (t *oci) Remove(ctx context.Context, id string) error {
 
 // bundle writes a bundle for a run; its root is the shared one.
 func (t *oci) bundle(r Run) (string, error) {
-	dir, err := t.w.mkdir(t.about.Name, "bundle")
+	dir, err := t.w.mkdir(t.about.Name, r.ID)
 	if err != nil {
 		return "", err
 	}

@@ -24,7 +24,7 @@ func (*process) Find(context.Context) (string, error) { return "", nil }
 
 // Command runs the program where it lies: it is linked statically.
 func (t *process) Command(r Run) (spawn.Command, error) {
-	argv := r.argv(r.Data)
+	argv := r.in(t.w.Root, r.Data)
 	argv[0] = filepath.Join(t.w.Root, argv[0])
 	return spawn.Command{Argv: argv}, nil
 }

@@ -22,6 +22,10 @@ const (
 // DataWord is the word of a program's arguments that stands for its data file.
 const DataWord = "{data}"
 
+// RootWord, at the beginning of a path in a program's arguments, stands for the root file
+// system: where it is the root, for nothing.
+const RootWord = "{root}"
+
 // Target is one way to run a program. Its methods are called from one goroutine.
 type Target interface {
 	// About says what it is.
@@ -40,15 +44,17 @@ type Target interface {
 
 // Phased is a Target whose runs are made of commands that can be timed one by one.
 type Phased interface {
-	// Steps are those commands. The program's output ends the step named Wait.
 	Steps(r Run) ([]Step, error)
 }
 
 // Step is one command of a run, for a stacked bar.
 type Step struct {
 	Name    string
-	Command spawn.Command
+	Command spawn.Command // none: the step ends with the program
 }
+
+// Program says that a step is no command, but the time until the program is gone.
+func (s Step) Program() bool { return s.Command.Argv == nil }
 
 // About describes a target.
 type About struct {
@@ -81,10 +87,14 @@ type Run struct {
 }
 
 // argv is the program's, with the data file in its place.
-func (r Run) argv(data string) []string {
+func (r Run) argv(data string) []string { return r.in("", data) }
+
+// in is argv for a program that sees the root file system at root.
+func (r Run) in(root, data string) []string {
 	argv := make([]string, len(r.Argv))
+	words := strings.NewReplacer(RootWord, root, DataWord, data)
 	for i, w := range r.Argv {
-		argv[i] = strings.ReplaceAll(w, DataWord, data)
+		argv[i] = words.Replace(w)
 	}
 	return argv
 }
