@@ -12,21 +12,18 @@ import (
 // fact is a line of a report's head.
 type fact struct{ Name, Text string }
 
-// facts say where, when and how the samples were taken.
+// facts say where, when and how the samples were taken, as far as the result has it.
 func facts(r *result.Result) []fact {
 	h := r.Host
 	list := []fact{
-		{"host", fmt.Sprintf("%s, %d %s, %s", h.CPU, h.CPUs, plural(h.CPUs, "CPU"), ram(h.Memory))},
-		{"kernel", fmt.Sprintf("Linux %s, KVM by %s", h.Kernel, h.KVM)},
-		{"when", fmt.Sprintf("%s, took %s", r.Started.UTC().Format("2006-01-02 15:04 UTC"), r.Took.Round(time.Second))},
+		{"host", when(h.CPU != "", "%s, %d %s, %s", h.CPU, h.CPUs, plural(h.CPUs, "CPU"), ram(h.Memory))},
+		{"kernel", when(h.Kernel != "", "Linux %s, KVM by %s", h.Kernel, h.KVM)},
+		{"when", when(!r.Started.IsZero(), "%s, took %s", r.Started.UTC().Format("2006-01-02 15:04 UTC"), r.Took.Round(time.Second))},
 		{"program", r.Method.Program},
-		{"method", method(r.Method)},
-		{"measuring", fmt.Sprintf("adds %s to %s to a bare process", percent(r.Method.Overhead.Low), percent(r.Method.Overhead.High))},
-		{"busy", fmt.Sprintf("CPU %s in use, the comparison's own included; %s stolen; load %s before, %s after",
+		{"method", when(r.Method.Rounds != 0, "%s", method(r.Method))},
+		{"measuring", when(r.Method.Overhead.High != 0, "adds %s to %s to a bare process", percent(r.Method.Overhead.Low), percent(r.Method.Overhead.High))},
+		{"busy", when(r.Busy != result.Busy{}, "CPU %s in use, the comparison's own included; %s stolen; load %s before, %s after",
 			percent(r.Busy.CPU), percent(r.Busy.Steal), h.Load, r.Busy.LoadAfter)},
-	}
-	if r.Method.Overhead.High == 0 {
-		list[5].Text = "" // it was not looked at
 	}
 	var said []fact
 	for _, f := range list {
@@ -35,6 +32,14 @@ func facts(r *result.Result) []fact {
 		}
 	}
 	return said
+}
+
+// when formats what is known, and gives nothing for what is not.
+func when(known bool, format string, a ...any) string {
+	if !known {
+		return ""
+	}
+	return fmt.Sprintf(format, a...)
 }
 
 func method(m result.Method) string {

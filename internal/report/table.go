@@ -109,19 +109,22 @@ func (p *page) title(title, unit string, more bool) {
 
 // missing lists the targets that could not be measured.
 func (p *page) missing(r *result.Result) {
-	if failing := in(r, result.Failing); len(failing) > 0 {
-		p.line("\n" + p.paint(bold, "Did not run here"))
-		for _, t := range failing {
-			p.hanging("  "+p.paint(red, t.Title)+": ", t.Why)
-			p.mend(t.Mend)
-		}
+	p.targets("Did not run here", in(r, result.Failing), red)
+	p.targets("Not there", in(r, result.Absent), bold)
+}
+
+func (p *page) targets(title string, list []result.Target, color string) {
+	if len(list) == 0 {
+		return
 	}
-	if absent := in(r, result.Absent); len(absent) > 0 {
-		p.line("\n" + p.paint(bold, "Not there"))
-		for _, t := range absent {
-			p.hanging("  "+t.Title+": ", t.Why)
-			p.mend(t.Mend)
+	p.line("\n" + p.paint(bold, title))
+	for _, t := range list {
+		name := "  " + p.paint(color, t.Title)
+		if t.Why != "" {
+			name += ": "
 		}
+		p.hanging(name, t.Why)
+		p.mend(t.Mend)
 	}
 }
 
@@ -165,8 +168,8 @@ func (p *page) hanging(first, s string) {
 // Codes of colors.
 const (
 	bold   = "1"
-	dim    = "2"
 	red    = "31"
+	green  = "32"
 	yellow = "33"
 )
 
@@ -189,3 +192,5 @@ func plain() table.Writer {
 	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "", gap
 	return t
 }
+
+func widthOf(rendered string) int { return text.LongestLineLen(rendered) }

@@ -100,7 +100,7 @@ func stacks(r *result.Result, measure string) []stack {
 			list = append(list, stack{Of: target(r, s.Target)})
 		}
 		k := &list[i]
-		k.Parts = append(k.Parts, part{s.Part, s.Summary.Median, s.Noisy})
+		k.Parts = append(k.Parts, part{clean(s.Part, nameLimit), s.Summary.Median, s.Noisy})
 		k.Total += s.Summary.Median
 		k.N = max(k.N, s.Summary.N)
 	}

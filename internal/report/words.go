@@ -11,7 +11,7 @@ import (
 func groups() []group {
 	return []group{
 		{Name: result.GroupStart, Title: "Starting", Short: "start"},
-		{Name: result.GroupPhases, Title: "Where the start's time goes", Short: "phases"},
+		{Name: result.GroupPhases, Title: "Phases of a start", Short: "phases"},
 		{Name: result.GroupWork, Title: "Working", Short: "work"},
 		{Name: result.GroupDisk, Title: "Reading a disk", Short: "disk"},
 		{Name: result.GroupMemory, Title: "Memory", Short: "memory"},
