@@ -44,6 +44,8 @@ func rooms() []room {
 			[]string{"github.com/jedib0t/go-pretty/v6/..."}, []string{"kvm"}},
 		{"internal/machine", []string{"vcpu/...", "boot", "devices/...", "guest/...", "kvm", "memory"}, nil, nil},
 		{"internal/smaps", nil, nil, nil},
+		{"internal/report", []string{"internal/compare/result", "internal/host", "internal/stats"},
+			[]string{"github.com/jedib0t/go-pretty/v6/...", "golang.org/x/term"}, nil},
 		{"internal/stats", nil, []string{"golang.org/x/perf/benchmath"}, nil},
 		{"internal/tty", nil, []string{unix, "golang.org/x/term"}, nil},
 
