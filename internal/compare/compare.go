@@ -210,12 +210,21 @@ func (c *comparison) close() error {
 
 // run runs a program once in a target, and takes away what a run that failed has left.
 func (c *comparison) run(ctx context.Context, s *subject, argv []string, data string) (*spawn.Process, error) {
-	c.runs++
-	r := target.Run{ID: fmt.Sprintf("%s-%d", c.w.ID, c.runs), Argv: argv, Data: data}
+	return c.runAs(ctx, s, target.Run{Argv: argv, Data: data}, false)
+}
+
+// runLate is run without a look at the output before the end.
+func (c *comparison) runLate(ctx context.Context, s *subject, argv []string) (*spawn.Process, error) {
+	return c.runAs(ctx, s, target.Run{Argv: argv}, true)
+}
+
+func (c *comparison) runAs(ctx context.Context, s *subject, r target.Run, late bool) (*spawn.Process, error) {
+	r.ID = c.newID()
 	command, err := s.Command(r)
 	if err != nil {
 		return nil, err
 	}
+	command.Late = late
 	runtime.GC() // not in the middle of a run
 	sleep(ctx, gap)
 	p, err := c.w.Host.Run(ctx, command, limitOf(s))
@@ -226,6 +235,12 @@ func (c *comparison) run(ctx context.Context, s *subject, argv []string, data st
 		c.remove(s, r.ID)
 	}
 	return p, err
+}
+
+// newID names one run.
+func (c *comparison) newID() string {
+	c.runs++
+	return fmt.Sprintf("%s-%d", c.w.ID, c.runs)
 }
 
 // limitOf bounds a run: a target that hangs must not hang the comparison.

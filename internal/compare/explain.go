@@ -93,8 +93,7 @@ const topCalls = 8
 
 // trace counts the system calls of a run.
 func (c *comparison) trace(ctx context.Context, s *subject, in *result.Inside) error {
-	c.runs++
-	r := target.Run{ID: fmt.Sprintf("%s-%d", c.w.ID, c.runs), Argv: probe("start")}
+	r := target.Run{ID: c.newID(), Argv: probe("start")}
 	command, err := s.Command(r)
 	if err != nil {
 		return err

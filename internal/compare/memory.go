@@ -86,8 +86,7 @@ func (h *herd) grow(ctx context.Context, n int) error {
 		if available() < leastMemory {
 			return errFull
 		}
-		h.c.runs++
-		r := target.Run{ID: fmt.Sprintf("%s-%d", h.c.w.ID, h.c.runs), Argv: probe("idle")}
+		r := target.Run{ID: h.c.newID(), Argv: probe("idle")}
 		command, err := h.s.Command(r)
 		if err != nil {
 			return err

@@ -10,12 +10,12 @@ import (
 )
 
 // overheadPairs of runs tell what the measuring costs; one is half a millisecond.
-const overheadPairs = 200
+const overheadPairs = 400
 
 // overhead runs the program as a bare process, watched and not watched in turn.
 func (c *comparison) overhead(ctx context.Context) error {
 	c.o.Progress.Start("overhead", "process", 1, 1)
-	command := spawn.Command{Argv: []string{filepath.Join(c.w.Root, "bin/probe"), "start"}}
+	command := spawn.Command{Argv: []string{filepath.Join(c.w.Root, "bin/probe"), "start"}, Late: true}
 	var watched, bare []float64
 	for i := range overheadPairs {
 		for _, first := range []bool{i%2 == 0, i%2 == 1} {

@@ -37,8 +37,7 @@ func (c *comparison) phases(ctx context.Context) error {
 // steps runs the commands of one run and notes what each takes. What passes between them
 // is nobody's: a step begins when it is started.
 func (c *comparison) steps(ctx context.Context, s *subject, round int) (err error) {
-	c.runs++
-	r := target.Run{ID: fmt.Sprintf("%s-%d", c.w.ID, c.runs), Argv: probe("start")}
+	r := target.Run{ID: c.newID(), Argv: probe("start")}
 	steps, err := s.Target.(target.Phased).Steps(r)
 	if err != nil {
 		return err

@@ -5,10 +5,12 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// Bare runs a program with nothing watched, its output thrown away, and gives the time
-// from before its start to after its end: what Run measures, without the measuring.
+// Bare runs a program with nothing watched and its output left in a pipe, and gives the
+// time from before its start to after its end: what Run measures, without the measuring.
 func (h *Host) Bare(c Command) (took time.Duration, err error) {
 	path, err := exec.LookPath(c.Argv[0])
 	if err != nil {
@@ -19,7 +21,13 @@ func (h *Host) Bare(c Command) (took time.Duration, err error) {
 		return 0, err
 	}
 	defer null.Close()
-	attr := &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{null.Fd(), null.Fd(), null.Fd()}}
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		return 0, err
+	}
+	defer unix.Close(pipe[0])
+	defer unix.Close(pipe[1])
+	attr := &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{null.Fd(), uintptr(pipe[1]), null.Fd()}}
 	h.do(func() {
 		p := Process{Began: Now(), pidfd: -1}
 		if p.PID, err = syscall.ForkExec(path, c.Argv, attr); err == nil {

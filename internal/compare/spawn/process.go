@@ -21,6 +21,7 @@ type Command struct {
 	Env  []string // in addition to this process's
 	Dir  string   // empty: this process's
 	Out  *os.File // standard output; nil: a pipe that is read into Process.Out
+	Late bool     // read the pipe when the program is gone, and not before
 }
 
 // String is the command as a shell would take it, roughly.
@@ -35,6 +36,7 @@ type Process struct {
 	Out, Err lastwords.Tail // what it said
 
 	status unix.WaitStatus
+	late   bool
 	pidfd  int
 	pipes  [2]int // standard output and error; -1 when they have ended
 }
@@ -60,7 +62,7 @@ func (h *Host) Start(c Command) (p *Process, err error) {
 
 // start is called on the Host's thread: a program dies with the thread that made it.
 func start(path string, c Command) (_ *Process, err error) {
-	p := &Process{pidfd: -1, pipes: [2]int{-1, -1}}
+	p := &Process{late: c.Late, pidfd: -1, pipes: [2]int{-1, -1}}
 	var ends []int // the program's
 	defer func() {
 		for _, fd := range ends {

@@ -64,6 +64,30 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+func TestReadLate(t *testing.T) {
+	c := shell("echo one; echo two >&2; exit 4")
+	c.Late = true
+	p, err := newHost(t).Run(t.Context(), c, limit)
+	if err != nil || p.Out.String() != "one\n" || p.Err.String() != "two\n" || p.Status() != 4 || p.First != 0 || p.Ended == 0 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// TestMuchOutput is more than pipes hold.
+func TestMuchOutput(t *testing.T) {
+	p, err := newHost(t).Run(t.Context(), shell("head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2; echo end"), limit)
+	if err != nil || p.Status() != 0 || !strings.HasSuffix(p.Out.String(), "end\n") {
+		t.Errorf("status %d, %v", p.Status(), err)
+	}
+}
+
+func TestBare(t *testing.T) {
+	took, err := newHost(t).Bare(shell("sleep 0.1; echo x"))
+	if err != nil || took < 100*time.Millisecond {
+		t.Errorf("took %v, %v", took, err)
+	}
+}
+
 func TestEnvironmentAndDirectory(t *testing.T) {
 	dir := t.TempDir()
 	c := shell("pwd; echo $WHAT")

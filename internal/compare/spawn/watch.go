@@ -15,35 +15,50 @@ var ErrLate = errors.New("took too long")
 // errCancelled says that the descriptor that calls a watch off became readable.
 var errCancelled = errors.New("cancelled")
 
+// Pauses between two looks at what nothing wakes the watcher for: long enough not to be
+// felt, short enough that no pipe fills meanwhile.
+const (
+	firstPause = 4 * time.Millisecond
+	lastPause  = 100 * time.Millisecond
+)
+
 // watch reads what the program says and notes its end, until done says so. cancel is a
 // descriptor that ends the watch when it becomes readable; -1: none.
+//
+// A program is slowed down by each wake-up that it causes, by some three microseconds:
+// the first byte of output causes one, unless it is to be late, and the end another.
+// All other output is taken when a pause is over.
 func (p *Process) watch(cancel int, limit time.Duration, done func() bool) error {
-	deadline := Now() + int64(limit)
+	deadline, pause := Now()+int64(limit), firstPause
 	for late := false; !done(); {
 		left := max(deadline-Now(), 0)
 		if late {
 			return fmt.Errorf("%w: nothing in %v", ErrLate, limit)
 		}
 		late = left == 0 // one look more
-		// A negative descriptor is ignored: poll(2).
-		fds := []unix.PollFd{{Fd: int32(p.pipes[0]), Events: unix.POLLIN}, {Fd: int32(p.pipes[1]), Events: unix.POLLIN},
-			{Fd: int32(p.pidfd), Events: unix.POLLIN}, {Fd: int32(cancel), Events: unix.POLLIN}}
+		out := p.pipes[0]
+		if p.late || p.First != 0 {
+			out = -1 // poll(2) ignores it
+		}
+		fds := []unix.PollFd{{Fd: int32(p.pidfd), Events: unix.POLLIN}, {Fd: int32(cancel), Events: unix.POLLIN},
+			{Fd: int32(out), Events: unix.POLLIN}}
 		const round = int64(time.Millisecond)
-		if _, err := unix.Poll(fds, int((left+round-1)/round)); err != nil && !errors.Is(err, unix.EINTR) {
+		n, err := unix.Poll(fds, int((min(left, int64(pause))+round-1)/round))
+		if err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("poll: %w", err)
 		}
 		now := Now()
-		if fds[0].Revents != 0 {
-			p.drain(0, now)
-		}
-		if fds[1].Revents != 0 {
-			p.drain(1, now)
-		}
-		if fds[2].Revents != 0 {
+		switch {
+		case fds[0].Revents != 0:
 			p.end(now)
-		}
-		if fds[3].Revents != 0 {
+		case fds[1].Revents != 0:
 			return errCancelled
+		case fds[2].Revents != 0:
+			p.drain(0, now)
+		case n == 0 && !p.late:
+			p.drain(0, now)
+			p.drain(1, now)
+			pause = min(2*pause, lastPause)
 		}
 	}
 	return nil
@@ -67,7 +82,7 @@ func (p *Process) drain(which int, now int64) {
 		n, err := unix.Read(p.pipes[which], buf[:])
 		switch {
 		case n > 0 && which == 0:
-			if p.First == 0 {
+			if p.First == 0 && !p.late {
 				p.First = now
 			}
 			p.Out.Write(buf[:n])
