@@ -15,7 +15,7 @@ import (
 func (m *Machine) attachVirtio() error {
 	for len(m.conf.Disks) > 0 {
 		c := m.conf.Disks[0]
-		c.Queues = m.conf.CPUs
+		c.Queues = min(m.conf.CPUs, blk.MaxQueues)
 		m.disks++
 		d, err := blk.New(c)
 		if err != nil {
