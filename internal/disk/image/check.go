@@ -23,7 +23,7 @@ type Report struct {
 func Check(ctx context.Context, path string) (*Report, error) {
 	r := &Report{Path: path}
 	var err error
-	if r.Problems, r.Notes, err = disk.Check(path); err != nil || len(r.Problems) > 0 {
+	if r.Problems, r.Notes, err = disk.Check(ctx, path); err != nil || len(r.Problems) > 0 {
 		return r, err
 	}
 	f, err := disk.Inspect(path)
