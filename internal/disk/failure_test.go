@@ -22,7 +22,7 @@ func replaceOver(options, path string) string {
 const helperVar = "TEREM_TEST_HELPER"
 
 func TestMain(m *testing.M) {
-	helpers := map[string]func([]string) error{"hold": helpHold, "limit": helpLimit, "space": helpSpace, "number": helpNumber}
+	helpers := map[string]func([]string) error{"hold": helpHold, "limit": helpLimit, "space": helpSpace, "number": helpNumber, "slow": helpSlow}
 	if f := helpers[os.Getenv(helperVar)]; f != nil {
 		if err := f(os.Args[1:]); err != nil {
 			os.Stderr.WriteString(err.Error())

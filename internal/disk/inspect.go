@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -96,7 +97,7 @@ func (f *Facts) overlay(im *image) error {
 
 // Check looks for contradictions in the structure of an image: what is wrong, a line
 // each, and what is odd but harmless. Its errors are *machine.Error.
-func Check(path string) (problems, notes []string, err error) {
+func Check(ctx context.Context, path string) (problems, notes []string, err error) {
 	im, err := openImage(path, access{})
 	if err != nil {
 		return nil, nil, err
@@ -104,12 +105,15 @@ func Check(path string) (problems, notes []string, err error) {
 	defer im.Close()
 	format, err := probe(im)
 	if err == nil && format == formatQcow2 {
-		problems, notes, err = checkQcow2(im)
+		problems, notes, err = checkQcow2(ctx, im)
 	} else if err == nil {
 		_, err = im.facts()
 	}
 	if errors.Is(err, ErrOverlay) || errors.Is(err, qcow2.ErrCorrupt) {
 		return append(problems, err.Error()), notes, nil
+	}
+	if ctx.Err() != nil {
+		return nil, nil, &machine.Error{Class: machine.Host, Thing: "check " + path, Cause: "interrupted"}
 	}
 	var said *machine.Error
 	if err != nil && !errors.As(err, &said) {
@@ -118,12 +122,12 @@ func Check(path string) (problems, notes []string, err error) {
 	return problems, notes, err
 }
 
-func checkQcow2(im *image) (problems, notes []string, err error) {
+func checkQcow2(ctx context.Context, im *image) (problems, notes []string, err error) {
 	q, err := qcow2.Open(im.store)
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := qcow2.Check(q)
+	r, err := qcow2.Check(ctx, q)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -188,13 +188,21 @@ func (im *image) checkSize() error {
 	return nil
 }
 
-// open is open(2), close-on-exec, and without waiting for the other end of a pipe.
+// open is open(2), close-on-exec, and without waiting for the other end of a pipe. Later
+// calls do wait: there are file systems (FUSE) that say EAGAIN otherwise.
 func open(path string, flags int) (fd int, err error) {
 	err = again(func() (err error) {
 		fd, err = unix.Open(path, flags|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 		return err
 	})
-	return fd, err
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.SetNonblock(fd, false); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
 }
 
 // reason strips "stat PATH:" from an error: the path is named already.

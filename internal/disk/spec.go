@@ -28,7 +28,7 @@ const MaxID = 20
 type Spec struct {
 	Path     string
 	ReadOnly bool
-	ID       string // what the guest reads as serial number; at most MaxID bytes
+	ID       string // what the guest reads as serial number; at most MaxID bytes; empty: the launcher gives one
 	Cache    Cache
 	Overlay  string // takes the writes in Path's stead; empty: none
 }

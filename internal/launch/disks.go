@@ -3,10 +3,12 @@ package launch
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"terem/devices/virtio/blk"
 	"terem/internal/disk"
 	"terem/internal/disk/image"
+	"terem/internal/machine"
 )
 
 // A disk on a raw file knows its page cache.
@@ -21,6 +23,9 @@ func openDisks(specs []disk.Spec, tell func(error)) (_ []blk.Config, err error) 
 			closeDisks(disks)
 		}
 	}()
+	if specs, err = named(specs); err != nil {
+		return nil, err
+	}
 	for _, s := range specs {
 		d, err := disk.Open(s, disk.Options{OnError: tell})
 		if err != nil {
@@ -34,6 +39,28 @@ func openDisks(specs []disk.Spec, tell func(error)) (_ []blk.Config, err error) 
 		})
 	}
 	return disks, nil
+}
+
+// named gives an ID to each disk that has none: disk0 to the first, disk1 to the second,
+// or the next that is free. A guest that finds a disk by its ID must find one only.
+func named(specs []disk.Spec) ([]disk.Spec, error) {
+	taken := map[string]bool{}
+	for _, s := range specs {
+		if s.ID != "" && taken[s.ID] {
+			return nil, &machine.Error{Class: machine.Usage, Thing: "--disk " + s.Path + ",id=" + s.ID,
+				Cause: "another disk has that id", Mend: "give each its own"}
+		}
+		taken[s.ID] = true
+	}
+	specs = slices.Clone(specs)
+	for i := range specs {
+		for n := i; specs[i].ID == ""; n++ {
+			if id := fmt.Sprintf("disk%d", n); !taken[id] {
+				specs[i].ID, taken[id] = id, true
+			}
+		}
+	}
+	return specs, nil
 }
 
 // rootNone is the --root that leaves the guest in its initial file system.

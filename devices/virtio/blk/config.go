@@ -78,15 +78,17 @@ const (
 	maxRange    = 1 << 21
 
 	maxBlockSize = 64 << 10
-	maxQueues    = 64
 )
+
+// MaxQueues is the most queues of a disk. With more vCPUs than queues, some share one.
+const MaxQueues = 64
 
 // Config is one disk.
 type Config struct {
 	Backend  Backend
 	ReadOnly bool
 	ID       string // what GET_ID gives: at most 20 bytes
-	Queues   int    // request queues, one for each vCPU; 0 is 1
+	Queues   int    // request queues, one for each vCPU, at most MaxQueues; 0 is 1
 
 	// WriteCache says that writes are stable only after a flush, which the driver is then offered,
 	// along with a switch. Without it, each write is followed by a flush before it completes.
@@ -117,8 +119,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("block size %d: want a power of two from %d to %d", c.BlockSize, sectorSize, maxBlockSize)
 	case c.Backend.Size() < 0 || c.Backend.Size()%int64(c.BlockSize) != 0:
 		return fmt.Errorf("size %d: want a multiple of the block size, %d bytes", c.Backend.Size(), c.BlockSize)
-	case c.Queues < 1 || c.Queues > maxQueues:
-		return fmt.Errorf("%d queues: want 1 to %d", c.Queues, maxQueues)
+	case c.Queues < 1 || c.Queues > MaxQueues:
+		return fmt.Errorf("%d queues: want 1 to %d", c.Queues, MaxQueues)
 	case len(c.ID) > idSize:
 		return fmt.Errorf("ID %q: want at most %d bytes", c.ID, idSize)
 	}

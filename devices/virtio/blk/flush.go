@@ -15,6 +15,7 @@ type flusher struct {
 	changed sync.Cond // running has become false
 	running bool      // a call is under way
 	begun   uint64    // calls, with the one under way
+	ended   uint64    // calls
 	err     error     // of the first call that failed; from then on, of all
 }
 
@@ -27,15 +28,16 @@ func (f *flusher) init(b Backend) {
 func (f *flusher) flush() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	mine := f.begun + 1
-	for f.err == nil {
-		switch {
-		case !f.running && f.begun < mine:
-			f.call()
-		case f.running:
+	return f.wait(f.begun + 1)
+}
+
+// wait returns when call number mine has ended, whatever has begun since, with the lock held.
+func (f *flusher) wait(mine uint64) error {
+	for f.err == nil && f.ended < mine {
+		if f.running {
 			f.changed.Wait()
-		default:
-			return f.err
+		} else {
+			f.call()
 		}
 	}
 	return f.err
@@ -49,6 +51,7 @@ func (f *flusher) call() {
 	err := f.backend.Flush()
 	f.mu.Lock()
 	f.running = false
+	f.ended++
 	if err != nil {
 		f.err = fmt.Errorf("flush, after which what was written may be lost: %w", err)
 	}

@@ -133,6 +133,49 @@ func TestFlushesShare(t *testing.T) {
 	})
 }
 
+// TestFlushWaitsForOne: whoever wakes up late, when the next call has begun, does not wait for
+// that as well. Otherwise a steady stream of flushes could hold one up for ever.
+func TestFlushWaitsForOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(4096)
+		leave := make(chan struct{})
+		s.before = func(call) error {
+			<-leave
+			return nil
+		}
+		var f flusher
+		f.init(s)
+		flush := func() {
+			if err := f.flush(); err != nil {
+				t.Error(err)
+			}
+		}
+		go flush()
+		synctest.Wait()
+		leave <- struct{}{}
+		synctest.Wait()
+		go flush()
+		synctest.Wait() // the second call is under way
+		late := make(chan struct{})
+		go func() {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if err := f.wait(1); err != nil { // woken up by the first only now
+				t.Error(err)
+			}
+			close(late)
+		}()
+		synctest.Wait()
+		select {
+		case <-late:
+		default:
+			t.Error("a flush whose call has ended waits for the next one")
+		}
+		leave <- struct{}{}
+		synctest.Wait()
+	})
+}
+
 // history is a random driver, and what it may rely on.
 type history struct {
 	*driver

@@ -131,7 +131,16 @@ func (l *lane) admit(r *request) {
 		l.release(r)
 	default:
 		l.close()
-		l.disk.workers.do(r)
+		l.hand(r)
+	}
+}
+
+// hand has a worker carry out a run. If all are busy, the driver first hears of what has been
+// answered: how long the wait is depends on the host's disk.
+func (l *lane) hand(r *request) {
+	if !l.disk.workers.offer(r) {
+		l.interrupt()
+		l.disk.workers.jobs <- r
 	}
 }
 
@@ -143,7 +152,7 @@ func (l *lane) close() {
 	}
 	l.open.first = nil
 	if !l.disk.try(r, &l.buffers) {
-		l.disk.workers.do(r)
+		l.hand(r)
 		return
 	}
 	for r != nil {

@@ -22,7 +22,7 @@ func (p *pool) start() {
 	p.n = 0
 }
 
-// stop waits for all workers. Nobody calls do at the same time, or later.
+// stop waits for all workers. Nobody calls offer at the same time, or later.
 func (p *pool) stop() {
 	if p.jobs == nil {
 		return
@@ -32,18 +32,19 @@ func (p *pool) stop() {
 	p.jobs = nil
 }
 
-// do has a worker carry out a run. It waits if all of them are busy.
-func (p *pool) do(r *request) {
+// offer has a worker carry out a run, unless all of them are busy. Then it is false, and a send to
+// jobs waits for one.
+func (p *pool) offer(r *request) bool {
 	select {
 	case p.jobs <- r:
-		return
+		return true
 	default:
 	}
-	if p.grow() {
-		p.wg.Go(func() { p.work(r) })
-		return
+	if !p.grow() {
+		return false
 	}
-	p.jobs <- r
+	p.wg.Go(func() { p.work(r) })
+	return true
 }
 
 // grow says whether there may be one more worker, and counts it.

@@ -272,3 +272,45 @@ func TestManyMoreThanInHand(t *testing.T) {
 		}
 	})
 }
+
+// partly is a store that answers at once for its first sector only.
+type partly struct{ swift }
+
+func (p partly) TryReadVec(iov [][]byte, off int64) (bool, error) {
+	if off != 0 {
+		return false, nil
+	}
+	return p.swift.TryReadVec(iov, off)
+}
+
+// TestInterruptBeforeWait: while one queue keeps all workers busy, the driver hears of what
+// another queue has answered before that queue too has to wait for a worker.
+func TestInterruptBeforeWait(t *testing.T) {
+	g := newGate()
+	s := newStore(diskSize)
+	s.before = func(c call) error {
+		if c.off == 0 {
+			return nil
+		}
+		return g.pass(c)
+	}
+	c := Config{Backend: partly{swift{s}}, WriteCache: true, Queues: 2}
+	d := attach(t, c, featureFlush|featureMQ, virtiotest.Options{})
+	d.q = d.Queue(1)
+	var b batch
+	for i := range maxWorkers {
+		b = append(b, batch{{typeIn, uint64(2 + i*2), 1}}...)
+	}
+	d.submit(b)
+	eventually(t, func() bool { return g.held() == maxWorkers })
+	before := d.IRQ.Count()
+	d.q = d.Queue(0)
+	d.submit(batch{{typeIn, 0, 1}, {typeIn, 100, 1}})
+	if !d.IRQ.Wait(before, virtiotest.Deadline()) {
+		t.Error("no interrupt for a request that was answered")
+	}
+	close(g.open)
+	d.collect(2)
+	d.q = d.Queue(1)
+	d.collect(maxWorkers)
+}

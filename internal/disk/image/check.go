@@ -23,7 +23,7 @@ type Report struct {
 func Check(ctx context.Context, path string) (*Report, error) {
 	r := &Report{Path: path}
 	var err error
-	if r.Problems, r.Notes, err = disk.Check(path); err != nil || len(r.Problems) > 0 {
+	if r.Problems, r.Notes, err = disk.Check(ctx, path); err != nil || len(r.Problems) > 0 {
 		return r, err
 	}
 	f, err := disk.Inspect(path)
@@ -66,17 +66,21 @@ func (r *Report) content(ctx context.Context, d *disk.Disk, f *disk.Facts, p *Pa
 		return nil
 	}
 	replay := p.FileSystem.State == "needs recovery"
-	target := f.Path
+	name := f.Path
 	if f.Format != "raw" || replay || p.Offset > 0 {
-		name, err := copyOut(ctx, d, p.Offset, p.Size)
-		if err != nil {
+		var err error
+		if name, err = copyOut(ctx, d, p.Offset, p.Size); err != nil {
 			return err
 		}
 		defer os.Remove(name) // a copy
-		target = name
 	}
+	target, err := os.Open(name)
+	if err != nil {
+		return &machine.Error{Class: machine.Usage, Thing: "check " + f.Path, Err: reason(err)}
+	}
+	defer target.Close() // read only
 	if replay {
-		_, stderr, status, err := runTool(ctx, "e2fsck", "-y", "-E", "journal_only", target)
+		_, stderr, status, err := runOn(ctx, target, "e2fsck", "-y", "-E", "journal_only")
 		if err != nil {
 			return err
 		}
@@ -85,7 +89,7 @@ func (r *Report) content(ctx context.Context, d *disk.Disk, f *disk.Facts, p *Pa
 			return nil
 		}
 	}
-	out, stderr, status, err := runTool(ctx, "e2fsck", "-fn", target)
+	out, stderr, status, err := runOn(ctx, target, "e2fsck", "-fn")
 	if err != nil {
 		return err
 	}

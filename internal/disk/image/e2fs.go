@@ -24,14 +24,27 @@ func tool(name string) (string, error) {
 	return "", &machine.Error{Class: machine.Host, Thing: name, Cause: "this host does not have it", Mend: "`apt install e2fsprogs`"}
 }
 
+// runOn runs a program of e2fsprogs with an image as its last argument. It gets the image
+// open, under a name of our own: it would take others for an option (-x.img), for a tag
+// (LABEL=x.img), or for another file with options behind it (x?offset=512.img).
+func runOn(ctx context.Context, image *os.File, name string, args ...string) (out, stderr string, status int, err error) {
+	const third = "/proc/self/fd/3" // the first of ExtraFiles
+	return run(ctx, []*os.File{image}, name, append(args, third)...)
+}
+
 // runTool runs a program of e2fsprogs and gives what it says, and its exit status. An
 // error means that it did not run to its end.
 func runTool(ctx context.Context, name string, args ...string) (out, stderr string, status int, err error) {
+	return run(ctx, nil, name, args...)
+}
+
+func run(ctx context.Context, files []*os.File, name string, args ...string) (out, stderr string, status int, err error) {
 	path, err := tool(name)
 	if err != nil {
 		return "", "", 0, err
 	}
 	c := exec.CommandContext(ctx, path, args...)
+	c.ExtraFiles = files
 	c.Env = append(os.Environ(), "LC_ALL=C")
 	var o, e bytes.Buffer
 	c.Stdout, c.Stderr = &o, &e

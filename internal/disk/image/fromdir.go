@@ -91,7 +91,7 @@ func (f *FromDir) fill(ctx context.Context, out *os.File, dir string) error {
 	if f.Label != "" {
 		args = append(args, "-L", f.Label)
 	}
-	_, stderr, status, err := runTool(ctx, "mkfs.ext4", append(args, out.Name())...)
+	_, stderr, status, err := runOn(ctx, out, "mkfs.ext4", args...)
 	switch {
 	case err != nil:
 		return err

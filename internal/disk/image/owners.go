@@ -78,12 +78,12 @@ func (o *owners) note(name string, h *tar.Header) error {
 func (o *owners) forget(name string) { delete(o.files, name) }
 
 // apply writes everything into the image and has e2fsck look at it.
-func (o *owners) apply(ctx context.Context, image string) error {
+func (o *owners) apply(ctx context.Context, image *os.File) error {
 	script := filepath.Join(o.dir, "script")
 	if err := o.script(script); err != nil {
 		return err
 	}
-	_, stderr, status, err := runTool(ctx, "debugfs", "-w", "-f", script, image)
+	_, stderr, status, err := runOn(ctx, image, "debugfs", "-w", "-f", script)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (o *owners) apply(ctx context.Context, image string) error {
 	if status != 0 || !strings.HasPrefix(version, "debugfs ") || strings.TrimSpace(rest) != "" {
 		return &machine.Error{Class: machine.Host, Thing: "debugfs", Cause: complaint(stderr)}
 	}
-	out, stderr, status, err := runTool(ctx, "e2fsck", "-fn", image)
+	out, stderr, status, err := runOn(ctx, image, "e2fsck", "-fn")
 	if err == nil && status != 0 {
 		err = &machine.Error{Class: machine.Host, Thing: "e2fsck on the new image", Cause: complaint(out + stderr)}
 	}

@@ -44,7 +44,7 @@ func (f *FromDir) fromTar(ctx context.Context) error {
 		if err := f.fill(ctx, out, filepath.Join(dir, rootName)); err != nil {
 			return err
 		}
-		return o.apply(ctx, out.Name())
+		return o.apply(ctx, out)
 	})
 }
 

@@ -1,6 +1,7 @@
 package qcow2
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 )
@@ -25,18 +26,21 @@ type checker struct {
 
 // Check walks the whole image: every table and cluster is within the file, none but
 // compressed ones is used twice, and none is used that counts as free. The error is
-// the source's.
-func Check(im *Image) (*Report, error) {
+// the source's, or the context's: the walk takes as long as the image is large.
+func Check(ctx context.Context, im *Image) (*Report, error) {
 	c := &checker{Image: im, used: map[int64]uint64{}}
 	c.use(0, headerMax, "the header")
 	c.use(im.Header.l1, im.l1Entries*8, "the L1 table")
 	c.use(im.refTable, im.refClusters<<im.ClusterBits, "the refcount table")
 	for i := range im.l1Entries {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if err := c.table(i); err != nil {
 			return nil, err
 		}
 	}
-	return &c.Report, c.refcounts()
+	return &c.Report, c.refcounts(ctx)
 }
 
 func (c *checker) problem(format string, args ...any) {
@@ -118,7 +122,7 @@ func (c *checker) entry(n int64, e uint64) {
 }
 
 // refcounts compares the image's own counts with those of the walk, a block at a time.
-func (c *checker) refcounts() error {
+func (c *checker) refcounts(ctx context.Context) error {
 	b := make([]byte, c.refClusters<<c.ClusterBits)
 	if err := c.src.ReadVec([][]byte{b}, c.refTable); err != nil {
 		return err
@@ -130,6 +134,9 @@ func (c *checker) refcounts() error {
 	}
 	b = make([]byte, c.cluster())
 	for i, at := range blocks {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if at == 0 {
 			continue
 		}

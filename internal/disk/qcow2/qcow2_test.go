@@ -113,7 +113,7 @@ func TestCheckClean(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := Check(im)
+			r, err := Check(t.Context(), im)
 			if err != nil || len(r.Problems) > 0 || r.Leaks > 0 {
 				t.Fatalf("%+v, %v", r, err)
 			}
@@ -217,7 +217,7 @@ func TestDamage(t *testing.T) {
 			if err := im.ReadVec([][]byte{make([]byte, diskSize)}, 0); tt.reads != (err == nil) || err != nil && !errors.Is(err, ErrCorrupt) {
 				t.Errorf("read: %v", err)
 			}
-			r, err := Check(im)
+			r, err := Check(t.Context(), im)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -236,7 +236,7 @@ func TestLeaks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err := Check(im); err != nil || r.Leaks != 1 || len(r.Problems) > 0 {
+	if r, err := Check(t.Context(), im); err != nil || r.Leaks != 1 || len(r.Problems) > 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
@@ -282,7 +282,7 @@ func FuzzOpen(f *testing.F) {
 		for _, off := range []int64{0, im.Size() - int64(len(buf)), im.Size() / 2 &^ 511} {
 			_ = im.ReadVec([][]byte{buf[:min(int64(len(buf)), im.Size()-off)]}, off) // any error will do
 		}
-		if _, err := Check(im); err != nil {
+		if _, err := Check(t.Context(), im); err != nil {
 			t.Fatal(err) // a source in memory has no errors
 		}
 	})
