@@ -101,7 +101,7 @@ func (c *comparison) trace(ctx context.Context, s *subject, in *result.Inside) e
 	defer c.remove(s, r.ID)
 	var n trace.Count
 	err = c.w.Host.On(func() (err error) {
-		n, err = trace.Run(ctx, command.Argv, command.Env, limitOf(s))
+		n, err = trace.Run(ctx, command.Argv, command.Env, c.limit(s))
 		return err
 	})
 	if err != nil {

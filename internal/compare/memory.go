@@ -107,7 +107,7 @@ func (h *herd) grow(ctx context.Context, n int) error {
 
 // idles waits for an instance's line.
 func (h *herd) idles(ctx context.Context, p *spawn.Process) error {
-	line, err := p.Line(ctx, limitOf(h.s))
+	line, err := p.Line(ctx, h.c.limit(h.s))
 	if err == nil {
 		_, err = parseStart(line)
 	}

@@ -20,7 +20,7 @@ func (c *comparison) overhead(ctx context.Context) error {
 	for i := range overheadPairs {
 		for _, first := range []bool{i%2 == 0, i%2 == 1} {
 			if first {
-				p, err := c.w.Host.Run(ctx, command, limitOf(&subject{}))
+				p, err := c.w.Host.Run(ctx, command, c.limit(&subject{}))
 				if err != nil {
 					return err
 				}

@@ -58,7 +58,7 @@ func (c *comparison) steps(ctx context.Context, s *subject, round int) (err erro
 	for i, step := range steps {
 		if step.Program() {
 			w.Close()
-			took[i], err = drain(out, limitOf(s))
+			took[i], err = drain(out, c.limit(s))
 		} else {
 			took[i], err = c.step(ctx, s, step.Command, w)
 		}
@@ -74,7 +74,7 @@ func (c *comparison) steps(ctx context.Context, s *subject, round int) (err erro
 
 func (c *comparison) step(ctx context.Context, s *subject, command spawn.Command, out *os.File) (time.Duration, error) {
 	command.Out = out
-	p, err := c.w.Host.Run(ctx, command, limitOf(s))
+	p, err := c.w.Host.Run(ctx, command, c.limit(s))
 	if err == nil {
 		err = p.Failure()
 	}

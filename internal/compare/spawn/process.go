@@ -131,6 +131,9 @@ func (h *Host) Run(ctx context.Context, c Command, limit time.Duration) (*Proces
 	if ctx.Err() != nil {
 		return p, ctx.Err()
 	}
+	if errors.Is(err, ErrLate) {
+		err = fmt.Errorf("%w; its last words: %s", err, lastwords.Of(p.Err.String(), p.Out.String()))
+	}
 	return p, err
 }
 

@@ -91,9 +91,12 @@ func (d *daemon) start(ctx context.Context) error {
 	if _, err := d.w.mkdir("docker"); err != nil {
 		return err
 	}
+	if err := os.WriteFile(d.file("daemon.json"), []byte("{}\n"), 0o600); err != nil { // the host's is not for this one
+		return err
+	}
 	p, err := d.w.Host.Start(spawn.Command{Argv: []string{"unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", script, "dockerd",
 		"--data-root", d.file("data"), "--exec-root", d.file("exec"), "--pidfile", d.file("pid"), "--host", "unix://" + d.file("socket"),
-		"--config-file", d.file("none.json")}})
+		"--config-file", d.file("daemon.json")}})
 	if err != nil {
 		return fmt.Errorf("start dockerd: %w", err)
 	}
