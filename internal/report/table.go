@@ -37,6 +37,7 @@ func Table(w io.Writer, r *result.Result, o Options) error {
 			p.sheet(s)
 		}
 	}
+	p.inside(insides(r))
 	p.missing(r)
 	p.lessons(r)
 	if _, err := io.WriteString(w, p.b.String()); err != nil {
@@ -139,7 +140,9 @@ func (p *page) lessons(r *result.Result) {
 	}
 }
 
-func (p *page) line(s string) { p.b.WriteString(strings.ReplaceAll(s, string(nbsp), " ") + "\n") }
+func (p *page) line(s string) {
+	p.b.WriteString(strings.NewReplacer(string(nbsp), " ", string(thin), " ").Replace(s) + "\n")
+}
 
 // mend writes a command in one line, for a shell to take it as it stands.
 func (p *page) mend(command string) {
