@@ -135,6 +135,7 @@ func factor(v float64) string {
 	if v < 1 || v >= 1e6 {
 		return number(v)
 	}
-	round := math.Pow(10, math.Floor(math.Log10(v))-digits+1)
-	return strconv.FormatFloat(math.Round(v/round)*round, 'f', max(0, digits-1-int(math.Floor(math.Log10(v)))), 64)
+	unit := math.Pow(10, math.Floor(math.Log10(v))-digits+1)
+	v = math.Round(v/unit) * unit
+	return strconv.FormatFloat(v, 'f', max(0, digits-1-int(math.Floor(math.Log10(v)))), 64)
 }
