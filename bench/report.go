@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"terem/bench/internal/proc"
 	"terem/internal/host"
+	"terem/internal/smaps"
 	"terem/internal/stats"
 )
 
@@ -38,7 +38,7 @@ type report struct {
 	Goals  []goal           `json:"goals"`
 	Notes  []note           `json:"notes"`
 	// Mappings are what measureMemory adds up, of the last process weighed.
-	Mappings []proc.Mapping `json:"mappings,omitempty"`
+	Mappings []smaps.Mapping `json:"mappings,omitempty"`
 
 	ticks host.Ticks
 }

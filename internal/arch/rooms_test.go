@@ -22,11 +22,16 @@ type room struct {
 func rooms() []room {
 	const unix = "golang.org/x/sys/unix"
 	return []room{
-		{"bench/...", []string{"bench/...", "guest/...", "internal/host", "internal/stats"}, []string{"golang.org/x/arch/...", unix}, nil},
+		{"bench/...", []string{"bench/...", "guest/...", "internal/host", "internal/stats", "internal/lastwords", "internal/smaps"}, []string{"golang.org/x/arch/...", unix}, nil},
 		{"cmd/terem", []string{"internal/...", "boot", "devices/virtio/rng", "guest/..."}, []string{"github.com/spf13/cobra"}, nil},
 
 		{"internal/arch", nil, nil, nil},
+		{"internal/compare", []string{"internal/compare/...", "internal/host", "internal/stats", "internal/smaps", "internal/machine", "guest/..."}, []string{unix}, nil},
+		{"internal/compare/trace", nil, []string{unix}, nil},
 		{"internal/compare/result", []string{"internal/host", "internal/stats"}, nil, nil},
+		{"internal/compare/spawn", []string{"internal/lastwords"}, []string{unix}, nil},
+		{"internal/compare/target", []string{"internal/compare/result", "internal/compare/spawn", "guest/..."}, []string{unix,
+			"github.com/opencontainers/runtime-spec/specs-go"}, nil},
 		{"internal/disk", []string{"internal/disk/qcow2", "internal/machine"}, []string{unix}, nil},
 		{"internal/disk/image", []string{"internal/disk", "internal/machine"}, []string{unix,
 			"github.com/klauspost/compress/zstd", "github.com/ulikunitz/xz"}, nil},
@@ -34,9 +39,11 @@ func rooms() []room {
 		{"internal/doctor", []string{"guest/...", "kvm", "memory", "vcpu/assist"}, []string{unix}, nil},
 		{"internal/host", nil, nil, nil},
 		{"internal/kvmtest", []string{"kvm"}, nil, nil},
+		{"internal/lastwords", nil, nil, nil},
 		{"internal/launch", []string{"internal/machine", "internal/tty", "internal/disk/...", "devices/virtio/blk", "devices/virtio/rng", "boot", "guest/...", "vcpu/assist"},
 			[]string{"github.com/jedib0t/go-pretty/v6/..."}, []string{"kvm"}},
 		{"internal/machine", []string{"vcpu/...", "boot", "devices/...", "guest/...", "kvm", "memory"}, nil, nil},
+		{"internal/smaps", nil, nil, nil},
 		{"internal/report", []string{"internal/compare/result", "internal/host", "internal/stats"},
 			[]string{"github.com/jedib0t/go-pretty/v6/...", "golang.org/x/term"}, nil},
 		{"internal/stats", nil, []string{"golang.org/x/perf/benchmath"}, nil},

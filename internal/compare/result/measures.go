@@ -66,8 +66,8 @@ func Measures() []Measure {
 		{DiskRand, GroupDisk, "4 KiB random reads, from the page cache", NsPerOp, false, false},
 		{DiskRandRaw, GroupDisk, "4 KiB random reads, O_DIRECT", NsPerOp, false, false},
 		{Memory1, GroupMemory, "Memory of one idle instance", Bytes, false, true},
-		{Memory5, GroupMemory, "Memory that each of 5 more costs", Bytes, false, true},
-		{Memory20, GroupMemory, "Memory that each of 20 costs", Bytes, false, true},
+		{Memory5, GroupMemory, "Memory that one more costs, up to 5", Bytes, false, true},
+		{Memory20, GroupMemory, "Memory that one more costs, up to 20", Bytes, false, true},
 		{DensityCount, GroupDensity, "How many at a time", Count, true, false},
 	}
 }
