@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -51,7 +52,7 @@ func called(t result.Target) string {
 	return " (" + t.Name + ")"
 }
 
-// best gives the first row of each kind, from the lightest kind to the heaviest.
+// best gives the first row of each kind, the least ratio first.
 func best(r *result.Result, measure string) []row {
 	var list []row
 	for _, k := range kinds() {
@@ -60,6 +61,7 @@ func best(r *result.Result, measure string) []row {
 			list = append(list, rows(r, measure)[i])
 		}
 	}
+	slices.SortStableFunc(list, func(a, b row) int { return cmp.Compare(a.Ratio.Median, b.Ratio.Median) })
 	return list
 }
 

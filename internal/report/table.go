@@ -57,7 +57,7 @@ type page struct {
 const nameWidth = 11 // of the head's facts
 
 func (p *page) head(r *result.Result) {
-	p.line(p.paint(bold, "terem compare") + " " + clean(r.Terem, nameLimit))
+	p.line(p.paint(bold, "terem compare") + " " + version(r))
 	for _, f := range facts(r) {
 		p.hanging(fmt.Sprintf("%-*s", nameWidth, f.Name), f.Text)
 	}
@@ -77,11 +77,8 @@ func (p *page) sheet(s *sheet) {
 	default:
 		p.rows(s)
 	}
-	for _, f := range s.Failed {
-		p.hanging("  ", f)
-	}
-	if few := s.fewest(); few != "" {
-		p.hanging("  ", few)
+	for _, remark := range s.remarks() {
+		p.hanging("  ", remark)
 	}
 }
 
