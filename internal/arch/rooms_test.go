@@ -26,6 +26,8 @@ func rooms() []room {
 		{"cmd/terem", []string{"internal/...", "boot", "devices/virtio/rng", "guest/..."}, []string{"github.com/spf13/cobra"}, nil},
 
 		{"internal/arch", nil, nil, nil},
+		{"internal/container", nil, []string{unix, "golang.org/x/net/bpf", "github.com/moby/sys/capability", "github.com/opencontainers/cgroups/..."}, nil},
+		{"internal/container/session", []string{"internal/container", "internal/tty"}, nil, []string{unix}},
 		{"internal/disk", []string{"internal/disk/qcow2", "internal/machine"}, []string{unix}, nil},
 		{"internal/disk/image", []string{"internal/disk", "internal/machine"}, []string{unix,
 			"github.com/klauspost/compress/zstd", "github.com/ulikunitz/xz"}, nil},

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"terem/internal/container"
+	"terem/internal/container/session"
+)
+
+const containerLong = `Run a program in a container: a process with namespaces, control groups and fewer rights.`
+
+const containerRunLong = `Run a program in a container, on a root file system that is a directory.
+
+The container has its own processes, mounts, users, network, host name, IPC, control groups
+and clocks; the kernel is the host's. Root inside is nobody outside. On a terminal the
+program gets a terminal of the container's own; with pipes it gets those.
+
+Keys on a terminal: Ctrl-A x ends the container, Ctrl-A h helps, Ctrl-A Ctrl-A sends Ctrl-A.`
+
+const containerRunExample = `  terem container run --root DIR                         a shell
+  terem container run --root DIR -- uname -a             one command
+  terem container run --root DIR --memory 64M --cpus 0.5 --pids 100 -- make
+  terem container run --root DIR --read-only --network host -- wget -qO- http://localhost`
+
+const containerStatuses = `
+Exit status:
+  0-255  of the program
+  64     usage: a flag is wrong, or the root is
+  69     host: no right to make namespaces, a limit that cannot be kept
+  124    the time of --timeout ran out
+  126    the program cannot be executed, 127: there is none
+  128+n  signal n ended the program; 137 also when it ran out of memory`
+
+// containerFlags are the flags of `terem container run` as typed.
+type containerFlags struct {
+	o               session.Options
+	memory          string
+	ioRead, ioWrite string
+	network, users  string
+	env             []string
+}
+
+func newContainer(status *int) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "container",
+		Short: "Run programs in containers, to compare",
+		Long:  containerLong,
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newContainerRun(status))
+	return c
+}
+
+func newContainerRun(status *int) *cobra.Command {
+	f := &containerFlags{}
+	c := &cobra.Command{
+		Use:     "run [flags] [-- command args]",
+		Short:   "Run a program in a container",
+		Long:    containerRunLong + "\n" + containerStatuses,
+		Example: containerRunExample,
+		Args:    commandAfterDash,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.options(c, args); err != nil {
+				return &usageError{c.CommandPath(), err}
+			}
+			s, err := session.Run(&f.o)
+			*status = s
+			var own *container.Error
+			if errors.As(err, &own) {
+				fmt.Fprintf(os.Stderr, "terem: %v\n", own)
+				*status = own.Status
+				return nil
+			}
+			return err
+		},
+	}
+	f.define(c)
+	return c
+}
+
+func (f *containerFlags) define(c *cobra.Command) {
+	o, fs := &f.o, c.Flags()
+	fs.SortFlags = false
+	fs.StringVar(&o.Config.Root, "root", "", "`directory` that holds the root file system")
+	fs.StringVarP(&f.memory, "memory", "m", "", "most memory: a `size` such as 64M")
+	fs.Float64VarP(&o.Config.Limits.CPUs, "cpus", "c", 0, "most CPU time, as a `number` of CPUs: 0.5, 2")
+	fs.Int64Var(&o.Config.Limits.PIDs, "pids", 0, "most processes and threads (`number`)")
+	fs.StringVar(&f.ioRead, "io-read", "", "most bytes a second read from the root's disk (`size`)")
+	fs.StringVar(&f.ioWrite, "io-write", "", "most bytes a second written to the root's disk (`size`)")
+	fs.StringVar(&f.network, "network", "none", "none: only loopback; host: the host's (`kind`)")
+	fs.StringVar(&f.users, "userns", "private", "private: user numbers of its own; host: the host's (`kind`)")
+	fs.StringVar(&o.Config.Hostname, "hostname", "terem", "host `name`")
+	fs.StringArrayVarP(&f.env, "env", "e", nil, "`NAME=value` for the environment; NAME alone: its value here")
+	fs.StringVarP(&o.Config.Dir, "workdir", "w", "/", "working `directory`")
+	fs.BoolVar(&o.Config.ReadOnly, "read-only", false, "the root file system cannot be written")
+	fs.DurationVar(&o.Timeout, "timeout", 0, "end the container after this `time`: 30s, 5m")
+	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "say nothing but errors")
+	fs.BoolVarP(&o.Verbose, "verbose", "v", false, "say what was made")
+	for name, words := range map[string][]string{"network": {"none", "host"}, "userns": {"private", "host"}} {
+		if err := c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			panic(err) // a flag of that name is defined above
+		}
+	}
+}
+
+func (f *containerFlags) options(c *cobra.Command, args []string) error {
+	conf := &f.o.Config
+	for _, size := range []struct {
+		flag, typed string
+		to          *uint64
+	}{
+		{"memory", f.memory, &conf.Limits.Memory},
+		{"io-read", f.ioRead, &conf.Limits.ReadBPS},
+		{"io-write", f.ioWrite, &conf.Limits.WriteBPS},
+	} {
+		if !c.Flag(size.flag).Changed {
+			continue
+		}
+		n, err := parseSize(size.typed)
+		if err == nil && n == 0 {
+			err = errors.New("want more than nothing")
+		}
+		if err != nil {
+			return fmt.Errorf("--%s %s: %w", size.flag, size.typed, err)
+		}
+		*size.to = n
+	}
+	for _, flag := range []string{"cpus", "pids", "timeout"} {
+		if fl := c.Flag(flag); fl.Changed && notPositive(fl.Value.String()) {
+			return fmt.Errorf("--%s %s: want more than nothing", flag, fl.Value)
+		}
+	}
+	if conf.Root == "" {
+		return errors.New("--root: name a directory that holds a root file system")
+	}
+	conf.Network, conf.Users = container.Network(f.network), container.Users(f.users)
+	conf.Argv = args
+	if len(args) == 0 {
+		conf.Argv = []string{"/bin/sh"}
+	}
+	conf.Env = environment(f.env)
+	conf.Stdin, conf.Stdout, conf.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return nil
+}
+
+// notPositive says whether a flag that was typed says zero or less.
+func notPositive(s string) bool {
+	return s == "0" || s == "0s" || s[0] == '-'
+}
+
+// environment is what the program finds: what the guest of `terem run` finds, and what
+// was asked for.
+func environment(typed []string) []string {
+	env := []string{
+		"HOME=/root",
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	}
+	for _, e := range typed {
+		name, _, given := strings.Cut(e, "=")
+		if !given {
+			value, here := os.LookupEnv(name)
+			if !here {
+				continue
+			}
+			e = name + "=" + value
+		}
+		env = slices.DeleteFunc(env, func(old string) bool { return strings.HasPrefix(old, name+"=") })
+		env = append(env, e)
+	}
+	return env
+}

@@ -1,0 +1,172 @@
+package container
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// The root directory belongs to whoever made it, who may have put a symbolic link where
+// a mount is to go. So the root is entered first, and mounted into afterwards: then a
+// link leads nowhere but into the root itself. Links are not followed all the same.
+
+// mount is a mount that is attached nowhere yet, as a descriptor (fsmount(2),
+// open_tree(2) with OPEN_TREE_CLONE).
+type mount int
+
+// hardened are the attributes of a mount that no program comes from.
+const hardened = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
+
+// enterRoot makes the root directory "/", with file systems of its own in it, and leaves
+// nothing of the host's in sight.
+func (s *stage) enterRoot() (err error) {
+	// Nothing that is mounted from here on is seen outside, or the other way round.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return os.NewSyscallError("mount private", err)
+	}
+	if s.root < 0 {
+		tree, err := clone(unix.AT_FDCWD, s.Root, unix.AT_RECURSIVE)
+		if err != nil {
+			return err
+		}
+		s.root = int(tree)
+	}
+	if s.host, err = unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+		return os.NewSyscallError("open /", err)
+	}
+	defer unix.Close(s.host)
+	defer unix.Close(s.root)
+	if err := s.pivot(); err != nil {
+		return err
+	}
+	for _, fill := range []func() error{s.mountProc, s.mountSys, s.mountDev, s.sealRoot} {
+		if err := fill(); err != nil {
+			return err
+		}
+	}
+	return s.leaveHost()
+}
+
+// pivot puts the root above the host's root, and swaps the two.
+func (s *stage) pivot() error {
+	if err := unix.MoveMount(s.root, "", unix.AT_FDCWD, "/", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+		return os.NewSyscallError("move_mount /", err)
+	}
+	if err := unix.Fchdir(s.root); err != nil {
+		return os.NewSyscallError("fchdir", err)
+	}
+	// Both the same: the old root ends up above the new one, from where it is taken off
+	// (pivot_root(2), "pivot_root(".", ".")").
+	return os.NewSyscallError("pivot_root", unix.PivotRoot(".", "."))
+}
+
+// leaveHost takes the host's root, and all that is mounted in it, out of this namespace.
+func (s *stage) leaveHost() error {
+	if err := unix.Fchdir(s.host); err != nil {
+		return os.NewSyscallError("fchdir", err)
+	}
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return os.NewSyscallError("umount2", err)
+	}
+	return os.NewSyscallError("chdir", unix.Chdir("/"))
+}
+
+// sealRoot forbids device files in the root, whoever made them, and writing to it if
+// that was asked for.
+func (s *stage) sealRoot() error {
+	attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NODEV}
+	if s.ReadOnly {
+		attr.Attr_set |= unix.MOUNT_ATTR_RDONLY
+	}
+	return os.NewSyscallError("mount_setattr /", unix.MountSetattr(s.root, "", unix.AT_EMPTY_PATH, attr))
+}
+
+// mountProc shows the processes of this namespace. What tells of the host, or changes it,
+// is hidden or cannot be written: the paths are those of container engines.
+func (s *stage) mountProc() error {
+	proc, err := newMount("proc", hardened)
+	if err != nil {
+		return err
+	}
+	defer proc.close()
+	if err := proc.attach(s.root, "proc"); err != nil {
+		return err
+	}
+	if err := s.hide(proc, "acpi", "asound", "interrupts", "kcore", "keys", "latency_stats",
+		"sched_debug", "scsi", "timer_list", "timer_stats"); err != nil {
+		return err
+	}
+	return readOnly(proc, "bus", "fs", "irq", "sys", "sysrq-trigger")
+}
+
+// mountSys shows the kernel's objects, read-only. A mount of one's own needs a network
+// namespace of one's own, whose interfaces it shows; with the host's, it is the host's.
+func (s *stage) mountSys() error {
+	sys, err := newMount("sysfs", hardened|unix.MOUNT_ATTR_RDONLY)
+	if err != nil && s.OwnUsers && !s.OwnNetwork {
+		sys, err = clone(s.host, "sys", unix.AT_RECURSIVE)
+	}
+	if err != nil {
+		return err
+	}
+	defer sys.close()
+	attr := &unix.MountAttr{Attr_set: hardened | unix.MOUNT_ATTR_RDONLY}
+	if err := unix.MountSetattr(int(sys), "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, attr); err != nil {
+		return os.NewSyscallError("mount_setattr /sys", err)
+	}
+	if err := sys.attach(s.root, "sys"); err != nil {
+		return err
+	}
+	return s.hide(sys, "firmware", "devices/virtual/powercap")
+}
+
+// hide covers a file with /dev/null, and a directory with an empty one.
+func (s *stage) hide(in mount, names ...string) error {
+	for _, name := range names {
+		var st unix.Stat_t
+		switch err := unix.Fstatat(int(in), name, &st, unix.AT_SYMLINK_NOFOLLOW); {
+		case err == unix.ENOENT:
+			continue // this kernel has no such thing
+		case err != nil:
+			return &os.PathError{Op: "stat", Path: name, Err: err}
+		}
+		var cover mount
+		var err error
+		if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+			cover, err = newMount("tmpfs", hardened|unix.MOUNT_ATTR_RDONLY, "size", "0", "mode", "555")
+		} else {
+			cover, err = clone(s.host, "dev/null", 0)
+		}
+		if err == nil {
+			err = cover.attachOver(int(in), name)
+			cover.close()
+		}
+		if err != nil {
+			return fmt.Errorf("hide %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// readOnly covers files and directories with themselves, unwritable.
+func readOnly(in mount, names ...string) error {
+	for _, name := range names {
+		self, err := clone(int(in), name, unix.AT_RECURSIVE)
+		if err == unix.ENOENT {
+			continue
+		}
+		if err == nil {
+			attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+			err = unix.MountSetattr(int(self), "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, attr)
+			if err == nil {
+				err = self.attachOver(int(in), name)
+			}
+			self.close()
+		}
+		if err != nil {
+			return fmt.Errorf("make %s read-only: %w", name, err)
+		}
+	}
+	return nil
+}
