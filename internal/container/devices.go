@@ -42,7 +42,7 @@ func (s *stage) mountDev() error {
 		}
 	}
 	pts := []string{"mode", "620", "ptmxmode", "666"}
-	if s.Groups {
+	if s.TTYGroup {
 		pts = append(pts, "gid", "5") // tty, by convention of all distributions
 	}
 	if err := mountAt(dev, "pts", "devpts", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC, pts...); err != nil {

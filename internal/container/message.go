@@ -31,7 +31,7 @@ type order struct {
 	ReadOnly      bool
 	OwnNetwork    bool   // a network namespace: bring up loopback
 	OwnUsers      bool   // a user namespace
-	Groups        bool   // more than one group number can be used
+	TTYGroup      bool   // the group "tty" has a number here
 	TTY           bool   // make a terminal,
 	Columns, Rows uint16 // of this size
 }

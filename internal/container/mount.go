@@ -13,6 +13,7 @@ func newMount(kind string, attributes int, options ...string) (mount, error) {
 		return -1, os.NewSyscallError("fsopen "+kind, err)
 	}
 	defer unix.Close(fd)
+	options = append(options, "source", kind) // for whoever reads /proc/mounts
 	for i := 0; i < len(options); i += 2 {
 		if err := unix.FsconfigSetString(fd, options[i], options[i+1]); err != nil {
 			return -1, os.NewSyscallError("fsconfig "+kind+" "+options[i], err)
@@ -53,7 +54,7 @@ func (m mount) attach(root int, name string) error {
 // attachOver mounts m over what is at a path below root. No link leads anywhere else.
 func (m mount) attachOver(root int, name string) error {
 	target, err := unix.Openat2(root, name, &unix.OpenHow{
-		Flags:   unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC,
+		Flags:   unix.O_PATH | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS,
 	})
 	if err == nil {

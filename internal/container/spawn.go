@@ -18,7 +18,6 @@ const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | un
 // waits to be told what to do.
 func (s *start) spawn() error {
 	attr := &os.ProcAttr{
-		Dir:   "/",
 		Env:   []string{"GOMAXPROCS=1"}, // threads that nobody needs take time to start
 		Files: []*os.File{s.c.Stdin, s.c.Stdout, s.c.Stderr, s.inside},
 		Sys: &syscall.SysProcAttr{

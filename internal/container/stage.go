@@ -37,6 +37,8 @@ func Init() (status int) {
 	if err := unix.CloseRange(socketFD, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return StatusHost // not Linux 5.11
 	}
+	const everybodyReads = 0o022
+	unix.Umask(everybodyReads) // whoever starts the container
 	s := &stage{root: -1}
 	fds, err := receive(socketFD, &s.order)
 	if err != nil {
@@ -67,7 +69,7 @@ func (s *stage) become() report {
 		{"loopback", s.loopback},
 		{"root file system", s.enterRoot},
 		{"terminal", s.openTerminal},
-		{"working directory " + s.Dir, func() error { return unix.Chdir(s.Dir) }},
+		{"working directory", s.enterDir},
 		{"capabilities", dropCapabilities},
 		{"no_new_privs", func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
 		{"filter of system calls", denySyscalls},
@@ -152,6 +154,13 @@ func (s *stage) openTerminal() error {
 		if err := unix.Dup3(near, fd, 0); err != nil {
 			return os.NewSyscallError("dup3", err)
 		}
+	}
+	return nil
+}
+
+func (s *stage) enterDir() error {
+	if err := unix.Chdir(s.Dir); err != nil {
+		return &Error{Status: StatusUsage, Thing: "--workdir " + s.Dir, Err: err, Mend: "name a directory in the container"}
 	}
 	return nil
 }

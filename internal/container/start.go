@@ -34,6 +34,9 @@ func Start(ctx context.Context, c Config) (*Container, error) {
 	defer s.close()
 	err := s.steps(ctx)
 	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
 		return s.k, nil
 	}
 	s.k.abandon()
@@ -136,7 +139,7 @@ func (s *start) instruct() error {
 	o := order{
 		Argv: c.Argv, Env: c.Env, Dir: c.Dir, Hostname: c.Hostname, ReadOnly: c.ReadOnly,
 		Root: c.Root, Tree: s.tree >= 0,
-		OwnNetwork: c.Network == NetworkNone, OwnUsers: c.Users == UsersPrivate, Groups: s.privileged,
+		OwnNetwork: c.Network == NetworkNone, OwnUsers: c.Users == UsersPrivate, TTYGroup: s.privileged,
 		TTY: c.TTY, Columns: c.Columns, Rows: c.Rows,
 	}
 	var fds []int

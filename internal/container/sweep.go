@@ -22,8 +22,9 @@ import (
 type owner struct{ namespace, pid, start uint64 }
 
 // newGroupName is a name for groups of this process.
-func newGroupName() string {
-	o := ownerOf(os.Getpid())
+func newGroupName() string { return nameGroup(ownerOf(os.Getpid())) }
+
+func nameGroup(o owner) string {
 	return fmt.Sprintf("%d-%d-%d-%08x", o.namespace, o.pid, o.start, rand.Uint32())
 }
 
