@@ -8,6 +8,7 @@ import (
 
 	"terem/bench/internal/proc"
 	"terem/guest"
+	"terem/internal/lastwords"
 )
 
 const (
@@ -127,7 +128,7 @@ func parseLedger(stderr string) (ledger, error) {
 	}
 	at := strings.Index(stderr, "\n{")
 	if at < 0 {
-		return l, fmt.Errorf("terem printed no ledger: %s", proc.LastWords(stderr, ""))
+		return l, fmt.Errorf("terem printed no ledger: %s", lastwords.Of(stderr, ""))
 	}
 	if err := json.NewDecoder(strings.NewReader(stderr[at:])).Decode(&body); err != nil {
 		return l, fmt.Errorf("read terem's ledger: %w", err)

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"terem/bench/internal/stats"
+	"terem/internal/stats"
 )
 
 // goal is a promise of the project, and whether this run kept it.
@@ -45,7 +45,7 @@ func (r *report) limit(measure, vmm string, most float64) {
 	if s == nil {
 		return
 	}
-	sum := stats.Summarize(s.Samples, r.Seed)
+	sum := stats.Summarize(s.Samples)
 	text := fmt.Sprintf("%s: %s, %s", measure, vmm, s.Unit)
 	r.Goals = append(r.Goals, goal{text, sum.Median, sum.CI, most, sum.Median <= most})
 }

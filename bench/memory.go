@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"terem/bench/internal/proc"
+	"terem/internal/smaps"
 )
 
 const (
@@ -51,7 +52,7 @@ func (s *suite) weigh(v vmm) (err error) {
 		return err
 	}
 	time.Sleep(settle)
-	m, err := proc.ReadMemory(p.PID(), ramBytes)
+	m, err := smaps.Read(p.PID(), ramBytes)
 	if err != nil {
 		return err
 	}

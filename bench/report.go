@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"terem/bench/internal/host"
-	"terem/bench/internal/proc"
-	"terem/bench/internal/stats"
+	"terem/internal/host"
+	"terem/internal/smaps"
+	"terem/internal/stats"
 )
 
 // Units of a series.
@@ -38,7 +38,7 @@ type report struct {
 	Goals  []goal           `json:"goals"`
 	Notes  []note           `json:"notes"`
 	// Mappings are what measureMemory adds up, of the last process weighed.
-	Mappings []proc.Mapping `json:"mappings,omitempty"`
+	Mappings []smaps.Mapping `json:"mappings,omitempty"`
 
 	ticks host.Ticks
 }
@@ -93,7 +93,7 @@ func (r *report) find(measure, vmm string) *series {
 // measure beside each other, the quickest first.
 func (r *report) finish() {
 	for _, s := range r.Series {
-		s.Summary = stats.Summarize(s.Samples, r.Seed)
+		s.Summary = stats.Summarize(s.Samples)
 	}
 	place := map[string]int{}
 	for i, s := range r.Series {

@@ -34,7 +34,8 @@ type Artifacts struct {
 // Manifest records in a cache directory what its content was made from.
 type Manifest struct {
 	KernelVersion string            `json:"kernel_version,omitempty"`
-	Inputs        map[string]string `json:"inputs"` // tool or package -> version
+	Inputs        map[string]string `json:"inputs"`            // tool or package -> version
+	Applets       []string          `json:"applets,omitempty"` // the names of the initrd's busybox
 }
 
 // DefaultCacheDir is ${XDG_CACHE_HOME:-~/.cache}/terem.

@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strings"
 
+	"terem/guest/bare"
 	pid1 "terem/guest/init"
 	"terem/guest/initramfs"
 	"terem/guest/kernel"
+	"terem/guest/probe"
 )
 
 // Recipe counts changes to guest/build that alter what a kernel build yields.
@@ -37,17 +39,14 @@ func KernelHash() (string, error) {
 // InitrdHash covers what this program brings to the first root file system.
 func InitrdHash() (string, error) {
 	h := newHash("initrd", fmt.Sprint(initramfs.Version))
-	h.add("flags", strings.Join(pid1.Flags(), "\n"))
-	names, err := pid1.Files()
-	if err != nil {
-		return "", err
-	}
-	for _, n := range names {
-		b, err := pid1.Read(n)
+	for _, p := range []bare.Program{pid1.Program(nil), probe.Program()} {
+		parts, err := p.Parts()
 		if err != nil {
 			return "", err
 		}
-		h.add(n, string(b))
+		for _, part := range parts {
+			h.add(part.Name, string(part.Text))
+		}
 	}
 	return h.sum(), nil
 }

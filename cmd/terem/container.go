@@ -43,7 +43,7 @@ type containerFlags struct {
 	memory          string
 	ioRead, ioWrite string
 	network, users  string
-	env             []string
+	env, binds      []string
 }
 
 func newContainer(status *int) *cobra.Command {
@@ -89,6 +89,7 @@ func (f *containerFlags) define(c *cobra.Command) {
 	o, fs := &f.o, c.Flags()
 	fs.SortFlags = false
 	fs.StringVar(&o.Config.Root, "root", "", "`directory` that holds the root file system")
+	fs.StringArrayVar(&f.binds, "bind", nil, "show the container a file or directory of the host's: `SOURCE:TARGET[:ro]`")
 	fs.StringVarP(&f.memory, "memory", "m", "", "most memory: a `size` such as 64M")
 	fs.Float64VarP(&o.Config.Limits.CPUs, "cpus", "c", 0, "most CPU time, as a `number` of CPUs: 0.5, 2")
 	fs.Int64Var(&o.Config.Limits.PIDs, "pids", 0, "most processes and threads (`number`)")
@@ -137,6 +138,13 @@ func (f *containerFlags) options(c *cobra.Command, args []string) error {
 			return fmt.Errorf("--%s %s: want more than nothing", flag, fl.Value)
 		}
 	}
+	for _, typed := range f.binds {
+		b, err := parseBind(typed)
+		if err != nil {
+			return err
+		}
+		conf.Binds = append(conf.Binds, b)
+	}
 	if conf.Root == "" {
 		return errors.New("--root: name a directory that holds a root file system")
 	}
@@ -148,6 +156,16 @@ func (f *containerFlags) options(c *cobra.Command, args []string) error {
 	conf.Env = environment(f.env)
 	conf.Stdin, conf.Stdout, conf.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return nil
+}
+
+// parseBind reads SOURCE:TARGET[:ro].
+func parseBind(s string) (b container.Bind, err error) {
+	paths, readOnly := strings.CutSuffix(s, ":ro")
+	source, target, ok := strings.Cut(paths, ":")
+	if !ok || source == "" || !strings.HasPrefix(target, "/") {
+		return b, fmt.Errorf("--bind %s: want SOURCE:TARGET or SOURCE:TARGET:ro, with a path in the container", s)
+	}
+	return container.Bind{Source: source, Target: target, ReadOnly: readOnly}, nil
 }
 
 // notPositive says whether a flag that was typed says zero or less.

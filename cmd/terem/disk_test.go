@@ -62,7 +62,7 @@ func TestDisk(t *testing.T) {
 	if os.Getuid() == 0 {
 		uid = 65534
 	}
-	run := func(status int, want string, args ...string) result {
+	run := func(status int, want string, args ...string) outcome {
 		t.Helper()
 		r := terem(t, uid, append([]string{"disk"}, args...)...)
 		if r.status != status || r.stderr != "" || !strings.Contains(r.out, want) {

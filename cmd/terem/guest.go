@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -13,6 +14,9 @@ import (
 	"terem/guest/build"
 	"terem/internal/machine"
 )
+
+const guestRootLong = `Make DIR a root file system with what a program finds in the default guest. DIR is
+made, or is empty. No root needed: /dev stays empty, and all belongs to you.`
 
 func newGuest() *cobra.Command {
 	c := &cobra.Command{
@@ -31,6 +35,13 @@ func newGuest() *cobra.Command {
 		Short: "Print where kernel and initrd are",
 		Args:  cobra.NoArgs,
 		RunE:  func(*cobra.Command, []string) error { return printGuest() },
+	}, &cobra.Command{
+		Use:     "root DIR",
+		Short:   "Make DIR the guest's root file system, for a container",
+		Long:    guestRootLong,
+		Example: "  terem guest root /tmp/root\n  chroot /tmp/root sh",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(_ *cobra.Command, args []string) error { return writeRoot(args[0]) },
 	})
 	return c
 }
@@ -66,14 +77,37 @@ func buildGuest(ctx context.Context) error {
 	return nil
 }
 
-func printGuest() error {
+func findGuest() (guest.Artifacts, error) {
 	dir, err := cacheDir()
 	if err != nil {
-		return err
+		return guest.Artifacts{}, err
 	}
 	a, err := guest.Find(dir)
 	if err != nil {
-		return &machine.Error{Class: machine.Host, Thing: "default guest", Err: err}
+		return a, &machine.Error{Class: machine.Host, Thing: "default guest", Err: err}
+	}
+	return a, nil
+}
+
+func writeRoot(dir string) error {
+	a, err := findGuest()
+	if err != nil {
+		return err
+	}
+	err = guest.ExtractRoot(a.Initrd, dir)
+	if errors.Is(err, guest.ErrNotEmpty) {
+		return &machine.Error{Class: machine.Usage, Thing: dir, Err: guest.ErrNotEmpty, Mend: "name another directory, or empty it"}
+	}
+	if err != nil {
+		return &machine.Error{Class: machine.Host, Thing: "root file system", Err: err}
+	}
+	return nil
+}
+
+func printGuest() error {
+	a, err := findGuest()
+	if err != nil {
+		return err
 	}
 	fmt.Printf("kernel   %s\nbzImage  %s\ninitrd   %s\nsymbols  %s\nconfig   %s\nrelease  %s\n",
 		a.VMLinux, a.BzImage, a.Initrd, a.SystemMap, a.Config, a.KernelVersion)

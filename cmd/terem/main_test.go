@@ -24,13 +24,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-type result struct {
+type outcome struct {
 	status      int
 	out, stderr string
 }
 
 // terem runs terem as a process of its own, as user id uid if that is not 0.
-func terem(t *testing.T, uid uint32, args ...string) result {
+func terem(t *testing.T, uid uint32, args ...string) outcome {
 	t.Helper()
 	program := os.Args[0]
 	if uid != 0 {
@@ -50,7 +50,7 @@ func terem(t *testing.T, uid uint32, args ...string) result {
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	return result{c.ProcessState.ExitCode(), out.String(), stderr.String()}
+	return outcome{c.ProcessState.ExitCode(), out.String(), stderr.String()}
 }
 
 // publicCopy puts the test binary where every user may run it.
@@ -74,7 +74,7 @@ func publicCopy(t *testing.T) string {
 
 // wantError checks that terem failed with one line on standard error, which has all
 // of parts in it, and said nothing on standard output.
-func wantError(t *testing.T, r result, status int, parts ...string) {
+func wantError(t *testing.T, r outcome, status int, parts ...string) {
 	t.Helper()
 	line, more, _ := strings.Cut(r.stderr, "\n")
 	if r.status != status || r.out != "" || more != "" || !strings.HasPrefix(line, "terem: ") {
@@ -102,6 +102,7 @@ func TestUsageErrors(t *testing.T) {
 		{"run --kernel=", []string{"--kernel", "empty", "terem run --help"}},
 		{"run --console=", []string{"--console", "empty", "terem run --help"}},
 		{"guest path x", []string{`"x"`, "terem guest path --help"}},
+		{"guest root", []string{"1 arg", "terem guest root --help"}},
 		{"run --nope", []string{"--nope", "unknown flag", "terem run --help"}},
 		{"run --disk x.img,nope", []string{"--disk x.img,nope", `no option "nope"`, "path[,ro]"}},
 		{"run --disk no-such.img", []string{"no-such.img", "no such file", "terem disk create"}},
@@ -231,7 +232,7 @@ func TestNoKVM(t *testing.T) {
 	var out, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &out, &stderr
 	_ = c.Run() // the status is looked at below
-	wantError(t, result{c.ProcessState.ExitCode(), out.String(), stderr.String()}, launch.StatusHost,
+	wantError(t, outcome{c.ProcessState.ExitCode(), out.String(), stderr.String()}, launch.StatusHost,
 		"/dev/kvm", "this host has no KVM", "modprobe")
 }
 
@@ -255,7 +256,7 @@ func TestGuestStatuses(t *testing.T) {
 			if tt.status == launch.StatusTimeout {
 				args = append(args, "--timeout", "200ms")
 			}
-			if r := terem(t, 0, args...); r != (result{tt.status, "", tt.stderr}) {
+			if r := terem(t, 0, args...); r != (outcome{tt.status, "", tt.stderr}) {
 				t.Errorf("%+v; want status %d, standard error %q", r, tt.status, tt.stderr)
 			}
 		})

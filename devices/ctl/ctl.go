@@ -25,6 +25,8 @@ const (
 	PowerOff  Event = 0x01 // the guest is done and has no status to give
 	Panicked  Event = 0x02 // the guest kernel panicked; its console has the reason
 	Listening Event = 0x03 // the console takes the host's standard input now
+	Began     Event = 0x04 // the kernel has started init
+	Executing Event = 0x05 // init executes the program that the guest is for
 )
 
 // String names the event.
@@ -36,6 +38,10 @@ func (e Event) String() string {
 		return "kernel panic"
 	case Listening:
 		return "listening"
+	case Began:
+		return "init began"
+	case Executing:
+		return "executing"
 	}
 	return "unknown"
 }
@@ -88,7 +94,7 @@ func (c *Port) Write(off uint64, p []byte) {
 // report passes on a known event and counts any other.
 func (c *Port) report(e Event) {
 	switch e {
-	case PowerOff, Panicked, Listening:
+	case PowerOff, Panicked, Listening, Began, Executing:
 		c.event(e)
 		return
 	}

@@ -11,8 +11,10 @@ import (
 	"strings"
 
 	"terem/guest"
+	"terem/guest/bare"
 	pid1 "terem/guest/init"
 	"terem/guest/initramfs"
+	"terem/guest/probe"
 )
 
 // Initrd builds the default guest's first root file system unless the cache has it, and says where it is.
@@ -38,30 +40,27 @@ func initrd(ctx context.Context, cacheDir string, log io.Writer) (guest.Artifact
 		return guest.Artifacts{}, err
 	}
 	s := slot{root: guest.InitrdRoot(cacheDir), name: own + "-" + guest.ToolsHash(inputs)}
-	err = s.fill(log, &guest.Manifest{Inputs: inputs}, func(dir, out string) error {
-		return packInitrd(ctx, s.root, dir, filepath.Join(out, guest.FileInitrd), busybox)
+	applets, err := listApplets(ctx)
+	if err != nil {
+		return guest.Artifacts{}, err
+	}
+	err = s.fill(log, &guest.Manifest{Inputs: inputs, Applets: applets}, func(dir, out string) error {
+		return packInitrd(ctx, s.root, dir, filepath.Join(out, guest.FileInitrd), busybox, applets)
 	})
 	return guest.Artifacts{Initrd: filepath.Join(s.dir(), guest.FileInitrd)}, err
 }
 
-func packInitrd(ctx context.Context, root, dir, out string, busybox []byte) error {
+func packInitrd(ctx context.Context, root, dir, out string, busybox []byte, applets []string) error {
 	r, err := newRunner(ctx, filepath.Join(root, "build.log"), nil)
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	applets, err := listApplets(ctx)
+	init, err := compile(r, dir, pid1.Program(applets))
 	if err != nil {
 		return err
 	}
-	args, err := pid1.Unpack(dir, "init", applets)
-	if err != nil {
-		return err
-	}
-	if err := r.run(dir, nil, environment(), append([]string{"gcc"}, args...)...); err != nil {
-		return fmt.Errorf("compile init: %w", err)
-	}
-	init, err := os.ReadFile(filepath.Join(dir, "init"))
+	measured, err := compile(r, dir, probe.Program())
 	if err != nil {
 		return err
 	}
@@ -70,10 +69,22 @@ func packInitrd(ctx context.Context, root, dir, out string, busybox []byte) erro
 		return err
 	}
 	defer f.Close()
-	if _, err := initramfs.Default(init, busybox).WriteTo(f); err != nil {
+	if _, err := initramfs.Default(init, busybox, measured).WriteTo(f); err != nil {
 		return err
 	}
 	return f.Close()
+}
+
+// compile compiles a program below dir and returns it.
+func compile(r *runner, dir string, p bare.Program) ([]byte, error) {
+	work, args, err := p.Unpack(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.run(work, nil, environment(), append([]string{"gcc"}, args...)...); err != nil {
+		return nil, fmt.Errorf("compile %s: %w", p.Name, err)
+	}
+	return os.ReadFile(filepath.Join(work, p.Name))
 }
 
 // listApplets asks busybox for its names, without those that are no commands for a user.

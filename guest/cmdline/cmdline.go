@@ -9,11 +9,13 @@ import (
 // Ports that the guest writes to, one byte each.
 const (
 	PortStatus uint16 = 0x5F8 // exit status of the command: the machine ends at once
-	PortEvent  uint16 = 0x5F9 // PowerOff, Panicked or Listening
+	PortEvent  uint16 = 0x5F9 // one of the following
 
 	PowerOff  byte = 1 // the guest has ended its processes and wants to be switched off
 	Panicked  byte = 2 // its kernel panicked; the console has the reason
 	Listening byte = 3 // the console is ready for the host's standard input (pipe mode)
+	Began     byte = 4 // PID 1 has begun: its first act
+	Executing byte = 5 // PID 1 executes the command next
 )
 
 // EventPortWord makes the default kernel itself write to PortEvent, at power off and at a panic.

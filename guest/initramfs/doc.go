@@ -5,5 +5,5 @@
 // content gives equal bytes. The data of a file of a page or more begins at a multiple of the page size, which
 // spares the default guest's kernel the copy; to other readers this is a name with more than one NUL behind it.
 // Default is the root file system of terem's default guest; FromDir takes one
-// from the disk.
+// from the disk, and Extract puts one there.
 package initramfs

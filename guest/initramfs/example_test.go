@@ -3,6 +3,7 @@ package initramfs_test
 import (
 	"bytes"
 	"fmt"
+	"os"
 
 	"terem/guest/initramfs"
 )
@@ -29,13 +30,35 @@ func ExampleArchive() {
 }
 
 func ExampleDefault() {
-	for _, e := range initramfs.Default([]byte("init"), []byte("busybox")).Entries() {
+	for _, e := range initramfs.Default([]byte("init"), []byte("busybox"), []byte("probe")).Entries() {
 		fmt.Println(e.Name)
 	}
 	// Output:
 	// bin
 	// bin/busybox
+	// bin/probe
 	// dev
 	// dev/console
 	// init
+}
+
+func ExampleExtract() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		panic(err)
+	}
+	defer root.Close()
+	var a initramfs.Archive
+	a.File("etc/motd", 0o644, []byte("hello"))
+	if err := initramfs.Extract(root, a.Entries()); err != nil {
+		panic(err)
+	}
+	b, err := root.ReadFile("etc/motd")
+	fmt.Println(string(b), err)
+	// Output: hello <nil>
 }

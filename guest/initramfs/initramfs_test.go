@@ -76,6 +76,20 @@ func TestDataOfFilesBeginsOnAPage(t *testing.T) {
 	}
 }
 
+// TestSmallProgramsAreWholePages: the guest's kernel takes over what it need not copy.
+func TestSmallProgramsAreWholePages(t *testing.T) {
+	small := bytes.Repeat([]byte("x"), pageSize+1)
+	for _, e := range Default(small, small, small[:1]).Entries() {
+		want := map[string]int{"init": 2 * pageSize, "bin/busybox": pageSize + 1, "bin/probe": pageSize}[e.Name]
+		if len(e.Data) != want || want > 0 && e.Data[0] != 'x' {
+			t.Errorf("%s has %d bytes, want %d", e.Name, len(e.Data), want)
+		}
+	}
+	if small[pageSize] != 'x' || len(wholePages(nil)) != 0 || len(wholePages(small[:pageSize])) != pageSize {
+		t.Error("padding is added where none is due")
+	}
+}
+
 // TestNameStaysWithinItsLimit writes a file at every place in a page.
 func TestNameStaysWithinItsLimit(t *testing.T) {
 	e := Entry{Name: strings.Repeat("n", 200), Mode: typeFile, Data: make([]byte, pageSize)}

@@ -3,7 +3,9 @@ package container
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"os"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,7 +36,8 @@ type Config struct {
 	Env      []string // "NAME=value"
 	Dir      string   // working directory inside; "/" if empty
 	Hostname string
-	ReadOnly bool // the root file system cannot be written
+	Binds    []Bind
+	ReadOnly bool // the root file system cannot be written, but for /tmp, which is in memory
 
 	Network Network // NetworkNone if empty
 	Users   Users   // UsersPrivate if empty
@@ -45,6 +48,13 @@ type Config struct {
 	// files; Container.Terminal is its other end.
 	TTY           bool
 	Columns, Rows uint16 // of the terminal at the start
+}
+
+// Bind is a file or directory of the host's that a container sees as well.
+type Bind struct {
+	Source   string // path on the host
+	Target   string // path in the container, made if only its last part is missing
+	ReadOnly bool
 }
 
 // Outcome is how a container's program ended.
@@ -101,6 +111,14 @@ func (c *Config) fill() error {
 		return bad("--workdir "+c.Dir, "want a path that starts with /")
 	case len(c.Hostname) > longestHostname:
 		return bad("--hostname "+c.Hostname, "a host name has at most 64 bytes")
+	}
+	for _, b := range c.Binds {
+		if !strings.HasPrefix(b.Target, "/") || path.Clean(b.Target) == "/" {
+			return bad("--bind "+b.Source+":"+b.Target, "want a path in the container, such as /data")
+		}
+	}
+	if n := len(c.Binds); n > maxBinds {
+		return bad("--bind", fmt.Sprintf("%d of them; at most %d go", n, maxBinds))
 	}
 	return c.Limits.check()
 }

@@ -28,7 +28,7 @@ func (s *stage) mountDev() error {
 		return err
 	}
 	defer dev.close()
-	if err := dev.attach(s.root, "dev"); err != nil {
+	if err := dev.attach(int(s.root), "dev"); err != nil {
 		return err
 	}
 	for _, name := range deviceNames {

@@ -18,16 +18,18 @@ import (
 
 const (
 	maxMessage = 4 << 20
-	maxFiles   = 16
+	maxFiles   = 32 // the kernel passes 253 at once
+	maxBinds   = maxFiles - 1 - len(controllersV1)
 )
 
-// order is all that the first stage is told. Its descriptors are the root, if Tree is
-// set, and then one "tasks" file for each group of cgroup v1 to join.
+// order is all that the first stage is told. Its descriptors are the root and the binds,
+// if Mounted is set, and then one "tasks" file for each group of cgroup v1 to join.
 type order struct {
 	Argv, Env     []string
 	Dir, Hostname string
-	Root          string // directory, if the stage has to mount it by itself
-	Tree          bool   // the root comes as a detached mount
+	Root          string // directory
+	Binds         []Bind
+	Mounted       bool // root and binds come as detached mounts
 	ReadOnly      bool
 	OwnNetwork    bool   // a network namespace: bring up loopback
 	OwnUsers      bool   // a user namespace

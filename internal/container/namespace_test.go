@@ -178,9 +178,52 @@ func TestForeignDevice(t *testing.T) {
 
 func TestReadOnly(t *testing.T) {
 	needRoot(t)
-	if out, o := run(t, Config{ReadOnly: true}, "write", "/tmp/file"); o.Status != 1 || !strings.Contains(out, "read-only") {
+	root := newRoot(t)
+	c := Config{Root: root, ReadOnly: true}
+	if out, o := run(t, c, "write", "/file"); o.Status != 1 || !strings.Contains(out, "read-only") {
 		t.Errorf("write: %+v, %s", o, out)
 	}
-	must(t, Config{ReadOnly: true}, "write", "/dev/shm/file")
-	must(t, Config{}, "write", "/tmp/file")
+	must(t, c, "write", "/dev/shm/file")
+	must(t, c, "write", "/tmp/file")
+	if left, err := os.ReadDir(filepath.Join(root, "tmp")); err != nil || len(left) != 0 {
+		t.Errorf("/tmp on the host has %v, %v", left, err)
+	}
+	must(t, Config{Root: root}, "write", "/file")
+}
+
+func TestBinds(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("content\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, users := range []Users{UsersPrivate, UsersHost} {
+		c := Config{Root: newRoot(t), Users: users, Binds: []Bind{
+			{Source: file, Target: "/tmp/data"}, {Source: dir, Target: "/more"}, {Source: dir, Target: "/less/", ReadOnly: true},
+		}}
+		for _, path := range []string{"/tmp/data", "/more/file", "/less/file"} {
+			if got := must(t, c, "show", path); got != "content\n" {
+				t.Errorf("users %s: %s has %q", users, path, got)
+			}
+		}
+		must(t, c, "write", "/more/new")
+		if out, o := run(t, c, "write", "/less/other"); o.Status != 1 {
+			t.Errorf("users %s: a read-only bind is written: %s", users, out)
+		}
+	}
+	for _, b := range []Bind{
+		{Source: "/nowhere", Target: "/x"}, {Source: dir, Target: "/a/b"}, {Source: dir, Target: "/"}, {Source: dir, Target: "x"},
+	} {
+		if _, err := tryBegin(t, Config{Binds: []Bind{b}}, "exit", "0"); err == nil {
+			t.Errorf("%+v: no error", b)
+		}
+	}
+	root := newRoot(t)
+	if err := os.Symlink(dir, filepath.Join(root, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tryBegin(t, Config{Root: root, Binds: []Bind{{Source: dir, Target: "/link/x"}}}, "exit", "0"); err == nil {
+		t.Error("a bind goes through a link")
+	}
 }

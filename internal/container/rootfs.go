@@ -3,6 +3,8 @@ package container
 import (
 	"fmt"
 	"os"
+	"path"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,13 +13,6 @@ import (
 // a mount is to go. So the root is entered first, and mounted into afterwards: then a
 // link leads nowhere but into the root itself. Links are not followed all the same.
 
-// mount is a mount that is attached nowhere yet, as a descriptor (fsmount(2),
-// open_tree(2) with OPEN_TREE_CLONE).
-type mount int
-
-// hardened are the attributes of a mount that no program comes from.
-const hardened = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
-
 // enterRoot makes the root directory "/", with file systems of its own in it, and leaves
 // nothing of the host's in sight.
 func (s *stage) enterRoot() (err error) {
@@ -25,22 +20,19 @@ func (s *stage) enterRoot() (err error) {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return os.NewSyscallError("mount private", err)
 	}
-	if s.root < 0 {
-		tree, err := clone(unix.AT_FDCWD, s.Root, unix.AT_RECURSIVE)
-		if err != nil {
+	if !s.Mounted {
+		if s.root, s.binds, err = cloneTrees(s.Root, s.Binds, unix.AT_RECURSIVE); err != nil {
 			return err
 		}
-		s.root = int(tree)
 	}
 	if s.host, err = unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
 		return os.NewSyscallError("open /", err)
 	}
 	defer unix.Close(s.host)
-	defer unix.Close(s.root)
 	if err := s.pivot(); err != nil {
 		return err
 	}
-	for _, fill := range []func() error{s.mountProc, s.mountSys, s.mountDev, s.sealRoot} {
+	for _, fill := range []func() error{s.mountProc, s.mountSys, s.mountDev, s.mountTmp, s.mountBinds, s.sealRoot} {
 		if err := fill(); err != nil {
 			return err
 		}
@@ -50,10 +42,10 @@ func (s *stage) enterRoot() (err error) {
 
 // pivot puts the root above the host's root, and swaps the two.
 func (s *stage) pivot() error {
-	if err := unix.MoveMount(s.root, "", unix.AT_FDCWD, "/", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+	if err := unix.MoveMount(int(s.root), "", unix.AT_FDCWD, "/", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
 		return os.NewSyscallError("move_mount /", err)
 	}
-	if err := unix.Fchdir(s.root); err != nil {
+	if err := unix.Fchdir(int(s.root)); err != nil {
 		return os.NewSyscallError("fchdir", err)
 	}
 	// Both the same: the old root ends up above the new one, from where it is taken off
@@ -75,11 +67,11 @@ func (s *stage) leaveHost() error {
 // sealRoot forbids device files in the root, whoever made them, and writing to it if
 // that was asked for.
 func (s *stage) sealRoot() error {
-	attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NODEV}
+	attributes := uint64(unix.MOUNT_ATTR_NODEV)
 	if s.ReadOnly {
-		attr.Attr_set |= unix.MOUNT_ATTR_RDONLY
+		attributes |= unix.MOUNT_ATTR_RDONLY
 	}
-	return os.NewSyscallError("mount_setattr /", unix.MountSetattr(s.root, "", unix.AT_EMPTY_PATH, attr))
+	return s.root.set(attributes, 0)
 }
 
 // mountProc shows the processes of this namespace. What tells of the host, or changes it,
@@ -90,7 +82,7 @@ func (s *stage) mountProc() error {
 		return err
 	}
 	defer proc.close()
-	if err := proc.attach(s.root, "proc"); err != nil {
+	if err := proc.attach(int(s.root), "proc"); err != nil {
 		return err
 	}
 	if err := s.hide(proc, "acpi", "asound", "interrupts", "kcore", "keys", "latency_stats",
@@ -111,14 +103,40 @@ func (s *stage) mountSys() error {
 		return err
 	}
 	defer sys.close()
-	attr := &unix.MountAttr{Attr_set: hardened | unix.MOUNT_ATTR_RDONLY}
-	if err := unix.MountSetattr(int(sys), "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, attr); err != nil {
-		return os.NewSyscallError("mount_setattr /sys", err)
+	if err := sys.set(hardened|unix.MOUNT_ATTR_RDONLY, unix.AT_RECURSIVE); err != nil {
+		return err
 	}
-	if err := sys.attach(s.root, "sys"); err != nil {
+	if err := sys.attach(int(s.root), "sys"); err != nil {
 		return err
 	}
 	return s.hide(sys, "firmware", "devices/virtual/powercap")
+}
+
+// mountTmp gives a root that cannot be written a place in memory for what most programs
+// have to write somewhere, if it has the directory.
+func (s *stage) mountTmp() error {
+	if !s.ReadOnly || unix.Faccessat(int(s.root), "tmp", unix.F_OK, 0) != nil {
+		return nil
+	}
+	return mountAt(s.root, "tmp", "tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, "mode", "1777")
+}
+
+// mountBinds mounts files and directories of the host's. There are no devices in them.
+func (s *stage) mountBinds() error {
+	for i, b := range s.Binds {
+		attributes := uint64(unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID)
+		if b.ReadOnly {
+			attributes |= unix.MOUNT_ATTR_RDONLY
+		}
+		if err := s.binds[i].set(attributes, unix.AT_RECURSIVE); err != nil {
+			return err
+		}
+		if err := s.binds[i].attachNew(int(s.root), strings.TrimPrefix(path.Clean(b.Target), "/")); err != nil {
+			return err
+		}
+		s.binds[i].close()
+	}
+	return nil
 }
 
 // hide covers a file with /dev/null, and a directory with an empty one.
@@ -157,8 +175,7 @@ func readOnly(in mount, names ...string) error {
 			continue
 		}
 		if err == nil {
-			attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
-			err = unix.MountSetattr(int(self), "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, attr)
+			err = self.set(unix.MOUNT_ATTR_RDONLY, unix.AT_RECURSIVE)
 			if err == nil {
 				err = self.attachOver(int(in), name)
 			}

@@ -21,9 +21,10 @@ const socketFD = 3
 // them, and gives up one after the other until it can become the program.
 type stage struct {
 	order
-	root  int   // the root file system, as a mount that is attached nowhere yet; or -1
-	tasks []int // the files of the groups to join
-	host  int   // the host's root directory, until it is gone
+	root  mount   // the root file system, attached nowhere yet
+	binds []mount // what is bound into it
+	tasks []int   // the files of the groups to join
+	host  int     // the host's root directory, until it is gone
 }
 
 // IsInit says whether this process was started as a first stage.
@@ -39,13 +40,17 @@ func Init() (status int) {
 	}
 	const everybodyReads = 0o022
 	unix.Umask(everybodyReads) // whoever starts the container
-	s := &stage{root: -1}
+	s := &stage{}
 	fds, err := receive(socketFD, &s.order)
 	if err != nil {
 		return StatusHost // the process outside is gone
 	}
-	if s.Tree && len(fds) > 0 {
-		s.root, fds = fds[0], fds[1:]
+	if n := 1 + len(s.Binds); s.Mounted && len(fds) >= n {
+		s.root = mount(fds[0])
+		for _, fd := range fds[1:n] {
+			s.binds = append(s.binds, mount(fd))
+		}
+		fds = fds[n:]
 	}
 	s.tasks = fds
 	r := s.become()

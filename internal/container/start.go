@@ -14,7 +14,9 @@ import (
 type start struct {
 	c          Config
 	privileged bool // started by root
+	mounted    bool // the next two are there: the root and what is bound into it
 	tree       mount
+	binds      []mount
 	inside     *os.File // the first stage's end of the pair of sockets
 	outside    *os.File
 	null       *os.File // in place of standard files that were not given
@@ -29,7 +31,7 @@ func Start(ctx context.Context, c Config) (*Container, error) {
 	if err := c.fill(); err != nil {
 		return nil, err
 	}
-	s := &start{c: c, tree: -1, privileged: os.Geteuid() == 0}
+	s := &start{c: c, privileged: os.Geteuid() == 0}
 	s.k = &Container{exited: make(chan struct{}), groups: &groups{}}
 	defer s.close()
 	err := s.steps(ctx)
@@ -58,10 +60,8 @@ func (s *start) steps(ctx context.Context) error {
 		return err
 	}
 	s.k.stopWatching = context.AfterFunc(ctx, func() { _ = s.k.Kill() })
-	if s.tree >= 0 && s.c.Users == UsersPrivate {
-		if err := shiftOwners(s.tree, s.c.Root, s.k.process.Pid); err != nil {
-			return err
-		}
+	if err := s.shiftOwners(); err != nil {
+		return err
 	}
 	if err := s.instruct(); err != nil {
 		return err
@@ -85,12 +85,21 @@ func (s *start) openRoot() error {
 	if !s.privileged {
 		return nil
 	}
-	tree, err := unix.OpenTree(unix.AT_FDCWD, s.c.Root, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
-	if err != nil {
-		return os.NewSyscallError("open_tree "+s.c.Root, err)
+	s.tree, s.binds, err = cloneTrees(s.c.Root, s.c.Binds, 0)
+	s.mounted = err == nil
+	return err
+}
+
+// shiftOwners shows the files of the root in the numbers of the new user namespace.
+func (s *start) shiftOwners() error {
+	if !s.mounted || s.c.Users == UsersHost {
+		return nil
 	}
-	s.tree = mount(tree)
-	return nil
+	err := shiftOwners(s.tree, "--root "+s.c.Root, s.k.process.Pid)
+	for i, b := range s.c.Binds {
+		err = errors.Join(err, shiftOwners(s.binds[i], "--bind "+b.Source, s.k.process.Pid))
+	}
+	return err
 }
 
 // openFiles makes the sockets, and finds files for those that were not given.
@@ -138,13 +147,16 @@ func (s *start) instruct() error {
 	c := &s.c
 	o := order{
 		Argv: c.Argv, Env: c.Env, Dir: c.Dir, Hostname: c.Hostname, ReadOnly: c.ReadOnly,
-		Root: c.Root, Tree: s.tree >= 0,
+		Root: c.Root, Binds: c.Binds, Mounted: s.mounted,
 		OwnNetwork: c.Network == NetworkNone, OwnUsers: c.Users == UsersPrivate, TTYGroup: s.privileged,
 		TTY: c.TTY, Columns: c.Columns, Rows: c.Rows,
 	}
 	var fds []int
-	if s.tree >= 0 {
+	if s.mounted {
 		fds = append(fds, int(s.tree))
+		for _, m := range s.binds {
+			fds = append(fds, int(m))
+		}
 	}
 	for _, f := range s.k.groups.tasks {
 		fds = append(fds, int(f.Fd()))
@@ -180,8 +192,9 @@ func (s *start) await() error {
 }
 
 func (s *start) close() {
-	if s.tree >= 0 {
+	if s.mounted {
 		s.tree.close()
+		closeMounts(s.binds)
 	}
 	for _, f := range []*os.File{s.inside, s.outside, s.null} {
 		if f != nil {

@@ -74,7 +74,7 @@ func parseRange(r io.Reader) int {
 }
 
 // shiftOwners makes a mount show its files with the numbers of a process's user namespace.
-func shiftOwners(tree mount, root string, pid int) error {
+func shiftOwners(tree mount, thing string, pid int) error {
 	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/user", pid))
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func shiftOwners(tree mount, root string, pid int) error {
 	attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(ns.Fd())}
 	err = unix.MountSetattr(int(tree), "", unix.AT_EMPTY_PATH, attr)
 	if err == unix.EINVAL || err == unix.EOPNOTSUPP || err == unix.ENOSYS {
-		return &Error{Status: StatusHost, Thing: "--root " + root, Err: fmt.Errorf("its file system cannot shift the owners of files: %w", err),
+		return &Error{Status: StatusHost, Thing: thing, Err: fmt.Errorf("its file system cannot shift the owners of files: %w", err),
 			Mend: "use --userns host, or a directory on ext4, xfs or btrfs"}
 	}
 	return os.NewSyscallError("mount_setattr", err)

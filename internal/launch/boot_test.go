@@ -3,10 +3,13 @@ package launch
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,6 +18,7 @@ import (
 	"terem/boot"
 	"terem/guest"
 	"terem/internal/kvmtest"
+	"terem/internal/machine"
 )
 
 // These tests boot the default guest for real. On a software KVM backend a boot
@@ -106,10 +110,11 @@ func (s *sink) close() string {
 }
 
 func TestBootShellFromPipe(t *testing.T) {
-	const script = "uname -s; id -u; cat /proc/cmdline | grep -c terem.pipe=1; echo oops >&2; exit 7"
+	const script = "uname -s; id -u; cat /proc/cmdline | grep -c terem.pipe=1; echo oops >&2; probe start; probe fork 50; exit 7"
 	r := bootGuest(t, script, Options{})
-	if want := "Linux\n0\n1\noops\n"; r.out != want || r.status != 7 || r.stderr != "" {
-		t.Errorf("status %d, output %q, standard error %q; want 7, %q and nothing", r.status, r.out, r.stderr, want)
+	want := regexp.MustCompile(`\ALinux\n0\n1\noops\nstart [1-9]\d* [1-9]\d*\nfork [1-9]\d* [1-9]\d{7,}\n\z`)
+	if !want.MatchString(r.out) || r.status != 7 || r.stderr != "" {
+		t.Errorf("status %d, output %q, standard error %q; want 7, %s and nothing", r.status, r.out, r.stderr, want)
 	}
 }
 
@@ -135,8 +140,19 @@ func TestBootTwoCPUs(t *testing.T) {
 	if want := "2\n2\n1\n"; r.out != want || r.status != 3 {
 		t.Errorf("status %d, output %q; want 3, %q", r.status, r.out, want)
 	}
-	if !strings.Contains(r.stderr, `"vcpus": 2`) {
-		t.Errorf("the ledger is missing: %q", r.stderr)
+	var ledger machine.Report
+	if err := json.Unmarshal([]byte(r.stderr), &ledger); err != nil || ledger.VCPUs != 2 {
+		t.Fatalf("%v; the ledger is missing or damaged: %q", err, r.stderr)
+	}
+	var names []string
+	for _, p := range ledger.Phases {
+		names = append(names, p.Name)
+		if p.Time <= 0 {
+			t.Errorf("phase %s took %v", p.Name, p.Time)
+		}
+	}
+	if want := []string{"create", "load", "kernel", "init", "program", "end"}; !slices.Equal(names, want) {
+		t.Errorf("phases %q, want %q", names, want)
 	}
 }
 

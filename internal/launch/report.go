@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -28,6 +29,9 @@ func writeTable(w io.Writer, r machine.Report) {
 	total := r.InGuest + r.InVMM
 	fmt.Fprintf(w, "\nExit ledger: %d vCPU, %v; %.1f %% of the vCPU time in KVM_RUN, %.1f %% in terem\n",
 		r.VCPUs, r.Wall.Round(time.Millisecond), percent(r.InGuest, total), percent(r.InVMM, total))
+	if len(r.Phases) > 0 {
+		fmt.Fprintf(w, "phases: %s\n", phases(r.Phases))
+	}
 	section(w, "exit reason", r.Exits)
 	section(w, "port or device", r.Places)
 	section(w, "finished for KVM", r.Finished)
@@ -35,6 +39,19 @@ func writeTable(w io.Writer, r machine.Report) {
 		fmt.Fprintf(w, "KVM counts %d exits, %d instructions interpreted, %d halts, %d interrupts injected\n",
 			r.KVM["exits"], r.KVM["insn_emulation"], r.KVM["halt_exits"], r.KVM["irq_injections"])
 	}
+}
+
+// phases writes "create 2.1ms, load 20ms".
+func phases(all []machine.Phase) string {
+	words := make([]string, len(all))
+	for i, p := range all {
+		round := 10 * time.Microsecond
+		if p.Time >= time.Second {
+			round = 10 * time.Millisecond
+		}
+		words[i] = fmt.Sprintf("%s %v", p.Name, p.Time.Round(round))
+	}
+	return strings.Join(words, ", ")
 }
 
 func section(w io.Writer, title string, rows []machine.Row) {

@@ -30,6 +30,7 @@ func sampleReport() machine.Report {
 		},
 		Finished: []machine.Row{{Name: "SYSCALL", Count: 12, Time: 48 * time.Microsecond}},
 		KVM:      kvm.Stats{"exits": 20500, "insn_emulation": 9400000, "halt_exits": 7, "irq_injections": 99},
+		Phases:   []machine.Phase{{Name: "create", Time: 2345678}, {Name: "kernel", Time: 5123456789}, {Name: "end", Time: 1234}},
 	}
 }
 

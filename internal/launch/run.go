@@ -22,7 +22,8 @@ const grace = 3 * time.Second
 // session is one run: a machine and the user's side of its console.
 type session struct {
 	o       *Options
-	pipe    bool // standard input or output is no terminal
+	since   time.Time // when the run began
+	pipe    bool      // standard input or output is no terminal
 	m       *machine.Machine
 	out     *tty.Output
 	raw     *tty.Raw
@@ -37,7 +38,7 @@ type session struct {
 // Run boots a guest, waits for its end and returns terem's exit status. An error
 // means that the guest never ran, or that terem failed.
 func Run(o *Options) (status int, err error) {
-	s := &session{o: o, pipe: !tty.IsTerminal(o.Stdin) || !tty.IsTerminal(o.Stdout)}
+	s := &session{o: o, since: time.Now(), pipe: !tty.IsTerminal(o.Stdin) || !tty.IsTerminal(o.Stdout)}
 	im, err := openImages(o)
 	if err != nil {
 		return 0, err
@@ -89,7 +90,7 @@ func (s *session) config(im *images) (machine.Config, error) {
 	c := machine.Config{
 		Kernel: im.kernel, Initrd: im.initrd, CmdLine: line, Memory: o.Memory, CPUs: o.CPUs, CPU: cpu,
 		RNG: o.RNG, Balloon: o.Balloon,
-		PIT: !im.own, ACPI: !im.own, NoAssist: o.NoAssist, CountExits: o.Exits != "",
+		PIT: !im.own, ACPI: !im.own, NoAssist: o.NoAssist, CountExits: o.Exits != "", Since: s.since,
 	}
 	c.Boot.Payload, c.Boot.Protocol = o.Payload, o.Protocol
 	switch {

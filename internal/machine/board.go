@@ -30,6 +30,7 @@ type handlers struct {
 	powerOff func()
 	panicked func()
 	listen   func()
+	mark     func(ctl.Event) // the guest came to Began or Executing
 	exit     func(status uint8)
 }
 
@@ -76,6 +77,8 @@ func (b *board) attach(c *Config, h handlers) error {
 			h.panicked()
 		case ctl.Listening:
 			h.listen()
+		case ctl.Began, ctl.Executing:
+			h.mark(e)
 		}
 	})
 	devs := []struct {

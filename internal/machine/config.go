@@ -3,6 +3,7 @@ package machine
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"terem/boot"
 	"terem/devices/virtio/blk"
@@ -26,6 +27,7 @@ type Config struct {
 	ACPI       bool      // ACPI tables besides the MP table
 	NoAssist   bool      // do not finish instructions for KVM
 	CountExits bool      // keep an exit ledger for each vCPU
+	Since      time.Time // when the run began, for Report.Phases; zero: when New is called
 
 	// Disks are the virtio disks, vda first. Queues is set by the machine. The backends are the
 	// machine's to close from New on, also if New fails.

@@ -42,12 +42,14 @@ type Machine struct {
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 	started time.Time
+	marks   marks
 }
 
 // New builds a machine, its kernel loaded, its vCPUs paused. The caller owes a
 // Close.
 func New(c Config) (_ *Machine, err error) {
 	m := &Machine{conf: c, done: make(chan struct{}), listens: make(chan struct{})}
+	m.marks.begin(c.Since)
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.console.out = c.Out
 	defer func() {
@@ -87,6 +89,7 @@ func (m *Machine) makeVM() (err error) {
 		powerOff: func() { m.over(Outcome{Kind: PoweredOff}) },
 		panicked: func() { m.over(Outcome{Kind: Panicked}) },
 		listen:   sync.OnceFunc(func() { close(m.listens) }),
+		mark:     m.marks.event,
 		exit:     func(s uint8) { m.over(Outcome{Kind: Exited, Status: s}) },
 	})
 	if err != nil {
@@ -130,6 +133,7 @@ func (m *Machine) makeCPUs() error {
 // thread: going there and back takes longer than most of what is done there.
 func (m *Machine) ready() error {
 	var entry boot.Entry
+	m.marks.note(markMade)
 	err := m.cpus[0].Do(func(c *kvm.VCPU) (err error) {
 		if err := m.inspect(c); err != nil {
 			return err
@@ -174,6 +178,7 @@ func (m *Machine) Start() error {
 		m.workers.Go(func() { m.over(fromVCPU(r.Wait())) })
 	}
 	m.started = time.Now()
+	m.marks.note(markEntered)
 	m.workers.Go(m.watchHalt)
 	return m.Resume()
 }
@@ -214,6 +219,7 @@ func (m *Machine) each(f func(*vcpu.Runner) error) error {
 func (m *Machine) over(o Outcome) {
 	m.once.Do(func() {
 		m.outcome = o
+		m.marks.note(markOver)
 		close(m.done)
 	})
 }

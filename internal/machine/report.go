@@ -21,6 +21,7 @@ type Report struct {
 	Places      []Row         `json:"places"`      // by port or page
 	Finished    []Row         `json:"finished"`    // instructions finished for KVM
 	KVM         kvm.Stats     `json:"kvm"`         // KVM's own counters, summed over the vCPUs
+	Phases      []Phase       `json:"phases"`      // where the time went, in order
 }
 
 // Row is one line of a report.
@@ -33,7 +34,7 @@ type Row struct {
 }
 
 // Report pauses the machine, for good if it has ended, and sums up its exits. It
-// is empty but for KVM's counters unless Config.CountExits was set.
+// is empty but for KVM's counters and the phases unless Config.CountExits was set.
 func (m *Machine) Report() (Report, error) {
 	r := Report{VCPUs: len(m.cpus), Wall: time.Since(m.started), KVM: kvm.Stats{}}
 	if err := m.Pause(); err != nil {
@@ -58,6 +59,7 @@ func (m *Machine) Report() (Report, error) {
 			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name))
 		})
 	}
+	r.Phases = m.marks.phases()
 	return r, nil
 }
 

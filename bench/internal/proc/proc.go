@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"terem/internal/lastwords"
 )
 
 // Process is a program under way. One goroutine may use it.
@@ -16,8 +18,8 @@ type Process struct {
 	started time.Time
 	pipe    *os.File // the program's standard output
 	out     *bufio.Reader
-	said    tail // standard output, as far as it was read
-	errs    tail // standard error
+	said    lastwords.Tail // standard output, as far as it was read
+	errs    lastwords.Tail // standard error
 	waited  bool
 }
 
@@ -131,4 +133,4 @@ func (p *Process) Close() {
 func (p *Process) Stderr() string { return p.errs.String() }
 
 // LastWords is the line that best tells why a program failed. Call it after Close.
-func (p *Process) LastWords() string { return LastWords(p.errs.String(), p.said.String()) }
+func (p *Process) LastWords() string { return lastwords.Of(p.errs.String(), p.said.String()) }

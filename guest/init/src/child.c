@@ -86,6 +86,7 @@ static void run(const struct options *o)
 	sys0(__NR_setsid);
 	sys3(__NR_ioctl, 0, TIOCSCTTY, 1);
 	sys4(__NR_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
+	host_executing();
 	err = search(o);
 	if (err == -ENOENT)
 		err = applet(o);

@@ -112,6 +112,7 @@ void init_main(void)
 	struct options o;
 	int pid;
 
+	host_began();
 	memset(&o, 0, sizeof o);
 	sys4(__NR_rt_sigprocmask, SIG_BLOCK, &watched, 0, sizeof watched);
 	mount_proc();

@@ -3,8 +3,7 @@
 #define TEREM_INIT_H
 
 #include "sys.h"
-
-#define LEN(a) (sizeof(a) / sizeof((a)[0]))
+#include "text.h"
 
 enum {
 	CMDLINE_MAX = 2048, // COMMAND_LINE_SIZE, arch/x86/include/asm/setup.h
@@ -26,18 +25,8 @@ struct options {
 	int bad;			 // a terem.cmd or terem.env that is no base64url, or too long
 };
 
-// text.c
-void *memcpy(void *dst, const void *src, unsigned long n);
-void *memset(void *dst, int c, unsigned long n);
-unsigned long length(const char *s);
-int same(const char *a, const char *b);
-const char *after(const char *s, const char *prefix); // rest of s, or 0 if it does not begin so
-unsigned number(const char *s);
-void say(const char *const *parts, int n); // one line to the console, in one write
-
-#define SAY(...) say((const char *const[]){__VA_ARGS__}, LEN(((const char *const[]){__VA_ARGS__})))
-
-char *decimal(char buf[24], unsigned long n);
+// SAY writes a line to the console.
+#define SAY(...) PRINT(2, __VA_ARGS__)
 
 // options.c
 void options_read(struct options *o);
@@ -68,6 +57,8 @@ void console_drain(void);
 int child_start(const struct options *o); // pid, or a negative errno
 
 // host.c
+void host_began(void);
+void host_executing(void);
 void host_listen(void);
 __attribute__((noreturn)) void host_exit(int status);
 __attribute__((noreturn)) void host_power_off(void);

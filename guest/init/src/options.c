@@ -26,6 +26,15 @@ static const char *const default_env[] = {
 	"PS1=\\h:\\w\\$ ",
 };
 
+static unsigned number(const char *s)
+{
+	unsigned n = 0;
+
+	while (*s >= '0' && *s <= '9' && n < 100000)
+		n = n * 10 + (unsigned)(*s++ - '0');
+	return n;
+}
+
 static int sextet(char c)
 {
 	if (c >= 'A' && c <= 'Z')

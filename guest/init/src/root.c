@@ -94,6 +94,7 @@ void root_init(const struct options *o)
 	unsigned long none = 0, old;
 
 	sys4(__NR_rt_sigprocmask, SIG_SETMASK, &none, &old, sizeof none);
+	host_executing();
 	for (unsigned i = 0; i <= LEN(inits); i++) {
 		argv[0] = i == 0 ? o->init : inits[i - 1];
 		if (argv[0])

@@ -1,28 +1,21 @@
 // The first root file system beyond what the kernel unpacks.
 //
 // An entry of the initramfs costs the kernel 20,000 instructions, a system call some hundred: so the archive
-// holds init, busybox and the console only, and the rest is made here. Nothing that exists is touched.
+// holds four files, and the rest is made here. Nothing that exists is touched.
 #include <linux/fcntl.h>
 
 #include "init.h"
 
-static const char *const dirs[] = {"/etc", "/mnt", "/root", "/usr", "/var"};
+enum kind { DIR_, LINK_, FILE_ };
 
-static const char *const links[][2] = {
-	{"bin", "/sbin"},
-	{"../bin", "/usr/bin"},
-	{"../bin", "/usr/sbin"},
-	{"../run", "/var/run"},
-	{"busybox", "/bin/sh"},
-	{"busybox", "/bin/env"},
-};
-
-static const char *const files[][2] = {
-	{"/etc/group", "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n"},
-	{"/etc/hosts", "127.0.0.1 localhost terem\n::1 localhost\n"},
-	{"/etc/os-release", "NAME=terem\nID=terem\nPRETTY_NAME=\"terem guest\"\n"},
-	{"/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"},
-	{"/etc/profile", "export PS1='\\h:\\w\\$ '\nalias ll='ls -l'\n"},
+static const struct entry {
+	enum kind kind;
+	const char *name, *text; // text of a file, target of a link
+} entries[] = {
+#define DIR(name) {DIR_, name, 0},
+#define LINK(name, to) {LINK_, name, to},
+#define FILE(name, text) {FILE_, name, text},
+#include "rootfs.h"
 };
 
 static void write_file(const char *name, const char *text)
@@ -37,12 +30,21 @@ static void write_file(const char *name, const char *text)
 
 void rootfs_make(void)
 {
-	for (unsigned i = 0; i < LEN(dirs); i++)
-		sys2(__NR_mkdir, dirs[i], 0755);
-	for (unsigned i = 0; i < LEN(links); i++)
-		sys2(__NR_symlink, links[i][0], links[i][1]);
-	for (unsigned i = 0; i < LEN(files); i++)
-		write_file(files[i][0], files[i][1]);
+	for (unsigned i = 0; i < LEN(entries); i++) {
+		const struct entry *e = &entries[i];
+
+		switch (e->kind) {
+		case DIR_:
+			sys2(__NR_mkdir, e->name, 0755);
+			break;
+		case LINK_:
+			sys2(__NR_symlink, e->text, e->name);
+			break;
+		case FILE_:
+			write_file(e->name, e->text);
+			break;
+		}
+	}
 }
 
 // applets is what `busybox --list` says, each name ended by a NUL.

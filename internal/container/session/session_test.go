@@ -150,26 +150,27 @@ func TestRunKillsAtOnce(t *testing.T) {
 func TestConclude(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		s      session
+		ended  int    // the status if terem ended it,
+		why    string // for this reason
 		o      container.Outcome
 		quiet  bool
 		status int
 		said   string
 	}{
-		{"success", session{}, container.Outcome{}, false, 0, ""},
-		{"failure", session{}, container.Outcome{Status: 3}, false, 3, ""},
-		{"signal", session{}, container.Outcome{Signal: syscall.SIGSEGV}, false, 139, "terem: the program was ended by a signal: segmentation fault\n"},
-		{"out of memory", session{}, container.Outcome{Signal: syscall.SIGKILL, OutOfMemory: true}, true, 137,
+		{"success", 0, "", container.Outcome{}, false, 0, ""},
+		{"failure", 0, "", container.Outcome{Status: 3}, false, 3, ""},
+		{"signal", 0, "", container.Outcome{Signal: syscall.SIGSEGV}, false, 139, "terem: the program was ended by a signal: segmentation fault\n"},
+		{"out of memory", 0, "", container.Outcome{Signal: syscall.SIGKILL, OutOfMemory: true}, true, 137,
 			"terem: out of memory: the program went over the limit and was killed\n"},
-		{"a child out of memory", session{}, container.Outcome{OutOfMemory: true}, false, 0, "terem: out of memory: a process of the container was killed\n"},
-		{"a child out of memory, quiet", session{}, container.Outcome{OutOfMemory: true}, true, 0, ""},
-		{"ended", session{status: 124, why: "time"}, container.Outcome{Signal: syscall.SIGKILL}, false, 124, "terem: time\n"},
+		{"a child out of memory", 0, "", container.Outcome{OutOfMemory: true}, false, 0, "terem: out of memory: a process of the container was killed\n"},
+		{"a child out of memory, quiet", 0, "", container.Outcome{OutOfMemory: true}, true, 0, ""},
+		{"ended", 124, "time", container.Outcome{Signal: syscall.SIGKILL}, false, 124, "terem: time\n"},
 	} {
 		r, w, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &tt.s
+		s := &session{status: tt.ended, why: tt.why}
 		s.o = &Options{Quiet: tt.quiet, Config: container.Config{Stderr: w}}
 		status := s.conclude(tt.o)
 		w.Close()

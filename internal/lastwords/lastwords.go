@@ -1,13 +1,14 @@
-package proc
+package lastwords
 
 import "strings"
 
-// tail keeps the last bytes written to it.
-type tail struct{ b []byte }
+// Tail keeps the last bytes written to it.
+type Tail struct{ b []byte }
 
 const tailSize = 64 << 10
 
-func (t *tail) Write(p []byte) (int, error) {
+// Write never fails; see [io.Writer].
+func (t *Tail) Write(p []byte) (int, error) {
 	t.b = append(t.b, p...)
 	if len(t.b) > 2*tailSize {
 		t.b = append(t.b[:0], t.b[len(t.b)-tailSize:]...)
@@ -15,11 +16,12 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (t *tail) String() string { return string(t.b) }
+// String is what is kept.
+func (t *Tail) String() string { return string(t.b) }
 
-// LastWords picks a line from what a program said: the first one that speaks of a
+// Of picks a line from what a program said: the first one that speaks of a
 // failure, from standard error if it can be, or else the last line of all.
-func LastWords(stderr, stdout string) string {
+func Of(stderr, stdout string) string {
 	for _, text := range []string{stderr, stdout} {
 		for line := range strings.Lines(text) {
 			if isFailure(line) {

@@ -38,17 +38,17 @@ func ascending(n int) []float64 {
 
 func TestSummarizeKeepsItsInput(t *testing.T) {
 	in := []float64{3, 1, 2}
-	s := Summarize(in, 1)
+	s := Summarize(in)
 	if in[0] != 3 || in[1] != 1 || in[2] != 2 {
 		t.Errorf("the samples were reordered: %v", in)
 	}
 	if s.N != 3 || s.Min != 1 || s.Median != 2 || s.Max != 3 {
 		t.Errorf("summary %+v", s)
 	}
-	if s != Summarize(in, 1) {
-		t.Error("the same seed gives another summary")
+	if s.CI != (Interval{1, 3}) {
+		t.Errorf("three samples have no interval but all of them: %+v", s.CI)
 	}
-	if z := Summarize(nil, 1); z != (Summary{}) {
+	if z := Summarize(nil); z != (Summary{}) {
 		t.Errorf("the summary of nothing is %+v", z)
 	}
 }
@@ -59,12 +59,12 @@ func TestCoverage(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	const trials, want = 60, math.Ln2
 	hits := 0
-	for i := range trials {
+	for range trials {
 		s := make([]float64, 30)
 		for j := range s {
 			s[j] = r.ExpFloat64()
 		}
-		if ci := Summarize(s, uint64(i)).CI; ci.Low <= want && want <= ci.High {
+		if ci := Summarize(s).CI; ci.Low <= want && want <= ci.High {
 			hits++
 		}
 	}
@@ -91,7 +91,33 @@ func TestRatioPairs(t *testing.T) {
 }
 
 func ExampleSummarize() {
-	s := Summarize([]float64{10, 12, 11, 40, 11}, 1)
+	s := Summarize([]float64{10, 12, 11, 40, 11})
 	fmt.Printf("median %v, from %v to %v\n", s.Median, s.Min, s.Max)
 	// Output: median 11, from 10 to 40
+}
+
+func TestDiffer(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	draw := func(n int, shift float64) []float64 {
+		s := make([]float64, n)
+		for i := range s {
+			s[i] = shift + r.ExpFloat64()
+		}
+		return s
+	}
+	if p := Differ(draw(30, 0), draw(30, 2), 1); p > 0.01 {
+		t.Errorf("medians two apart: p = %v", p)
+	}
+	alarms := 0
+	for i := range 40 {
+		if Differ(draw(15, 0), draw(15, 0), uint64(i)) < 0.05 {
+			alarms++
+		}
+	}
+	if alarms > 7 {
+		t.Errorf("%d of 40 pairs of the same distribution are said to differ", alarms)
+	}
+	if p := Differ(nil, []float64{1}, 1); p != 1 {
+		t.Errorf("nothing differs with p = %v", p)
+	}
 }

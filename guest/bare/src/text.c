@@ -1,5 +1,5 @@
-// Strings, as few as init needs.
-#include "init.h"
+#include "text.h"
+#include "sys.h"
 
 // The compiler may call these by itself, also in a freestanding program.
 void *memcpy(void *dst, const void *src, unsigned long n)
@@ -42,15 +42,6 @@ const char *after(const char *s, const char *prefix)
 	return s;
 }
 
-unsigned number(const char *s)
-{
-	unsigned n = 0;
-
-	while (*s >= '0' && *s <= '9' && n < 100000)
-		n = n * 10 + (unsigned)(*s++ - '0');
-	return n;
-}
-
 char *decimal(char buf[24], unsigned long n)
 {
 	int i = 23;
@@ -62,7 +53,7 @@ char *decimal(char buf[24], unsigned long n)
 	return buf + i;
 }
 
-void say(const char *const *parts, int n)
+void print(int fd, const char *const *parts, int n)
 {
 	char line[256];
 	unsigned long used = 0;
@@ -71,5 +62,5 @@ void say(const char *const *parts, int n)
 		for (const char *p = parts[i]; *p && used < sizeof line - 1; p++)
 			line[used++] = *p;
 	line[used++] = '\n';
-	sys3(__NR_write, 2, line, used);
+	sys3(__NR_write, fd, line, used);
 }

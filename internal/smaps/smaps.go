@@ -1,7 +1,8 @@
-package proc
+package smaps
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,11 +10,13 @@ import (
 	"strings"
 )
 
-// Memory is a process's private memory, in bytes.
+// Memory is a virtual machine monitor's memory, in bytes. Pss counts a page that n
+// processes share as an n-th (proc_pid_smaps(5)).
 type Memory struct {
 	PrivateDirty uint64 // outside guest RAM
 	GuestRAM     uint64 // private dirty pages of guest RAM
-	Rss          uint64 // outside guest RAM
+	Rss, Pss     uint64 // outside guest RAM
+	GuestPss     uint64
 	Mappings     []Mapping
 }
 
@@ -22,11 +25,11 @@ type Mapping struct {
 	Name         string `json:"name"`
 	Size         uint64 `json:"size"`
 	PrivateDirty uint64 `json:"private_dirty"`
-	rss          uint64
+	rss, pss     uint64
 }
 
-// ReadMemory reads a process's memory. Guest RAM is the mapping of exactly ram bytes.
-func ReadMemory(pid int, ram uint64) (Memory, error) {
+// Read reads a process's memory. Guest RAM is the mapping of exactly ram bytes.
+func Read(pid int, ram uint64) (Memory, error) {
 	path := fmt.Sprintf("/proc/%d/smaps", pid)
 	f, err := os.Open(path)
 	if err != nil {
@@ -47,10 +50,12 @@ func sum(maps []Mapping, ram uint64) (Memory, error) {
 		if v.Size == ram {
 			found++
 			m.GuestRAM += v.PrivateDirty
+			m.GuestPss += v.pss
 			continue
 		}
 		m.PrivateDirty += v.PrivateDirty
 		m.Rss += v.rss
+		m.Pss += v.pss
 		if v.PrivateDirty > 0 {
 			m.Mappings = append(m.Mappings, v)
 		}
@@ -105,5 +110,25 @@ func (m *Mapping) set(key string, bytes uint64) {
 		m.PrivateDirty = bytes
 	case "Rss":
 		m.rss = bytes
+	case "Pss":
+		m.pss = bytes
 	}
+}
+
+// Rollup is the proportional set size of a whole process, in bytes.
+func Rollup(pid int) (uint64, error) {
+	path := fmt.Sprintf("/proc/%d/smaps_rollup", pid)
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	maps, err := parseSmaps(f)
+	if err == nil && len(maps) != 1 {
+		err = errors.New("not one summary")
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	return maps[0].pss, nil
 }

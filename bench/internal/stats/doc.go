@@ -1,7 +1,0 @@
-// Package stats sums up samples of times, without assuming how they are
-// distributed: times on a busy machine have a long tail.
-//
-// Confidence intervals are percentile bootstraps (Efron and Tibshirani, An
-// Introduction to the Bootstrap, chapter 13) from a given seed, so that the same
-// samples give the same interval.
-package stats

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"terem/internal/compare"
+	"terem/internal/compare/result"
+	"terem/internal/machine"
+	"terem/internal/report"
+	"terem/internal/tty"
+)
+
+const compareLong = `Run one program as a process, in containers and in virtual machines, and measure what
+each costs: to start, to work, to read a disk, to idle.
+
+Every technology that the host has takes part; what is missing is listed with the command
+that installs it. Runs are interleaved in random order (see docs/method.md). Nothing that
+terem did not make is touched, and what it makes is taken away again.`
+
+const compareExample = `  terem compare                                  all of it, in less than eight minutes
+  terem compare --quick                          starts alone, in less than ninety seconds
+  terem compare --html report.html               a page with plots
+  terem compare --json a.json; ...; terem compare --against a.json
+  terem compare --targets process,container,vm --measure start,memory
+  terem compare --quick --explain                what the kernel sees of each`
+
+// compareFlags are the flags of `terem compare` as typed.
+type compareFlags struct {
+	o                   compare.Options
+	json, html, against string
+	old                 *result.Result
+}
+
+func newCompare(status *int) *cobra.Command {
+	f := &compareFlags{}
+	c := &cobra.Command{
+		Use:     "compare [flags]",
+		Short:   "Measure process, containers and VMs side by side",
+		Long:    compareLong,
+		Example: compareExample,
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			*status, err = f.run(c)
+			return err
+		},
+	}
+	fs := c.Flags()
+	fs.SortFlags = false
+	fs.BoolVarP(&f.o.Quick, "quick", "q", false, "measure starts alone, in fewer rounds")
+	fs.StringSliceVarP(&f.o.Targets, "targets", "t", nil, "`names` of the targets to measure (default: all)")
+	fs.StringSliceVarP(&f.o.Groups, "measure", "m", nil, "what to measure (`groups`): "+strings.Join(compare.Groups(), ", ")+" (default: all but density)")
+	fs.IntVarP(&f.o.Rounds, "rounds", "n", 0, "`number` of rounds of starts (default: 30; 8 for what takes seconds)")
+	fs.Uint64Var(&f.o.Seed, "seed", 0, "`number` that sets the order of runs (default: another each time)")
+	fs.BoolVarP(&f.o.Explain, "explain", "e", false, "show what the kernel sees of each target")
+	fs.StringVar(&f.json, "json", "", "write the result and all samples to a `file`; - is standard output, in place of tables")
+	fs.StringVar(&f.html, "html", "", "write a page with plots to a `file`")
+	fs.StringVar(&f.against, "against", "", "say what changed since the result in a `file` of --json")
+	for name, words := range map[string][]string{"targets": compare.Names(), "measure": compare.Groups()} {
+		if err := c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			panic(err) // a flag of that name is defined above
+		}
+	}
+	return c
+}
+
+// run compares and writes what was found out, also when it was interrupted.
+func (f *compareFlags) run(c *cobra.Command) (status int, err error) {
+	if err := f.check(c); err != nil {
+		return 0, err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	r, err := compare.Run(ctx, f.o)
+	f.o.Progress.Close()
+	if r == nil {
+		return 0, err
+	}
+	if errors.Is(err, context.Canceled) {
+		const interrupted = 130 // as a shell has it for SIGINT
+		status = interrupted
+		fmt.Fprintln(os.Stderr, "terem: interrupted; what follows was measured until then")
+		err = nil
+	}
+	return status, errors.Join(err, f.write(r))
+}
+
+// check refuses, before anything is measured, what would fail at the end.
+func (f *compareFlags) check(c *cobra.Command) (err error) {
+	if f.o.Rounds < 0 || c.Flag("rounds").Changed && f.o.Rounds == 0 {
+		return &usageError{c.CommandPath(), fmt.Errorf("--rounds %d: at least one is needed", f.o.Rounds)}
+	}
+	for _, name := range []string{"json", "html", "against"} {
+		if flag := c.Flag(name); flag.Changed && flag.Value.String() == "" {
+			return &usageError{c.CommandPath(), fmt.Errorf("--%s: its value is empty", name)}
+		}
+	}
+	if f.against != "" {
+		if f.old, err = report.Load(f.against); err != nil {
+			return &machine.Error{Class: machine.Usage, Thing: "--against " + f.against, Err: err, Mend: "name a file that --json has written"}
+		}
+	}
+	for flag, path := range map[string]string{"--json": f.json, "--html": f.html} {
+		if err := writable(path); err != nil {
+			return &machine.Error{Class: machine.Usage, Thing: flag + " " + path, Err: err, Mend: "name a file in a directory that can be written"}
+		}
+	}
+	if f.o.Terem, err = os.Executable(); err != nil {
+		return err
+	}
+	if f.o.CacheDir, err = cacheDir(); err != nil {
+		return err
+	}
+	f.o.Version, f.o.Progress = version(), report.NewProgress(os.Stderr)
+	return nil
+}
+
+// writable says why a file could not be made or replaced, without touching it.
+func writable(path string) error {
+	if path == "" || path == "-" {
+		return nil
+	}
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		return errors.New("is a directory")
+	}
+	probe, err := os.CreateTemp(filepath.Dir(path), ".terem-")
+	if err != nil {
+		return errors.Unwrap(err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// write writes tables, JSON, and a page.
+func (f *compareFlags) write(r *result.Result) error {
+	if f.json != "-" {
+		columns, _ := tty.Size(os.Stdout)
+		o := report.Options{Width: columns, Color: columns > 0}
+		if err := report.Table(os.Stdout, r, o); err != nil {
+			return err
+		}
+		if f.old != nil {
+			if err := report.Changes(os.Stdout, f.old, r, o); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.Join(
+		toFile(f.json, func(w io.Writer) error {
+			e := json.NewEncoder(w)
+			e.SetIndent("", "  ")
+			return e.Encode(r)
+		}),
+		toFile(f.html, func(w io.Writer) error { return report.HTML(w, r) }))
+}
+
+// toFile writes a file whole or not at all; "-" is standard output, "" nothing.
+func toFile(path string, write func(io.Writer) error) error {
+	switch path {
+	case "":
+		return nil
+	case "-":
+		return write(os.Stdout)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".terem-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // it has another name by then, if all went well
+	const permissions = 0o644
+	err = errors.Join(write(f), f.Chmod(permissions), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,20 @@
+// What the root file system of the default guest has beside the files of the archive and the applets of busybox.
+// Go reads this table, too (rootfs.go): an entry is a line of its own, and a string has no escapes but \n, \" and \\.
+//
+//   DIR(name)  LINK(name, target)  FILE(name, text)
+DIR("/etc")
+DIR("/mnt")
+DIR("/root")
+DIR("/usr")
+DIR("/var")
+LINK("/sbin", "bin")
+LINK("/usr/bin", "../bin")
+LINK("/usr/sbin", "../bin")
+LINK("/var/run", "../run")
+LINK("/bin/sh", "busybox")
+LINK("/bin/env", "busybox")
+FILE("/etc/group", "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n")
+FILE("/etc/hosts", "127.0.0.1 localhost terem\n::1 localhost\n")
+FILE("/etc/os-release", "NAME=terem\nID=terem\nPRETTY_NAME=\"terem guest\"\n")
+FILE("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
+FILE("/etc/profile", "export PS1='\\h:\\w\\$ '\nalias ll='ls -l'\n")

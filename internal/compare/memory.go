@@ -1,0 +1,267 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"terem/internal/compare/result"
+	"terem/internal/compare/spawn"
+	"terem/internal/compare/target"
+	"terem/internal/smaps"
+)
+
+// memoryRounds and memorySlow are few: idle memory varies little.
+const (
+	memoryRounds = 3
+	memorySlow   = 1
+)
+
+// memory starts idle instances of each target, and measures what 1, 5 and 20 of them take.
+func (c *comparison) memory(ctx context.Context) error {
+	able := slices.DeleteFunc(slices.Clone(c.ready), func(s *subject) bool { return !s.about.Can("idle") })
+	return c.interleave(ctx, result.GroupMemory, able, memoryRounds, memorySlow, func(s *subject, round int) error {
+		err := c.weigh(ctx, s, round)
+		if err != nil {
+			c.r.Fail(result.Memory1, s.about.Name, err)
+		}
+		return err
+	})
+}
+
+// weigh measures a growing herd.
+func (c *comparison) weigh(ctx context.Context, s *subject, round int) error {
+	h := &herd{c: c, s: s}
+	defer h.end()
+	var one map[string]uint64
+	for _, size := range []struct {
+		n       int
+		measure string
+	}{{1, result.Memory1}, {5, result.Memory5}, {20, result.Memory20}} {
+		if err := h.grow(ctx, size.n); err != nil {
+			return fmt.Errorf("%d at a time: %w", size.n, err)
+		}
+		parts := h.weigh()
+		if size.n == 1 {
+			one = parts
+		}
+		for part, bytes := range parts {
+			v := float64(bytes)
+			if size.n > 1 {
+				v = max(0, (float64(bytes)-float64(one[part]))/float64(size.n-1))
+			}
+			c.r.Add(size.measure, s.about.Name, part, round, v)
+		}
+	}
+	return nil
+}
+
+// herd is a number of idle instances of one target.
+type herd struct {
+	c     *comparison
+	s     *subject
+	ids   []string
+	alive []*spawn.Process
+}
+
+// leastMemory is what the host must have left, in bytes.
+const leastMemory = 1 << 30
+
+// errFull says that the host's memory is nearly used up.
+var errFull = errors.New("the host has less than 1 GiB of memory left")
+
+// grow starts instances until there are n, all at once, and waits until each idles.
+func (h *herd) grow(ctx context.Context, n int) error {
+	before := len(h.alive)
+	for len(h.alive) < n {
+		if available() < leastMemory {
+			return errFull
+		}
+		r := target.Run{ID: h.c.newID(), Argv: probe("idle")}
+		command, err := h.s.Command(r)
+		if err != nil {
+			return err
+		}
+		p, err := h.c.w.Host.Start(command)
+		if err != nil {
+			return err
+		}
+		h.ids, h.alive = append(h.ids, r.ID), append(h.alive, p)
+	}
+	for _, p := range h.alive[before:] {
+		if err := h.idles(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// idles waits for an instance's line.
+func (h *herd) idles(ctx context.Context, p *spawn.Process) error {
+	line, err := p.Line(ctx, limitOf(h.s))
+	if err == nil {
+		_, err = parseStart(line)
+	}
+	return err
+}
+
+// end stops all instances.
+func (h *herd) end() {
+	const patience = 5 * time.Second
+	for _, p := range h.alive {
+		p.Poll()
+		if p.Ended == 0 {
+			_ = unix.Kill(p.PID, unix.SIGTERM) // asked at once, waited for below
+		}
+	}
+	for i, p := range h.alive {
+		if p.Ended == 0 {
+			_ = p.Signal(0, patience) // one that does not end is killed
+		}
+		p.Kill()
+		h.c.remove(h.s, h.ids[i])
+	}
+	h.c.procs.reap()
+}
+
+// weigh adds up what the processes of the herd take, part by part.
+func (h *herd) weigh() map[string]uint64 {
+	parts := map[string]uint64{}
+	groups := map[string]bool{}
+	for _, p := range h.processes() {
+		h.add(parts, p)
+		if part := h.part(p); part == result.PartProgram {
+			if g := memoryGroup(p.pid); strings.Contains(g, "terem") {
+				groups[g] = true
+			}
+		}
+	}
+	for g := range groups {
+		if bytes, ok := kernelMemory(g); ok {
+			parts[result.PartKernel] += bytes
+		}
+	}
+	return parts
+}
+
+// processes are the herd's own and the daemons': all that descend from here, and of an
+// engine whose daemon was there before, its shims.
+func (h *herd) processes() []proc {
+	all := table()
+	found := below(all, os.Getpid())
+	for _, p := range all {
+		if daemonName(p.name) || strings.HasPrefix(p.name, "containerd-shim") {
+			found = append(found, p)
+			found = append(found, below(all, p.pid)...)
+		}
+	}
+	slices.SortFunc(found, func(a, b proc) int { return a.pid - b.pid })
+	found = slices.CompactFunc(found, func(a, b proc) bool { return a.pid == b.pid })
+	return slices.DeleteFunc(found, func(p proc) bool {
+		return p.dead || h.s.about.Package != "docker.io" && (daemonName(p.name) || daemonName(nameOf(all, p.parent)))
+	})
+}
+
+func nameOf(all []proc, pid int) string {
+	for _, p := range all {
+		if p.pid == pid {
+			return p.name
+		}
+	}
+	return ""
+}
+
+func daemonName(name string) bool { return name == "dockerd" || name == "containerd" }
+
+// part says what a process is for.
+func (h *herd) part(p proc) string {
+	argv, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
+	if err != nil {
+		return result.PartHelpers
+	}
+	first, _, _ := strings.Cut(string(argv), "\x00")
+	switch {
+	case daemonName(p.name):
+		return result.PartDaemons
+	case path.Base(first) == "probe" || p.name == "java":
+		return result.PartProgram
+	}
+	return result.PartHelpers
+}
+
+// add weighs a process. One that is gone by now weighs nothing.
+func (h *herd) add(parts map[string]uint64, p proc) {
+	if h.s.about.Kind == result.VM {
+		if m, err := smaps.Read(p.pid, target.Memory); err == nil {
+			parts[result.PartRAM] += m.GuestPss
+			parts[result.PartVMM] += m.Pss
+			return
+		}
+	}
+	if bytes, err := smaps.Rollup(p.pid); err == nil {
+		parts[h.part(p)] += bytes
+	}
+}
+
+// memoryGroup is the directory of a process's memory cgroup; empty if it cannot be told.
+func memoryGroup(pid int) string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		return ""
+	}
+	second := ""
+	for line := range strings.Lines(string(b)) {
+		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		switch {
+		case len(f) < 3:
+		case slices.Contains(strings.Split(f[1], ","), "memory"):
+			return filepath.Join("/sys/fs/cgroup/memory", f[2])
+		case f[0] == "0":
+			second = filepath.Join("/sys/fs/cgroup", f[2])
+		}
+	}
+	return second
+}
+
+// kernelMemory is what the kernel keeps for a cgroup, in bytes.
+func kernelMemory(group string) (uint64, bool) {
+	if b, err := os.ReadFile(filepath.Join(group, "memory.kmem.usage_in_bytes")); err == nil {
+		n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
+		return n, err == nil
+	}
+	b, err := os.ReadFile(filepath.Join(group, "memory.stat"))
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(b)) {
+		var n uint64
+		if k, _ := fmt.Sscanf(line, "kernel %d", &n); k == 1 {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+// available is MemAvailable of proc_meminfo(5), in bytes.
+func available() uint64 {
+	b, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		var kib uint64
+		if n, _ := fmt.Sscanf(line, "MemAvailable: %d kB", &kib); n == 1 {
+			return kib << 10
+		}
+	}
+	return 0
+}

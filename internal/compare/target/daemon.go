@@ -1,0 +1,164 @@
+package target
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"terem/internal/compare/spawn"
+)
+
+// daemon is the dockerd that the docker targets share: the user's, if one answers, or one
+// of our own in a mount and a network namespace of its own, with all its files in the
+// workspace.
+type daemon struct {
+	w       *Workspace
+	private bool
+	found   error // of find, once it was asked
+	asked   bool
+	users   int
+	process *spawn.Process // the private one
+	failure error          // of the first acquire: it is not tried twice
+}
+
+func newDaemon(w *Workspace) *daemon { return &daemon{w: w} }
+
+// command is a docker command line for the daemon.
+func (d *daemon) command(words ...string) spawn.Command {
+	argv := []string{"docker"}
+	if d.private {
+		argv = append(argv, "--host", "unix://"+d.file("socket"))
+	}
+	return spawn.Command{Argv: append(argv, words...)}
+}
+
+func (d *daemon) file(name string) string { return filepath.Join(d.w.Dir, "docker", name) }
+
+func (d *daemon) image() string { return d.w.ID + ":root" }
+
+// find says whether there is a daemon or the means to start one.
+func (d *daemon) find(ctx context.Context) error {
+	if d.asked {
+		return d.found
+	}
+	d.asked = true
+	if d.answers(ctx) {
+		return nil
+	}
+	_, err := exec.LookPath("dockerd")
+	switch {
+	case err != nil:
+		d.found = fmt.Errorf("the daemon does not answer, and dockerd is %w", ErrAbsent)
+	case os.Getuid() != 0:
+		d.found = errors.New("the daemon does not answer, and only root can start one")
+	}
+	d.private = d.found == nil
+	return d.found
+}
+
+func (d *daemon) answers(ctx context.Context) bool {
+	p, err := d.w.Host.Run(ctx, d.command("version", "--format", "{{.Server.Version}}"), findLimit)
+	return err == nil && p.Failure() == nil
+}
+
+// acquire is called once for each target; the first call does the work.
+func (d *daemon) acquire(ctx context.Context) error {
+	d.users++
+	if d.users > 1 {
+		return d.failure
+	}
+	if d.private {
+		d.failure = d.start(ctx)
+	}
+	if d.failure == nil {
+		d.failure = d.importRoot(ctx)
+	}
+	return d.failure
+}
+
+// script starts dockerd where its bridges and mounts are nobody else's.
+const script = `ip link set lo up && exec dockerd "$@"`
+
+func (d *daemon) start(ctx context.Context) error {
+	const limit = 30 * time.Second
+	if _, err := d.w.mkdir("docker"); err != nil {
+		return err
+	}
+	p, err := d.w.Host.Start(spawn.Command{Argv: []string{"unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", script, "dockerd",
+		"--data-root", d.file("data"), "--exec-root", d.file("exec"), "--pidfile", d.file("pid"), "--host", "unix://" + d.file("socket"),
+		"--config-file", d.file("none.json")}})
+	if err != nil {
+		return fmt.Errorf("start dockerd: %w", err)
+	}
+	d.process = p
+	for begun := time.Now(); time.Since(begun) < limit && ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+		if p.Poll(); p.Ended != 0 {
+			return fmt.Errorf("dockerd: %w", p.Failure())
+		}
+		if _, err := os.Stat(d.file("socket")); err == nil && d.answers(ctx) {
+			return ctx.Err()
+		}
+	}
+	return errors.New("dockerd does not answer")
+}
+
+// importRoot makes the image.
+func (d *daemon) importRoot(ctx context.Context) error {
+	const limit = 2 * time.Minute
+	dir, err := d.w.mkdir("docker")
+	if err != nil {
+		return err
+	}
+	name := filepath.Join(dir, "root.tar")
+	if err := writeTar(name, d.w.Root); err != nil {
+		return fmt.Errorf("pack the root file system: %w", err)
+	}
+	_, err = d.w.run(ctx, limit, d.command("import", name, d.image()))
+	return err
+}
+
+func writeTar(name, root string) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w := tar.NewWriter(f)
+	if err := w.AddFS(os.DirFS(root)); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// release undoes acquire at its last call.
+func (d *daemon) release(ctx context.Context) error {
+	const limit = 20 * time.Second
+	if d.users--; d.users > 0 {
+		return nil
+	}
+	if d.private {
+		if d.process == nil {
+			return nil
+		}
+		if err := d.process.Signal(unix.SIGTERM, limit); err != nil {
+			d.w.Log(fmt.Sprintf("dockerd did not end: %v", err))
+		}
+		d.process.Kill()
+		return nil
+	}
+	if d.failure != nil {
+		return nil
+	}
+	_, err := d.w.run(ctx, limit, d.command("image", "rm", "--force", d.image()))
+	return err
+}

@@ -1,0 +1,49 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strconv"
+
+	"terem/guest"
+	"terem/internal/compare/result"
+	"terem/internal/compare/spawn"
+)
+
+// vm is a virtual machine of terem's, booted for each run.
+type vm struct {
+	none
+	w *Workspace
+}
+
+func (*vm) About() About {
+	return About{Name: "vm", Title: "terem VM, cold", Kind: result.VM, Slow: true,
+		Note: "one virtual CPU; the root file system is the guest's initial RAM disk"}
+}
+
+// Find wants KVM and a guest.
+func (*vm) Find(context.Context) (string, error) {
+	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
+	if err != nil {
+		return "", errors.New("no KVM: `terem doctor` says why")
+	}
+	f.Close()
+	dir, err := guest.DefaultCacheDir()
+	if err != nil {
+		return "", err
+	}
+	a, err := guest.Find(dir)
+	if err != nil {
+		return "", err
+	}
+	return "Linux " + a.KernelVersion, nil
+}
+
+func (t *vm) Command(r Run) (spawn.Command, error) {
+	argv := []string{t.w.Terem, "run", "--quiet", "--exits=json", "--memory", strconv.Itoa(Memory)}
+	if r.Data != "" {
+		argv = append(argv, "--disk", r.Data, "--root", "none")
+	}
+	return spawn.Command{Argv: append(append(argv, "--"), r.argv("/dev/vda")...)}, nil
+}
