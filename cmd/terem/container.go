@@ -4,18 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"terem/guest"
 	"terem/internal/container"
 	"terem/internal/container/session"
+	"terem/internal/machine"
 )
 
 const containerLong = `Run a program in a container: a process with namespaces, control groups and fewer rights.`
 
-const containerRunLong = `Run a program in a container, on a root file system that is a directory.
+const containerRunLong = `Run a program in a container, on a root file system that is a directory. Without --root
+it is that of terem's own guest, so that "terem run" and "terem container run" run the same
+programs; containers share it, so it is read-only, but for /tmp in memory.
 
 The container has its own processes, mounts, users, network, host name, IPC, control groups
 and clocks; the kernel is the host's. Root inside is nobody outside. On a terminal the
@@ -23,10 +28,12 @@ program gets a terminal of the container's own; with pipes it gets those.
 
 Keys on a terminal: Ctrl-A x ends the container, Ctrl-A h helps, Ctrl-A Ctrl-A sends Ctrl-A.`
 
-const containerRunExample = `  terem container run --root DIR                         a shell
-  terem container run --root DIR -- uname -a             one command
-  terem container run --root DIR --memory 64M --cpus 0.5 --pids 100 -- make
-  terem container run --root DIR --read-only --network host -- wget -qO- http://localhost`
+const containerRunExample = `  terem container run                                a shell
+  terem container run -- uname -a                    one command
+  echo 'ls /proc | wc -l' | terem container run      commands from a pipe
+  terem container run --memory 64M --cpus 0.5 --pids 100 -- nproc
+  terem container run --root DIR --bind /srv/data:/data:ro -- ls /data
+  terem container run --verbose -- true              what it is made of`
 
 const containerStatuses = `
 Exit status:
@@ -70,6 +77,9 @@ func newContainerRun(status *int) *cobra.Command {
 			if err := f.options(c, args); err != nil {
 				return &usageError{c.CommandPath(), err}
 			}
+			if err := f.root(); err != nil {
+				return err
+			}
 			s, err := session.Run(&f.o)
 			*status = s
 			var own *container.Error
@@ -88,8 +98,8 @@ func newContainerRun(status *int) *cobra.Command {
 func (f *containerFlags) define(c *cobra.Command) {
 	o, fs := &f.o, c.Flags()
 	fs.SortFlags = false
-	fs.StringVar(&o.Config.Root, "root", "", "`directory` that holds the root file system")
-	fs.StringArrayVar(&f.binds, "bind", nil, "show the container a file or directory of the host's: `SOURCE:TARGET[:ro]`")
+	fs.StringVar(&o.Config.Root, "root", "", "`directory` that holds the root file system (default: that of terem's own guest, read-only)")
+	fs.StringArrayVar(&f.binds, "bind", nil, "`SOURCE:TARGET[:ro]`: show a file or directory of the host's in the container")
 	fs.StringVarP(&f.memory, "memory", "m", "", "most memory: a `size` such as 64M")
 	fs.Float64VarP(&o.Config.Limits.CPUs, "cpus", "c", 0, "most CPU time, as a `number` of CPUs: 0.5, 2")
 	fs.Int64Var(&o.Config.Limits.PIDs, "pids", 0, "most processes and threads (`number`)")
@@ -100,7 +110,7 @@ func (f *containerFlags) define(c *cobra.Command) {
 	fs.StringVar(&o.Config.Hostname, "hostname", "terem", "host `name`")
 	fs.StringArrayVarP(&f.env, "env", "e", nil, "`NAME=value` for the environment; NAME alone: its value here")
 	fs.StringVarP(&o.Config.Dir, "workdir", "w", "/", "working `directory`")
-	fs.BoolVar(&o.Config.ReadOnly, "read-only", false, "the root file system cannot be written")
+	fs.BoolVar(&o.Config.ReadOnly, "read-only", false, "the root file system cannot be written, but for /tmp, in memory")
 	fs.DurationVar(&o.Timeout, "timeout", 0, "end the container after this `time`: 30s, 5m")
 	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "say nothing but errors")
 	fs.BoolVarP(&o.Verbose, "verbose", "v", false, "say what was made")
@@ -145,8 +155,8 @@ func (f *containerFlags) options(c *cobra.Command, args []string) error {
 		}
 		conf.Binds = append(conf.Binds, b)
 	}
-	if conf.Root == "" {
-		return errors.New("--root: name a directory that holds a root file system")
+	if c.Flag("root").Changed && conf.Root == "" {
+		return errors.New("--root: its value is empty")
 	}
 	conf.Network, conf.Users = container.Network(f.network), container.Users(f.users)
 	conf.Argv = args
@@ -155,6 +165,31 @@ func (f *containerFlags) options(c *cobra.Command, args []string) error {
 	}
 	conf.Env = environment(f.env)
 	conf.Stdin, conf.Stdout, conf.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return nil
+}
+
+// root finds the default guest's root file system, if no other was named. All containers
+// share the one copy, so none writes to it.
+func (f *containerFlags) root() error {
+	conf := &f.o.Config
+	if conf.Root != "" {
+		return nil
+	}
+	dir, err := cacheDir()
+	if err != nil {
+		return err
+	}
+	a, err := guest.FindInitrd(dir)
+	if err != nil {
+		return &machine.Error{Class: machine.Host, Thing: "--root", Err: err, Mend: "or name a directory that holds a root file system"}
+	}
+	conf.Root, conf.ReadOnly = filepath.Join(dir, "root", filepath.Base(filepath.Dir(a.Initrd))), true
+	if err := os.MkdirAll(filepath.Dir(conf.Root), 0o755); err != nil {
+		return err
+	}
+	if err := guest.ExtractRoot(a.Initrd, conf.Root); err != nil && !errors.Is(err, guest.ErrNotEmpty) {
+		return &machine.Error{Class: machine.Host, Thing: "root file system", Err: err}
+	}
 	return nil
 }
 
