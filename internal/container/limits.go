@@ -46,7 +46,7 @@ func (l Limits) needs() map[string]string {
 // check finds limits that no kernel takes.
 func (l Limits) check() error {
 	const leastCPUs, mostCPUs = 0.01, 1 << 20 // the kernel's: 1 ms of a period
-	const leastMemory = 8 << 20 // the first stage may be in the group already
+	const leastMemory = 8 << 20               // the first stage may be in the group already
 	bad := func(thing, why string) error {
 		return &Error{Status: StatusUsage, Thing: thing, Err: errors.New(why)}
 	}
