@@ -263,6 +263,21 @@ func TestGuestStatuses(t *testing.T) {
 	}
 }
 
+// TestCPUWarning: a feature that the guest sees all the same is worth a line, unless
+// nothing but errors is wanted. On hardware there is nothing to warn of.
+func TestCPUWarning(t *testing.T) {
+	kvmtest.Open(t)
+	kernel := write(t, "kernel", tinyKernel(t))
+	args := []string{"run", "--memory", "2M", "--kernel", kernel, "--cpu", "host,-sse2"}
+	r := terem(t, 0, args...)
+	if r.status != 0 || r.out != "" || r.stderr != "" && !strings.HasPrefix(r.stderr, "terem: warning: --cpu host,-sse2: this host's KVM shows the guest sse2") {
+		t.Errorf("%+v; want nothing, or a warning", r)
+	}
+	if r := terem(t, 0, append(args, "--quiet")...); r != (outcome{}) {
+		t.Errorf("%+v with --quiet; want nothing", r)
+	}
+}
+
 func TestLedgerOnStandardError(t *testing.T) {
 	kvmtest.Open(t)
 	kernel := write(t, "kernel", tinyKernel(t))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -116,6 +117,7 @@ func (s *session) run(c machine.Config) (status int, err error) {
 		err = errors.Join(err, s.m.Close())
 	}()
 	s.verbose(c)
+	s.warn()
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
@@ -226,6 +228,14 @@ func (s *session) silent(o machine.Outcome, status int) bool {
 		return s.o.Quiet && status == StatusOK
 	}
 	return o.Kind == machine.Exited || o.Kind == machine.PoweredOff
+}
+
+// warn says what was asked for and is not to be had.
+func (s *session) warn() {
+	if kept := s.m.Disregarded(); len(kept) > 0 && !s.o.Quiet {
+		fmt.Fprintf(s.o.Stderr, "terem: warning: --cpu %s: this host's KVM shows the guest %s all the same (only VT-x and AMD-V take features away)\n",
+			s.o.CPU, strings.Join(kept, ", "))
+	}
 }
 
 func (s *session) verbose(c machine.Config) {

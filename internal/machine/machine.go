@@ -16,20 +16,21 @@ import (
 
 // Machine is a virtual machine. Its methods may be called from any goroutine.
 type Machine struct {
-	conf    Config
-	sys     *kvm.System
-	ram     *memory.Guest
-	vm      *kvm.VM
-	board   *board
-	virtio  *virtioBus
-	disks   int
-	balloon *balloon.Balloon // nil: none
-	cpus    []*vcpu.Runner
-	helpers []*assist.Unit
-	ledgers []*vcpu.Ledger
-	console panicWatch
-	leaves  func() ([]kvm.CPUIDEntry, error) // what KVM offers; fetched while the VM is made
-	soft    bool                             // KVM leaves SYSCALL to us: it interprets guest kernel code
+	conf        Config
+	sys         *kvm.System
+	ram         *memory.Guest
+	vm          *kvm.VM
+	board       *board
+	virtio      *virtioBus
+	disks       int
+	balloon     *balloon.Balloon // nil: none
+	cpus        []*vcpu.Runner
+	helpers     []*assist.Unit
+	ledgers     []*vcpu.Ledger
+	console     panicWatch
+	leaves      func() ([]kvm.CPUIDEntry, error) // what KVM offers; fetched while the VM is made
+	disregarded []string                         // see Disregarded
+	soft        bool                             // KVM leaves SYSCALL to us: it interprets guest kernel code
 
 	state   sync.Mutex // held while vCPUs are paused and resumed
 	running bool       // what Pause and Resume have asked for; guarded by state
@@ -107,11 +108,7 @@ func (m *Machine) makeCPUs() error {
 		return err
 	}
 	for id := range m.conf.CPUs {
-		cpuid, err := m.conf.CPU.leaves(leaves, id, m.conf.CPUs)
-		if err != nil {
-			return err
-		}
-		c := vcpu.Config{ID: id, CPUID: cpuid, Ports: &m.board.ports, Memory: &m.board.mem}
+		c := vcpu.Config{ID: id, CPUID: m.conf.CPU.leaves(leaves, id, m.conf.CPUs), Ports: &m.board.ports, Memory: &m.board.mem}
 		if m.conf.CountExits {
 			c.Ledger = vcpu.NewLedger()
 			m.ledgers = append(m.ledgers, c.Ledger)
@@ -136,7 +133,7 @@ func (m *Machine) ready() error {
 	var entry boot.Entry
 	m.marks.note(markMade)
 	err := m.cpus[0].Do(func(c *kvm.VCPU) (err error) {
-		if err := m.inspect(c); err != nil {
+		if err := errors.Join(m.inspect(c), m.checkCPU(c)); err != nil {
 			return err
 		}
 		if !m.conf.ACPI {
