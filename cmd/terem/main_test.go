@@ -113,7 +113,7 @@ func TestUsageErrors(t *testing.T) {
 		{"run ls -- -l", []string{`"ls"`, "put the guest's command after --"}},
 		{"run --memory x", []string{"--memory x", "not a size", "such as 512M"}},
 		{"run --memory -1", []string{"--memory -1", "not a size", "such as 512M"}},
-		{"run --memory 99999999T", []string{"--memory 99999999T", "64 bits"}},
+		{"run --memory 99999P", []string{"--memory 99999P", "64 bits"}},
 		{"run --cpus x", []string{`"x"`, "--cpus", "integer"}},
 		{"run --exits=foo", []string{"--exits=foo", "table or json"}},
 		{"run --payload x", []string{"--payload x", "auto, compressed, decompressed"}},
