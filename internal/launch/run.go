@@ -45,6 +45,11 @@ func Run(o *Options) (status int, err error) {
 		return 0, err
 	}
 	defer im.Close()
+	if im.own {
+		if err := checkRoot(o); err != nil {
+			return 0, err
+		}
+	}
 	disks, err := openDisks(o.Disks, s.diskFailed)
 	if err != nil {
 		return 0, err
@@ -132,9 +137,7 @@ func (s *session) run(c machine.Config) (status int, err error) {
 	if err := s.m.Start(); err != nil {
 		return 0, err
 	}
-	if c.Balloon != nil {
-		s.watchMemory()
-	}
+	s.watchMemory()
 	s.wait(signals)
 	return s.finish()
 }
