@@ -78,7 +78,24 @@ func (c *Config) validate() error {
 		return &Error{Class: Usage, Thing: fmt.Sprintf("--cpus %d", c.CPUs),
 			Cause: "a machine needs at least one", Mend: "try --cpus 1"}
 	}
-	return nil
+	return c.validateBalloon()
+}
+
+// balloonLeaves is the least that a balloon leaves to a guest, in bytes: a kernel and a
+// few programs live on it.
+const balloonLeaves = 32 << 20
+
+func (c *Config) validateBalloon() error {
+	if c.Balloon == nil || c.Balloon.Target == 0 {
+		return nil
+	}
+	most := c.Memory - min(c.Memory, balloonLeaves)
+	if c.Balloon.Target <= most {
+		return nil
+	}
+	return &Error{Class: Usage, Thing: "--balloon=" + Bytes(c.Balloon.Target),
+		Cause: fmt.Sprintf("of %s it must leave the guest %s", Bytes(c.Memory), Bytes(balloonLeaves)),
+		Mend:  fmt.Sprintf("ask for %s at the most, or for more with --memory", Bytes(most))}
 }
 
 // Bytes formats a size with a binary unit: "128 MiB".
