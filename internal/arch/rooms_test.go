@@ -41,7 +41,7 @@ func rooms() []room {
 		{"internal/kvmtest", []string{"kvm"}, nil, nil},
 		{"internal/lastwords", nil, nil, nil},
 		{"internal/launch", []string{"internal/machine", "internal/tty", "internal/disk/...", "devices/virtio/blk", "devices/virtio/rng", "boot", "guest/...", "vcpu/assist"},
-			[]string{"github.com/jedib0t/go-pretty/v6/..."}, []string{"kvm"}},
+			nil, []string{"kvm"}},
 		{"internal/machine", []string{"vcpu/...", "boot", "devices/...", "guest/...", "kvm", "memory"}, nil, nil},
 		{"internal/smaps", nil, nil, nil},
 		{"internal/report", []string{"internal/compare/result", "internal/host", "internal/stats"},

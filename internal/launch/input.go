@@ -110,9 +110,11 @@ func (s *session) typed() {
 func (s *session) act(a tty.Action, keys chan<- []byte) {
 	switch a {
 	case tty.Quit:
+		fmt.Fprint(s.o.Stderr, "\r\n") // the guest's cursor may be anywhere
 		s.end(StatusOK, "ended by Ctrl-A x")
 	case tty.Help:
 		fmt.Fprint(s.o.Stderr, tty.HelpText)
+		offer(keys, []byte{'\r'}) // for a prompt
 	case tty.Break:
 		offer(keys, nil)
 	}
