@@ -263,6 +263,33 @@ func TestGuestStatuses(t *testing.T) {
 	}
 }
 
+// TestUsageFits: help is for a terminal of 80 columns, and shows no backquotes of its
+// making.
+func TestUsageFits(t *testing.T) {
+	for _, args := range []string{"--help", "run --help", "disk --help", "disk create --help", "doctor --help", "guest --help"} {
+		r := terem(t, 0, strings.Fields(args)...)
+		_, flags, _ := strings.Cut(r.out, "\nFlags:\n")
+		for line := range strings.Lines(flags) {
+			if len(line) > usageWidth+1 || strings.Contains(line, "=true") || strings.Contains(line, " \n") {
+				t.Errorf("terem %s: %q", args, line)
+			}
+		}
+	}
+}
+
+func TestComplete(t *testing.T) {
+	for args, want := range map[string]string{
+		"run --disk x.img,ca": "x.img,cache=writeback\nx.img,cache=writethrough\nx.img,cache=none\n:6\n",
+		"run --disk x":        ":0\n",
+		"run --root /dev/":    "none\n/dev/vda\n/dev/vda1\n:4\n",
+		"run --dis":           "--disk\ta disk: a raw or qcow2 image or a block device, and its options (above)\n:4\n",
+	} {
+		if r := terem(t, 0, append([]string{"__complete"}, strings.Fields(args)...)...); r.out != want {
+			t.Errorf("%s: %q, want %q", args, r.out, want)
+		}
+	}
+}
+
 // TestCPUWarning: a feature that the guest sees all the same is worth a line, unless
 // nothing but errors is wanted. On hardware there is nothing to warn of.
 func TestCPUWarning(t *testing.T) {
@@ -292,7 +319,7 @@ func TestLedgerOnStandardError(t *testing.T) {
 func TestHelp(t *testing.T) {
 	for args, want := range map[string]string{
 		"": "Usage:", "help": "Usage:", "--help": "Exit status:", "run --help": "Ctrl-A x ends the guest",
-		"guest": "terem guest [command]", "version": "terem ",
+		"guest": "terem guest [command]", "version": "terem ", "--version": "terem ",
 	} {
 		r := terem(t, 0, strings.Fields(args)...)
 		if r.status != 0 || r.stderr != "" || !strings.Contains(r.out, want) {

@@ -23,7 +23,7 @@ func rooms() []room {
 	const unix = "golang.org/x/sys/unix"
 	return []room{
 		{"bench/...", []string{"bench/...", "guest/...", "internal/host", "internal/stats", "internal/lastwords", "internal/smaps"}, []string{"golang.org/x/arch/...", unix}, nil},
-		{"cmd/terem", []string{"internal/...", "boot", "devices/virtio/rng", "guest/..."}, []string{"github.com/spf13/cobra"}, nil},
+		{"cmd/terem", []string{"internal/...", "boot", "devices/virtio/rng", "guest/..."}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}, nil},
 
 		{"internal/arch", nil, nil, nil},
 		{"internal/compare", []string{"internal/compare/...", "internal/host", "internal/stats", "internal/smaps", "internal/machine", "guest/..."}, []string{unix}, nil},
