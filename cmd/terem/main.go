@@ -7,10 +7,16 @@ import (
 	"fmt"
 	"os"
 
+	"terem/internal/container"
 	"terem/internal/launch"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	if container.IsInit(os.Args) {
+		os.Exit(container.Init())
+	}
+	os.Exit(run(os.Args[1:]))
+}
 
 // run executes one command and gives the exit status (see package launch).
 func run(args []string) int {

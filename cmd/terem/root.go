@@ -31,7 +31,7 @@ func newRoot(status *int) *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.AddCommand(newRun(status), newCompare(status), newDoctor(status), newGuest(), newDisk(status), newVersion())
+	root.AddCommand(newRun(status), newContainer(status), newCompare(status), newDoctor(status), newGuest(), newDisk(status), newVersion())
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{c.CommandPath(), err}
 	})

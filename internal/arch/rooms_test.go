@@ -26,6 +26,8 @@ func rooms() []room {
 		{"cmd/terem", []string{"internal/...", "boot", "devices/virtio/rng", "guest/..."}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}, nil},
 
 		{"internal/arch", nil, nil, nil},
+		{"internal/container", nil, []string{unix, "golang.org/x/net/bpf", "github.com/moby/sys/capability", "github.com/opencontainers/cgroups/..."}, nil},
+		{"internal/container/session", []string{"internal/container", "internal/tty"}, nil, []string{unix}},
 		{"internal/compare", []string{"internal/compare/...", "internal/host", "internal/stats", "internal/smaps", "internal/machine", "guest/..."}, []string{unix}, nil},
 		{"internal/compare/trace", nil, []string{unix}, nil},
 		{"internal/compare/result", []string{"internal/host", "internal/stats"}, nil, nil},

@@ -80,7 +80,6 @@ type comparison struct {
 	runs    int // names them
 	clock   clock
 	data    string // the data file
-	procs   *processes
 	entries []entry
 }
 
@@ -129,7 +128,6 @@ func newComparison(o Options) (*comparison, error) {
 		return nil, err
 	}
 	c := &comparison{o: o, w: w, random: rand.New(rand.NewPCG(o.Seed, 0)), all: target.All(w)}
-	c.procs = newProcesses()
 	c.r = &result.Result{Schema: result.Schema, Terem: o.Version, Started: time.Now().UTC().Truncate(time.Second), Host: host.Read("/")}
 	c.r.Method = result.Method{Seed: o.Seed, Quick: o.Quick, Rounds: rounds, SlowRounds: slowRounds, Warmups: warmups, Gap: gap,
 		Program: "/bin/probe of terem's guest, linked statically, from that guest's root file system"}
@@ -204,7 +202,7 @@ func (c *comparison) close() error {
 			errs = append(errs, fmt.Errorf("%s: %w", t.About().Name, err))
 		}
 	}
-	errs = append(errs, c.procs.sweep(), c.closeWorkspace())
+	errs = append(errs, sweep(c.w.ID, c.o.Progress.Say), c.closeWorkspace())
 	return errors.Join(errs...)
 }
 
@@ -267,7 +265,6 @@ func (c *comparison) remove(s *subject, id string) {
 	if err := s.Remove(ctx, id); err != nil {
 		c.o.Progress.Say(fmt.Sprintf("%s: could not take %s away: %v", s.about.Name, id, err))
 	}
-	c.procs.reap()
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -22,7 +22,8 @@ const HostInside = "host"
 // explain shows for each target what the kernel sees of it.
 func (c *comparison) explain(ctx context.Context) error {
 	own := result.Inside{Target: HostInside}
-	own.Namespaces, own.Cgroups = namespaces(os.Getpid()), cgroups(os.Getpid())
+	thread := c.w.Host.Thread()
+	own.Namespaces, own.Cgroups = namespaces(thread), cgroups(thread)
 	c.r.Inside = append(c.r.Inside, own)
 	for _, s := range c.ready {
 		c.o.Progress.Start("explain", s.about.Title, 1, 1)
@@ -101,7 +102,7 @@ func (c *comparison) trace(ctx context.Context, s *subject, in *result.Inside) e
 	defer c.remove(s, r.ID)
 	var n trace.Count
 	err = c.w.Host.On(func() (err error) {
-		n, err = trace.Run(ctx, command.Argv, command.Env, c.limit(s))
+		n, err = trace.Run(ctx, command.Argv, append(command.Env, marker+c.w.ID), c.limit(s))
 		return err
 	})
 	if err != nil {

@@ -130,7 +130,6 @@ func (h *herd) end() {
 		p.Kill()
 		h.c.remove(h.s, h.ids[i])
 	}
-	h.c.procs.reap()
 }
 
 // weigh adds up what the processes of the herd take, part by part.
@@ -153,21 +152,23 @@ func (h *herd) weigh() map[string]uint64 {
 	return parts
 }
 
-// processes are the herd's own and the daemons': all that descend from here, and of an
-// engine whose daemon was there before, its shims.
+// processes are the herd's own and the daemons': all that are marked, and of an engine
+// whose daemon was there before, the daemon and its shims.
 func (h *herd) processes() []proc {
 	all := table()
-	found := below(all, os.Getpid())
+	found := marked(all, h.c.w.ID)
+	docker := h.s.about.Package == target.DockerPackage
 	for _, p := range all {
-		if daemonName(p.name) || strings.HasPrefix(p.name, "containerd-shim") {
+		shim := strings.HasPrefix(p.name, "containerd-shim")
+		if docker && (daemonName(p.name) || shim) {
 			found = append(found, p)
+		}
+		if docker && shim {
 			found = append(found, below(all, p.pid)...)
 		}
 	}
-	slices.SortFunc(found, func(a, b proc) int { return a.pid - b.pid })
-	found = slices.CompactFunc(found, func(a, b proc) bool { return a.pid == b.pid })
-	return slices.DeleteFunc(found, func(p proc) bool {
-		return p.dead || h.s.about.Package != "docker.io" && (daemonName(p.name) || daemonName(nameOf(all, p.parent)))
+	return slices.DeleteFunc(living(found), func(p proc) bool {
+		return !docker && (daemonName(p.name) || daemonName(nameOf(all, p.parent)))
 	})
 }
 

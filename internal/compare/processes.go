@@ -13,16 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processes knows which of the host's processes a comparison has made. Engines leave
-// helpers behind that nobody waits for; they come to this process, which asks for that
-// (prctl(2), PR_SET_CHILD_SUBREAPER).
-type processes struct {
-	adopting bool
-}
-
-func newProcesses() *processes {
-	return &processes{adopting: unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == nil}
-}
+// marker is the variable in the environment of everything that a comparison starts. Engines
+// leave helpers behind that descend from nobody; their environment tells whose they are.
+const marker = "TEREM_COMPARE="
 
 // proc is one line of the table of processes.
 type proc struct {
@@ -81,31 +74,33 @@ func below(all []proc, root int) []proc {
 	return found
 }
 
-// ours are the processes that live and descend from this one.
-func ours() []proc {
-	return slices.DeleteFunc(below(table(), os.Getpid()), func(p proc) bool { return p.dead })
-}
-
-// reap waits for the dead that were adopted. It must not be called while a program that
-// somebody else waits for may be dead.
-func (s *processes) reap() {
-	for _, p := range below(table(), os.Getpid()) {
-		if p.dead && p.parent == os.Getpid() {
-			_, _ = unix.Wait4(p.pid, nil, unix.WNOHANG, nil) // another may have waited
+// marked are the processes that live and bear the marker, and those that descend from
+// them: a container's own program has another environment.
+func marked(all []proc, id string) []proc {
+	var found []proc
+	for _, p := range all {
+		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid))
+		if err == nil && slices.Contains(strings.Split(string(env), "\x00"), marker+id) {
+			found = append(found, p)
+			found = append(found, below(all, p.pid)...)
 		}
 	}
+	return living(found)
 }
 
-// sweep kills what lives still at the end, says what it was, and waits until it is gone.
-func (s *processes) sweep() error {
-	if !s.adopting {
-		return nil
-	}
+// living sorts processes, names each once, and leaves the dead out.
+func living(list []proc) []proc {
+	slices.SortFunc(list, func(a, b proc) int { return a.pid - b.pid })
+	list = slices.CompactFunc(list, func(a, b proc) bool { return a.pid == b.pid })
+	return slices.DeleteFunc(list, func(p proc) bool { return p.dead })
+}
+
+// sweep kills what lives still at the end, and waits until it is gone.
+func sweep(id string, say func(string)) error {
 	const patience = 100
 	var names []string
 	for range patience {
-		s.reap()
-		left := ours()
+		left := marked(table(), id)
 		if len(left) == 0 {
 			break
 		}
@@ -115,9 +110,11 @@ func (s *processes) sweep() error {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	if len(ours()) > 0 {
-		slices.Sort(names)
-		return errors.New("these would not end: " + strings.Join(slices.Compact(names), ", "))
+	slices.Sort(names)
+	if all := strings.Join(slices.Compact(names), ", "); len(marked(table(), id)) > 0 {
+		return errors.New("these would not end: " + all)
+	} else if all != "" {
+		say("killed what an engine had left behind: " + all)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func newWorkspace(o Options) (*target.Workspace, error) {
 		err = os.Chmod(dir, 0o755) // a container's user must get to the root file system
 	}
 	if err == nil {
-		w.Host, err = newHost()
+		w.Host, err = newHost(w.ID)
 	}
 	if err != nil {
 		os.RemoveAll(dir)
@@ -56,15 +56,16 @@ func token() string {
 	return hex.EncodeToString(b[:])
 }
 
-func newHost() (*spawn.Host, error) {
+func newHost(id string) (*spawn.Host, error) {
+	env := []string{marker + id}
 	if os.Getuid() != 0 {
-		return spawn.NewHost(false)
+		return spawn.NewHost(env, false)
 	}
 	var st unix.Statfs_t
 	if unix.Statfs(hybridMount, &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
-		return spawn.NewHost(true, hybridMount)
+		return spawn.NewHost(env, true, hybridMount)
 	}
-	return spawn.NewHost(true)
+	return spawn.NewHost(env, true)
 }
 
 // dataFile makes the file that disk measures read, of bytes that do not compress.
@@ -93,16 +94,16 @@ func (c *comparison) closeWorkspace() error {
 	return errors.Join(os.RemoveAll(c.w.Dir), removeGroups(c.w.ID))
 }
 
-// removeGroups takes away the cgroups of a name below each hierarchy's root, and their
-// children: runtimes leave the parent that they were told to use.
+// removeGroups takes away the cgroups whose names begin with an ID, below each hierarchy's
+// root, and their children: runtimes leave the parent that they were told to use.
 func removeGroups(id string) error {
-	tops, err := filepath.Glob("/sys/fs/cgroup/*/" + id)
-	if err != nil {
-		return err
-	}
 	var errs []error
-	for _, top := range append(tops, "/sys/fs/cgroup/"+id) {
-		errs = append(errs, removeGroup(top))
+	for _, pattern := range []string{"/sys/fs/cgroup/*/" + id + "*", "/sys/fs/cgroup/" + id + "*"} {
+		tops, err := filepath.Glob(pattern)
+		errs = append(errs, err)
+		for _, top := range tops {
+			errs = append(errs, removeGroup(top))
+		}
 	}
 	return errors.Join(errs...)
 }

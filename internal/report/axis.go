@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"strconv"
 
 	"terem/internal/compare/result"
 )
@@ -25,9 +26,13 @@ type tick struct {
 
 // newAxis makes an axis for values from low to high. A linear one begins at 0.
 func newAxis(u result.Unit, low, high float64) axis {
+	const least, most = 1e-100, 1e100 // beyond them powers of ten are 0 or infinite
 	s := scaleFor(u, low, high)
-	if !(high > 0) || math.IsInf(high, 0) {
+	if !(high > least && high < most) {
 		low, high = 0, s.div // nothing that a scale could be made for
+	}
+	if low > 0 {
+		low = max(low, least)
 	}
 	if low > 0 && high/low > logFrom {
 		return logAxis(u, s, low, high)
@@ -54,10 +59,7 @@ func logAxis(u result.Unit, s scale, low, high float64) axis {
 	span := math.Log10(a.high / a.low)
 	every := int(math.Ceil(span / sparse))
 	first, last := int(math.Floor(math.Log10(a.low/s.div))), int(math.Ceil(math.Log10(a.high/s.div)))
-	if last-first > 60 { // beyond anything that was measured
-		every = (last - first) / sparse
-	}
-	for power := first; power <= last; power++ {
+	for power := first; power <= last; power += every {
 		for _, digit := range []float64{1, 2, 5} {
 			v := digit * math.Pow10(power)
 			const slack = 1e-9
@@ -65,7 +67,7 @@ func logAxis(u result.Unit, s scale, low, high float64) axis {
 				continue
 			}
 			label := ""
-			if digit == 1 && (power-first)%every == 0 || span < decades {
+			if digit == 1 || span < decades {
 				label = s.withUnit(v)
 				if u == result.Nanoseconds || u == result.NsPerOp {
 					label = tidy(u, v*s.div)
@@ -113,7 +115,11 @@ func places(p float64) string { return fmt.Sprintf("%.2f%%", p) }
 
 // withUnit shows a tick: a short number and the scale's unit.
 func (s scale) withUnit(v float64) string {
+	const plain = 1e6
 	text := fmt.Sprintf("%.3g", v)
+	if rounded, err := strconv.ParseFloat(text, 64); err == nil && rounded < plain {
+		text = strconv.FormatFloat(rounded, 'f', -1, 64)
+	}
 	if s.name == "" || v == 0 {
 		return text
 	}

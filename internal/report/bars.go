@@ -48,7 +48,7 @@ func bars(s *sheet) pile {
 	}
 	if !p.Whole {
 		_, high := s.medians()
-		p.Axis = linearAxis(scaleFor(s.Measure.Unit, high, high), max(high, 1))
+		p.Axis = newAxis(s.Measure.Unit, 0, high)
 	}
 	for _, k := range s.Stacks {
 		b := bar{stack: k, Class: class(k.Of.Kind), Value: one(s.Measure.Unit, k.Total)}

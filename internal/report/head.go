@@ -21,7 +21,7 @@ func facts(r *result.Result) []fact {
 		{"when", when(!r.Started.IsZero(), "%s, took %s", r.Started.UTC().Format("2006-01-02 15:04 UTC"), r.Took.Round(time.Second))},
 		{"program", r.Method.Program},
 		{"method", when(r.Method.Rounds != 0, "%s", method(r.Method))},
-		{"measuring", when(r.Method.Overhead.High != 0, "adds %s to %s to a bare process", percent(r.Method.Overhead.Low), percent(r.Method.Overhead.High))},
+		{"measuring", when(r.Method.Overhead.High != 0, "adds %s to %s to a bare process, with 95 %% confidence", percent(r.Method.Overhead.Low), percent(r.Method.Overhead.High))},
 		{"busy", when(r.Busy != result.Busy{}, "CPU %s in use, the comparison's own included; %s stolen; load %s before, %s after",
 			percent(r.Busy.CPU), percent(r.Busy.Steal), h.Load, r.Busy.LoadAfter)},
 	}
@@ -32,6 +32,11 @@ func facts(r *result.Result) []fact {
 		}
 	}
 	return said
+}
+
+// version is terem's, without its name.
+func version(r *result.Result) string {
+	return strings.TrimPrefix(clean(r.Terem, nameLimit), "terem ")
 }
 
 // when formats what is known, and gives nothing for what is not.

@@ -71,7 +71,7 @@ func HTML(w io.Writer, r *result.Result) error {
 
 func newDocument(r *result.Result) document {
 	d := document{
-		Style: template.CSS(pageCSS), Version: clean(r.Terem, nameLimit), Date: r.Started.UTC().Format("2 January 2006"),
+		Style: template.CSS(pageCSS), Version: version(r), Date: r.Started.UTC().Format("2 January 2006"),
 		Facts: facts(r), Warnings: warnings(r), Lessons: lessons(r), Method: r.Method, Inside: insides(r),
 		Failing: in(r, result.Failing), Absent: in(r, result.Absent), Ready: in(r, result.Ready),
 	}
@@ -120,5 +120,5 @@ func (f figure) Part(b bar, name string) string {
 	return ""
 }
 
-// Few is the sheet's remark on rows with few samples.
-func (f figure) Few() string { return f.fewest() }
+// Remarks are the sheet's, below its plot.
+func (f figure) Remarks() []string { return f.remarks() }

@@ -87,7 +87,7 @@ func count(n uint64) string {
 	var b strings.Builder
 	for i, digit := range s {
 		if i > 0 && (len(s)-i)%group == 0 {
-			b.WriteRune('\u202f') // narrow no-break space
+			b.WriteRune(thin)
 		}
 		b.WriteRune(digit)
 	}

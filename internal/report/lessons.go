@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -51,7 +52,7 @@ func called(t result.Target) string {
 	return " (" + t.Name + ")"
 }
 
-// best gives the first row of each kind, from the lightest kind to the heaviest.
+// best gives the first row of each kind, the least ratio first.
 func best(r *result.Result, measure string) []row {
 	var list []row
 	for _, k := range kinds() {
@@ -60,6 +61,7 @@ func best(r *result.Result, measure string) []row {
 			list = append(list, rows(r, measure)[i])
 		}
 	}
+	slices.SortStableFunc(list, func(a, b row) int { return cmp.Compare(a.Ratio.Median, b.Ratio.Median) })
 	return list
 }
 
@@ -135,6 +137,7 @@ func factor(v float64) string {
 	if v < 1 || v >= 1e6 {
 		return number(v)
 	}
-	round := math.Pow(10, math.Floor(math.Log10(v))-digits+1)
-	return strconv.FormatFloat(math.Round(v/round)*round, 'f', max(0, digits-1-int(math.Floor(math.Log10(v)))), 64)
+	unit := math.Pow(10, math.Floor(math.Log10(v))-digits+1)
+	v = math.Round(v/unit) * unit
+	return strconv.FormatFloat(v, 'f', max(0, digits-1-int(math.Floor(math.Log10(v)))), 64)
 }

@@ -37,6 +37,7 @@ func Table(w io.Writer, r *result.Result, o Options) error {
 			p.sheet(s)
 		}
 	}
+	p.inside(insides(r))
 	p.missing(r)
 	p.lessons(r)
 	if _, err := io.WriteString(w, p.b.String()); err != nil {
@@ -56,7 +57,7 @@ type page struct {
 const nameWidth = 11 // of the head's facts
 
 func (p *page) head(r *result.Result) {
-	p.line(p.paint(bold, "terem compare") + " " + clean(r.Terem, nameLimit))
+	p.line(p.paint(bold, "terem compare") + " " + version(r))
 	for _, f := range facts(r) {
 		p.hanging(fmt.Sprintf("%-*s", nameWidth, f.Name), f.Text)
 	}
@@ -76,11 +77,8 @@ func (p *page) sheet(s *sheet) {
 	default:
 		p.rows(s)
 	}
-	for _, f := range s.Failed {
-		p.hanging("  ", f)
-	}
-	if few := s.fewest(); few != "" {
-		p.hanging("  ", few)
+	for _, remark := range s.remarks() {
+		p.hanging("  ", remark)
 	}
 }
 
@@ -139,7 +137,9 @@ func (p *page) lessons(r *result.Result) {
 	}
 }
 
-func (p *page) line(s string) { p.b.WriteString(strings.ReplaceAll(s, string(nbsp), " ") + "\n") }
+func (p *page) line(s string) {
+	p.b.WriteString(strings.NewReplacer(string(nbsp), " ", string(thin), " ").Replace(s) + "\n")
+}
 
 // mend writes a command in one line, for a shell to take it as it stands.
 func (p *page) mend(command string) {

@@ -82,10 +82,13 @@ func number(v float64) string {
 
 // percent shows a share.
 func percent(share float64) string {
+	if share < 0 {
+		return "−" + percent(-share)
+	}
 	switch p := share * 100; {
 	case math.IsNaN(p) || math.IsInf(p, 0):
 		return "?"
-	case math.Abs(p) >= 10:
+	case p >= 10:
 		return strconv.FormatFloat(p, 'f', 0, 64) + string(nbsp) + "%"
 	default:
 		return strconv.FormatFloat(p, 'f', 1, 64) + string(nbsp) + "%"

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 
 	"terem/internal/compare/result"
@@ -164,25 +163,35 @@ func in(r *result.Result, state result.State) []result.Target {
 	return list
 }
 
-// enough samples for a row that needs no remark.
-const enough = 30
+const (
+	enough = 30 // samples of a row that needs no remark
+	least  = 6  // samples for an interval of 95 % (stats.Summarize)
+)
 
-// fewest names the rows that have few samples while others have enough; empty if there
-// are none.
-func (s *sheet) fewest() string {
-	var names []string
-	low := math.MaxInt
+// few are remarks on rows that have few samples: too few for an interval, or few while
+// others have enough.
+func (s *sheet) few() []string {
+	var none, some []string
 	for _, w := range s.Rows {
-		if w.Summary.N < enough {
-			names = append(names, w.Of.Name)
-			low = min(low, w.Summary.N)
+		switch {
+		case w.Summary.N < least:
+			none = append(none, w.Of.Name)
+		case w.Summary.N < enough:
+			some = append(some, w.Of.Name)
 		}
 	}
-	if len(names) == 0 || len(names) == len(s.Rows) {
-		return ""
+	var list []string
+	if len(none) > 0 {
+		list = append(list, fmt.Sprintf("Fewer than %d samples, too few for 95 %% confidence (the interval spans them all): %s.", least, join(none)))
 	}
-	return fmt.Sprintf("Fewer than %d samples (the fewest: %d): %s.", enough, low, join(names))
+	if len(some) > 0 && len(none)+len(some) < len(s.Rows) {
+		list = append(list, fmt.Sprintf("Fewer than %d samples: %s.", enough, join(some)))
+	}
+	return list
 }
+
+// remarks are the sentences below a measure's rows.
+func (s *sheet) remarks() []string { return append(slices.Clone(s.Failed), s.few()...) }
 
 // medians are the least and the greatest median of a sheet; 0, 0 without rows.
 func (s *sheet) medians() (low, high float64) {

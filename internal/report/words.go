@@ -123,6 +123,7 @@ func clean(s string, limit int) string {
 const (
 	utf8Max = 4        // bytes of a character
 	nbsp    = '\u00a0' // no-break space
+	thin    = '\u202f' // narrow no-break space, between digits
 )
 
 // How much of a foreign text is shown.

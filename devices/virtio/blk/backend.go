@@ -37,6 +37,7 @@ type Quick interface {
 	TryReadVec(iov [][]byte, off int64) (done bool, err error)
 
 	// TryWriteVec does as WriteVec does, if it is not expected to wait: a write into a page cache
-	// counts as quick. Otherwise it reports false and no error, and may have written a part.
+	// counts as quick, and if it waits all the same, the next writes are not tried. Otherwise it
+	// reports false and no error, and may have written a part.
 	TryWriteVec(iov [][]byte, off int64) (done bool, err error)
 }

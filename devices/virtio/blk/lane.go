@@ -21,6 +21,12 @@ const (
 	// To be woken costs it about as much.
 	maxPatience = 40 * time.Microsecond
 	minPatience = 5 * time.Microsecond
+
+	// A write into the page cache waits after all if the host has too much to write back, or has
+	// to read the page first. When one has taken so long, the next ones are for workers, so
+	// that they hold nobody else up.
+	longWrite  = 2 * time.Millisecond
+	waryWrites = 64
 )
 
 // lane takes the requests of one queue, on a goroutine of its own.
@@ -38,6 +44,7 @@ type lane struct {
 	owedBytes int64
 	buffers   vector
 	patience  time.Duration
+	wary      int // runs of writes that are not to be tried here
 }
 
 func newLane(d *Disk, q *virtio.Queue) *lane {
@@ -151,7 +158,7 @@ func (l *lane) close() {
 		return
 	}
 	l.open.first = nil
-	if !l.disk.try(r, &l.buffers) {
+	if !l.try(r) {
 		l.hand(r)
 		return
 	}
@@ -161,6 +168,23 @@ func (l *lane) close() {
 		l.release(r)
 		r = next
 	}
+}
+
+// try carries a run out, if that is not expected to wait, and says whether it did.
+func (l *lane) try(r *request) bool {
+	if r.kind != typeOut {
+		return l.disk.try(r, &l.buffers)
+	}
+	if l.wary > 0 {
+		l.wary--
+		return false
+	}
+	before := time.Now()
+	done := l.disk.try(r, &l.buffers)
+	if time.Since(before) > longWrite {
+		l.wary = waryWrites
+	}
+	return done
 }
 
 // release takes back a request that the lane has answered itself.

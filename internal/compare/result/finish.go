@@ -2,6 +2,7 @@ package result
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"terem/internal/stats"
@@ -28,7 +29,7 @@ func (r *Result) Finish() {
 		r.finish(m)
 	}
 	slices.SortStableFunc(r.Series, func(a, b *Series) int {
-		return cmp.Or(cmp.Compare(place[a.Measure], place[b.Measure]), cmp.Compare(a.Rank, b.Rank))
+		return cmp.Or(cmp.Compare(place[a.Measure], place[b.Measure]), cmp.Compare(order(a), order(b)))
 	})
 }
 
@@ -37,7 +38,7 @@ func (r *Result) finish(m Measure) {
 	var of []*Series
 	for _, s := range r.Of(m.Name) {
 		r.ratio(s)
-		if len(s.Samples) > 0 && !m.Stack {
+		if len(s.Samples) > 0 && !m.Stack && !s.Noisy {
 			of = append(of, s)
 		}
 	}
@@ -57,7 +58,7 @@ func (r *Result) finish(m Measure) {
 // ratio holds 1.
 func (r *Result) tied(a, b *Series) bool {
 	x, y := paired(a, b)
-	if len(x) == 0 {
+	if len(x) == 0 || slices.Min(y) <= 0 {
 		return a.Summary.CI.High >= b.Summary.CI.Low && b.Summary.CI.High >= a.Summary.CI.Low
 	}
 	_, ci := stats.Ratio(x, y, r.Method.Seed)
@@ -71,7 +72,7 @@ func (r *Result) ratio(s *Series) {
 		return
 	}
 	x, y := paired(s, base)
-	if len(x) == 0 {
+	if len(x) == 0 || slices.Min(y) <= 0 {
 		return
 	}
 	v, ci := stats.Ratio(x, y, r.Method.Seed)
@@ -113,4 +114,12 @@ func (r *Result) series(measure, target, part string) *Series {
 		r.Series = append(r.Series, s)
 	}
 	return s
+}
+
+// order puts series that have no rank after those that have one.
+func order(s *Series) int {
+	if s.Rank == 0 {
+		return math.MaxInt
+	}
+	return s.Rank
 }

@@ -105,7 +105,8 @@ type Series struct {
 	Error   string        `json:"error,omitempty"` // of the last run that failed
 	Summary stats.Summary `json:"summary"`
 	Ratio   *Ratio        `json:"ratio,omitempty"`
-	// Rank is the place among the measure's series, from 1, the best first; 0 for a part.
+	// Rank is the place among the measure's series, from 1, the best first; 0 for a part
+	// and for what is noisy.
 	// Tied says that the samples don't tell it from the one before.
 	Rank int  `json:"rank,omitempty"`
 	Tied bool `json:"tied,omitempty"`

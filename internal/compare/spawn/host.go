@@ -10,14 +10,15 @@ import (
 // Host is the thread from which programs are started. Its methods may be called from any
 // goroutine; one call is served at a time.
 type Host struct {
+	env  []string // of each program, in addition to this process's
 	work chan func()
 	gone chan struct{}
 }
 
-// NewHost starts the thread. With private set it gets a mount namespace of its own, from
+// NewHost starts the thread; env is added to the environment of each program. With private set it gets a mount namespace of its own, from
 // which what is mounted at the given paths is taken away; this needs CAP_SYS_ADMIN.
-func NewHost(private bool, unmount ...string) (*Host, error) {
-	h := &Host{work: make(chan func()), gone: make(chan struct{})}
+func NewHost(env []string, private bool, unmount ...string) (*Host, error) {
+	h := &Host{env: env, work: make(chan func()), gone: make(chan struct{})}
 	ready := make(chan error)
 	go h.serve(ready, private, unmount)
 	if err := <-ready; err != nil {
@@ -70,4 +71,10 @@ func (h *Host) do(f func()) {
 	done := make(chan struct{})
 	h.work <- func() { defer close(done); f() }
 	<-done
+}
+
+// Thread is the thread's ID: /proc/self/task has what the kernel knows of it.
+func (h *Host) Thread() (id int) {
+	h.do(func() { id = unix.Gettid() })
+	return id
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -56,6 +57,7 @@ func (h *Host) Start(c Command) (p *Process, err error) {
 	if err != nil {
 		return nil, err
 	}
+	c.Env = slices.Concat(h.env, c.Env)
 	h.do(func() { p, err = start(path, c) })
 	return p, err
 }
@@ -120,6 +122,7 @@ func (h *Host) Run(ctx context.Context, c Command, limit time.Duration) (*Proces
 	}
 	defer stop.close()
 	var p *Process
+	c.Env = slices.Concat(h.env, c.Env)
 	h.do(func() {
 		if p, err = start(path, c); err == nil {
 			err = p.watch(stop.fd, limit, func() bool { return p.Ended != 0 })

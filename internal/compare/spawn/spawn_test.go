@@ -18,7 +18,7 @@ const limit = 20 * time.Second
 
 func newHost(t *testing.T) *Host {
 	t.Helper()
-	h, err := NewHost(false)
+	h, err := NewHost([]string{"MARK=here"}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,10 +90,10 @@ func TestBare(t *testing.T) {
 
 func TestEnvironmentAndDirectory(t *testing.T) {
 	dir := t.TempDir()
-	c := shell("pwd; echo $WHAT")
+	c := shell("pwd; echo $WHAT $MARK")
 	c.Dir, c.Env = dir, []string{"WHAT=this"}
 	p, err := newHost(t).Run(t.Context(), c, limit)
-	if err != nil || p.Out.String() != dir+"\nthis\n" {
+	if err != nil || p.Out.String() != dir+"\nthis here\n" {
 		t.Errorf("said %q, %v", p.Out.String(), err)
 	}
 }
@@ -178,7 +178,7 @@ func TestPrivateMounts(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root")
 	}
-	h, err := NewHost(true, "/proc")
+	h, err := NewHost(nil, true, "/proc")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,9 @@ import (
 	"terem/internal/compare/spawn"
 )
 
+// DockerPackage is Debian's package of the engine with a daemon.
+const DockerPackage = "docker.io"
+
 // docker is the engine with a daemon, on one of its networks.
 type docker struct {
 	w       *Workspace
@@ -17,7 +20,7 @@ type docker struct {
 }
 
 func (t *docker) About() About {
-	a := About{Name: "docker", Title: "docker", Kind: result.Platform, Package: "docker.io", Note: "a bridge network; image and writable layer"}
+	a := About{Name: "docker", Title: "docker", Kind: result.Platform, Package: DockerPackage, Note: "a bridge network; image and writable layer"}
 	if t.network != "" {
 		a.Name, a.Title, a.Note = "docker-"+t.network, "docker, net "+t.network, "--network "+t.network
 	}

@@ -2,7 +2,11 @@ package target
 
 import (
 	"context"
+	"errors"
 	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
 
 	"terem/internal/compare/result"
 	"terem/internal/compare/spawn"
@@ -10,8 +14,8 @@ import (
 
 // nspawn is systemd-nspawn.
 type nspawn struct {
-	none
-	w *Workspace
+	w    *Workspace
+	made []string // cgroups that it may leave behind
 }
 
 func (*nspawn) About() About {
@@ -34,4 +38,28 @@ func (t *nspawn) Command(r Run) (spawn.Command, error) {
 		argv = append(argv, "--bind="+r.Data+":"+inData)
 	}
 	return spawn.Command{Argv: append(argv, r.argv(inData)...)}, nil
+}
+
+// Prepare notes which of the groups that nspawn makes below its own are not there yet.
+func (t *nspawn) Prepare(context.Context) error {
+	for _, top := range []string{"/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"} {
+		for _, name := range []string{"payload", "supervisor"} {
+			dir := filepath.Join(top, name)
+			if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+				t.made = append(t.made, dir)
+			}
+		}
+	}
+	return nil
+}
+
+// Remove has nothing to take away: a killed process group leaves nothing.
+func (*nspawn) Remove(context.Context, string) error { return nil }
+
+// Close takes away those groups; one that is in use by now is somebody else's.
+func (t *nspawn) Close(context.Context) error {
+	for _, dir := range t.made {
+		_ = unix.Rmdir(dir)
+	}
+	return nil
 }

@@ -19,11 +19,11 @@ type oci struct {
 	about   About
 	program string
 	global  []string // flags before the command
-	groups  bool     // the bundle asks for cgroups
+	limits  bool     // the bundle asks for limits
 }
 
 func newOCI(w *Workspace, name string) *oci {
-	return &oci{w: w, program: name, groups: true, about: About{Name: name, Title: name, Kind: result.Container, Package: name,
+	return &oci{w: w, program: name, limits: true, about: About{Name: name, Title: name, Kind: result.Container, Package: name,
 		Note: "an OCI runtime without the engine above it"}}
 }
 
@@ -116,10 +116,10 @@ func (t *oci) spec(r Run) *specs.Spec {
 	for _, ns := range []specs.LinuxNamespaceType{specs.PIDNamespace, specs.NetworkNamespace, specs.IPCNamespace, specs.UTSNamespace, specs.MountNamespace} {
 		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: ns})
 	}
-	if t.groups {
+	s.Linux.CgroupsPath = "/" + t.w.ID + "/" + r.ID
+	if t.limits {
 		memory, pids, period := int64(Memory), int64(PIDs), uint64(100_000)
 		quota := int64(t.w.CPUs) * int64(period)
-		s.Linux.CgroupsPath = "/" + t.w.ID + "/" + r.ID
 		s.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &memory}, Pids: &specs.LinuxPids{Limit: &pids},
 			CPU: &specs.LinuxCPU{Quota: &quota, Period: &period}}
 	}

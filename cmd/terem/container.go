@@ -1,0 +1,231 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"terem/guest"
+	"terem/internal/container"
+	"terem/internal/container/session"
+	"terem/internal/machine"
+)
+
+const containerLong = `Run a program in a container: a process with namespaces, control groups and fewer rights.`
+
+const containerRunLong = `Run a program in a container, on a root file system that is a directory. Without --root
+it is that of terem's own guest, so that "terem run" and "terem container run" run the same
+programs; containers share it, so it is read-only, but for /tmp in memory.
+
+The container has its own processes, mounts, users, network, host name, IPC, control groups
+and clocks; the kernel is the host's. Root inside is nobody outside. On a terminal the
+program gets a terminal of the container's own; with pipes it gets those.
+
+Keys on a terminal: Ctrl-A x ends the container, Ctrl-A h helps, Ctrl-A Ctrl-A sends Ctrl-A.`
+
+const containerRunExample = `  terem container run                                a shell
+  terem container run -- uname -a                    one command
+  echo 'ls /proc | wc -l' | terem container run      commands from a pipe
+  terem container run --memory 64M --cpus 0.5 --pids 100 -- nproc
+  terem container run --root DIR --bind /srv/data:/data:ro -- ls /data
+  terem container run --verbose -- true              what it is made of`
+
+const containerStatuses = `
+Exit status:
+  0-255  of the program
+  64     usage: a flag is wrong, or the root is
+  69     host: no right to make namespaces, a limit that cannot be kept
+  124    the time of --timeout ran out
+  126    the program cannot be executed, 127: there is none
+  128+n  signal n ended the program; 137 also when it ran out of memory`
+
+// containerFlags are the flags of `terem container run` as typed.
+type containerFlags struct {
+	o               session.Options
+	memory          string
+	ioRead, ioWrite string
+	network, users  string
+	env, binds      []string
+}
+
+func newContainer(status *int) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "container",
+		Short: "Run programs in containers, to compare",
+		Long:  containerLong,
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newContainerRun(status))
+	return c
+}
+
+func newContainerRun(status *int) *cobra.Command {
+	f := &containerFlags{}
+	c := &cobra.Command{
+		Use:     "run [flags] [-- command args]",
+		Short:   "Run a program in a container",
+		Long:    containerRunLong + "\n" + containerStatuses,
+		Example: containerRunExample,
+		Args:    commandAfterDash,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.options(c, args); err != nil {
+				return &usageError{c.CommandPath(), err}
+			}
+			if err := f.root(); err != nil {
+				return err
+			}
+			s, err := session.Run(&f.o)
+			*status = s
+			var own *container.Error
+			if errors.As(err, &own) {
+				fmt.Fprintf(os.Stderr, "terem: %v\n", own)
+				*status = own.Status
+				return nil
+			}
+			return err
+		},
+	}
+	f.define(c)
+	return c
+}
+
+func (f *containerFlags) define(c *cobra.Command) {
+	o, fs := &f.o, c.Flags()
+	fs.SortFlags = false
+	fs.StringVar(&o.Config.Root, "root", "", "`directory` that holds the root file system (default: that of terem's own guest, read-only)")
+	fs.StringArrayVar(&f.binds, "bind", nil, "`SOURCE:TARGET[:ro]`: show a file or directory of the host's in the container")
+	fs.StringVarP(&f.memory, "memory", "m", "", "most memory: a `size` such as 64M")
+	fs.Float64VarP(&o.Config.Limits.CPUs, "cpus", "c", 0, "most CPU time, as a `number` of CPUs: 0.5, 2")
+	fs.Int64Var(&o.Config.Limits.PIDs, "pids", 0, "most processes and threads (`number`)")
+	fs.StringVar(&f.ioRead, "io-read", "", "most bytes a second read from the root's disk (`size`)")
+	fs.StringVar(&f.ioWrite, "io-write", "", "most bytes a second written to the root's disk (`size`)")
+	fs.StringVar(&f.network, "network", "none", "none: only loopback; host: the host's (`kind`)")
+	fs.StringVar(&f.users, "userns", "private", "private: user numbers of its own; host: the host's (`kind`)")
+	fs.StringVar(&o.Config.Hostname, "hostname", "terem", "host `name`")
+	fs.StringArrayVarP(&f.env, "env", "e", nil, "`NAME=value` for the environment; NAME alone: its value here")
+	fs.StringVarP(&o.Config.Dir, "workdir", "w", "/", "working `directory`")
+	fs.BoolVar(&o.Config.ReadOnly, "read-only", false, "the root file system cannot be written, but for /tmp, in memory")
+	fs.DurationVar(&o.Timeout, "timeout", 0, "end the container after this `time`: 30s, 5m")
+	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "say nothing but errors")
+	fs.BoolVarP(&o.Verbose, "verbose", "v", false, "say what was made")
+	for name, words := range map[string][]string{"network": {"none", "host"}, "userns": {"private", "host"}} {
+		if err := c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			panic(err) // a flag of that name is defined above
+		}
+	}
+}
+
+func (f *containerFlags) options(c *cobra.Command, args []string) error {
+	conf := &f.o.Config
+	for _, size := range []struct {
+		flag, typed string
+		to          *uint64
+	}{
+		{"memory", f.memory, &conf.Limits.Memory},
+		{"io-read", f.ioRead, &conf.Limits.ReadBPS},
+		{"io-write", f.ioWrite, &conf.Limits.WriteBPS},
+	} {
+		if !c.Flag(size.flag).Changed {
+			continue
+		}
+		n, err := parseSize(size.typed)
+		if err == nil && n == 0 {
+			err = errors.New("want more than nothing")
+		}
+		if err != nil {
+			return fmt.Errorf("--%s %s: %w", size.flag, size.typed, err)
+		}
+		*size.to = n
+	}
+	for _, flag := range []string{"cpus", "pids", "timeout"} {
+		if fl := c.Flag(flag); fl.Changed && notPositive(fl.Value.String()) {
+			return fmt.Errorf("--%s %s: want more than nothing", flag, fl.Value)
+		}
+	}
+	for _, typed := range f.binds {
+		b, err := parseBind(typed)
+		if err != nil {
+			return err
+		}
+		conf.Binds = append(conf.Binds, b)
+	}
+	if c.Flag("root").Changed && conf.Root == "" {
+		return errors.New("--root: its value is empty")
+	}
+	conf.Network, conf.Users = container.Network(f.network), container.Users(f.users)
+	conf.Argv = args
+	if len(args) == 0 {
+		conf.Argv = []string{"/bin/sh"}
+	}
+	conf.Env = environment(f.env)
+	conf.Stdin, conf.Stdout, conf.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return nil
+}
+
+// root finds the default guest's root file system, if no other was named. All containers
+// share the one copy, so none writes to it.
+func (f *containerFlags) root() error {
+	conf := &f.o.Config
+	if conf.Root != "" {
+		return nil
+	}
+	dir, err := cacheDir()
+	if err != nil {
+		return err
+	}
+	a, err := guest.FindInitrd(dir)
+	if err != nil {
+		return &machine.Error{Class: machine.Host, Thing: "--root", Err: err, Mend: "or name a directory that holds a root file system"}
+	}
+	conf.Root, conf.ReadOnly = filepath.Join(dir, "root", filepath.Base(filepath.Dir(a.Initrd))), true
+	if err := os.MkdirAll(filepath.Dir(conf.Root), 0o755); err != nil {
+		return err
+	}
+	if err := guest.ExtractRoot(a.Initrd, conf.Root); err != nil && !errors.Is(err, guest.ErrNotEmpty) {
+		return &machine.Error{Class: machine.Host, Thing: "root file system", Err: err}
+	}
+	return nil
+}
+
+// parseBind reads SOURCE:TARGET[:ro].
+func parseBind(s string) (b container.Bind, err error) {
+	paths, readOnly := strings.CutSuffix(s, ":ro")
+	source, target, ok := strings.Cut(paths, ":")
+	if !ok || source == "" || !strings.HasPrefix(target, "/") {
+		return b, fmt.Errorf("--bind %s: want SOURCE:TARGET or SOURCE:TARGET:ro, with a path in the container", s)
+	}
+	return container.Bind{Source: source, Target: target, ReadOnly: readOnly}, nil
+}
+
+// notPositive says whether a flag that was typed says zero or less.
+func notPositive(s string) bool {
+	return s == "0" || s == "0s" || s[0] == '-'
+}
+
+// environment is what the program finds: what the guest of `terem run` finds, and what
+// was asked for.
+func environment(typed []string) []string {
+	env := []string{
+		"HOME=/root",
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	}
+	for _, e := range typed {
+		name, _, given := strings.Cut(e, "=")
+		if !given {
+			value, here := os.LookupEnv(name)
+			if !here {
+				continue
+			}
+			e = name + "=" + value
+		}
+		env = slices.DeleteFunc(env, func(old string) bool { return strings.HasPrefix(old, name+"=") })
+		env = append(env, e)
+	}
+	return env
+}

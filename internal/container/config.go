@@ -1,0 +1,146 @@
+package container
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Network is what network a container sees.
+type Network string
+
+const (
+	NetworkNone Network = "none" // a namespace of its own, with nothing but loopback
+	NetworkHost Network = "host" // the host's
+)
+
+// Users is whose user and group numbers a container has.
+type Users string
+
+const (
+	UsersPrivate Users = "private" // a namespace of its own: root inside is nobody outside
+	UsersHost    Users = "host"    // the host's: root inside is root outside, with fewer rights
+)
+
+// Config says what to run, in what.
+type Config struct {
+	Root     string   // directory that becomes the root file system
+	Argv     []string // program and arguments; a name without a slash is looked up in PATH
+	Env      []string // "NAME=value"
+	Dir      string   // working directory inside; "/" if empty
+	Hostname string
+	Binds    []Bind
+	ReadOnly bool // the root file system cannot be written, but for /tmp, which is in memory
+
+	Network Network // NetworkNone if empty
+	Users   Users   // UsersPrivate if empty
+	Limits  Limits
+
+	Stdin, Stdout, Stderr *os.File
+	// TTY gives the program a terminal of the container's own, in place of the three
+	// files; Container.Terminal is its other end.
+	TTY           bool
+	Columns, Rows uint16 // of the terminal at the start
+}
+
+// Bind is a file or directory of the host's that a container sees as well.
+type Bind struct {
+	Source   string // path on the host
+	Target   string // path in the container, made if only its last part is missing
+	ReadOnly bool
+}
+
+// Outcome is how a container's program ended.
+type Outcome struct {
+	Status       int            // of exit(2), if Signal is 0
+	Signal       syscall.Signal // that killed it, or 0
+	OutOfMemory  bool           // the memory limit killed one of its processes
+	User, System time.Duration  // CPU time of all its processes that were waited for
+}
+
+// ExitStatus is the status as a shell has it: that of the program, or 128+n for signal n.
+func (o Outcome) ExitStatus() int {
+	const signalled = 128
+	if o.Signal != 0 {
+		return signalled + int(o.Signal)
+	}
+	return o.Status
+}
+
+// Exit statuses for a container that never ran its program.
+const (
+	StatusUsage     = 64  // EX_USAGE of sysexits.h: what was asked for is wrong
+	StatusHost      = 69  // EX_UNAVAILABLE: what this host has or allows
+	StatusNoExec    = 126 // the program is there but cannot be run, as shells have it
+	StatusNoProgram = 127 // the program is not there
+)
+
+// fill checks a configuration, and fills in what it leaves to us.
+func (c *Config) fill() error {
+	bad := func(thing, why string) error {
+		return &Error{Status: StatusUsage, Thing: thing, Err: errors.New(why)}
+	}
+	if len(c.Argv) == 0 || c.Argv[0] == "" {
+		return bad("command", "there is none")
+	}
+	for _, s := range slices.Concat(c.Argv, c.Env, []string{c.Dir, c.Root, c.Hostname}) {
+		if strings.ContainsRune(s, 0) {
+			return bad(strconv.Quote(s), "no string of the kernel's has a zero byte")
+		}
+	}
+	c.Network = cmp.Or(c.Network, NetworkNone)
+	c.Users = cmp.Or(c.Users, UsersPrivate)
+	c.Dir = cmp.Or(c.Dir, "/")
+	c.Hostname = cmp.Or(c.Hostname, "terem")
+	const longestHostname = 64
+	switch {
+	case c.Network != NetworkNone && c.Network != NetworkHost:
+		return bad("--network "+string(c.Network), "either none or host")
+	case c.Users != UsersPrivate && c.Users != UsersHost:
+		return bad("--userns "+string(c.Users), "either private or host")
+	case c.Users == UsersHost && os.Geteuid() != 0:
+		return &Error{Status: StatusUsage, Thing: "--userns host", Err: errors.New("only root can do without a user namespace"), Mend: "use --userns private"}
+	case !strings.HasPrefix(c.Dir, "/"):
+		return bad("--workdir "+c.Dir, "want a path that starts with /")
+	case len(c.Hostname) > longestHostname:
+		return bad("--hostname "+c.Hostname, "a host name has at most 64 bytes")
+	}
+	for _, b := range c.Binds {
+		if !strings.HasPrefix(b.Target, "/") || path.Clean(b.Target) == "/" {
+			return bad("--bind "+b.Source+":"+b.Target, "want a path in the container, such as /data")
+		}
+	}
+	if n := len(c.Binds); n > maxBinds {
+		return bad("--bind", fmt.Sprintf("%d of them; at most %d go", n, maxBinds))
+	}
+	return c.Limits.check()
+}
+
+// Error is a failure in words for the person at the terminal.
+type Error struct {
+	Status int    // of terem
+	Thing  string // "--root /nowhere"
+	Mend   string // "name a directory"
+	Err    error
+}
+
+func (e *Error) Error() string {
+	s := e.Thing
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	if e.Mend != "" {
+		s += "; " + e.Mend
+	}
+	return s
+}
+
+// Unwrap returns the underlying error.
+func (e *Error) Unwrap() error { return e.Err }

@@ -1,0 +1,129 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Container is a container whose program runs, or has run.
+type Container struct {
+	process  *os.Process
+	terminal *os.File
+	groups   *groups
+
+	stopWatching func() bool // ends the watch on Start's context
+
+	exited  chan struct{} // closed when the next two are there
+	state   *os.ProcessState
+	waitErr error
+
+	once    sync.Once
+	outcome Outcome
+	err     error
+}
+
+// Pid is the number of the program's process on the host.
+func (k *Container) Pid() int { return k.process.Pid }
+
+// Terminal is the other end of the program's terminal, or nil. Close closes it.
+func (k *Container) Terminal() *os.File { return k.terminal }
+
+// Done is closed when the program has ended, and with it all processes of the container.
+func (k *Container) Done() <-chan struct{} { return k.exited }
+
+// Signal sends a signal to the program. Process 1 of a namespace gets only signals for
+// which it has a handler, and SIGKILL and SIGSTOP (pid_namespaces(7)).
+func (k *Container) Signal(s syscall.Signal) error { return k.process.Signal(s) }
+
+// Kill ends all processes of the container: the kernel does it when process 1 is killed.
+func (k *Container) Kill() error { return k.process.Kill() }
+
+// Wait waits for the end of the container and removes its control groups. It may be
+// called more than once.
+func (k *Container) Wait() (Outcome, error) {
+	<-k.exited
+	k.once.Do(func() {
+		k.outcome, k.err = k.conclude()
+	})
+	return k.outcome, k.err
+}
+
+func (k *Container) conclude() (Outcome, error) {
+	if k.stopWatching != nil {
+		k.stopWatching()
+	}
+	oom := k.groups.outOfMemory()
+	err := k.groups.destroy()
+	if k.waitErr != nil {
+		return Outcome{}, k.waitErr
+	}
+	o := Outcome{OutOfMemory: oom, User: k.state.UserTime(), System: k.state.SystemTime()}
+	if ws, ok := k.state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		o.Signal = ws.Signal()
+	} else {
+		o.Status = k.state.ExitCode()
+	}
+	if err != nil {
+		err = &Error{Status: StatusHost, Thing: "control groups", Err: err}
+	}
+	return o, err
+}
+
+// Close gives back the terminal. The container must have ended.
+func (k *Container) Close() error {
+	if k.terminal == nil {
+		return nil
+	}
+	return k.terminal.Close()
+}
+
+// abandon undoes a start that failed.
+func (k *Container) abandon() {
+	if k.process != nil {
+		_ = k.Kill()
+		_, _ = k.Wait() // the start's own error counts
+		_ = k.Close()
+		return
+	}
+	_ = k.groups.destroy()
+}
+
+// Resize sets the size of the program's terminal.
+func (k *Container) Resize(columns, rows uint16) error {
+	if k.terminal == nil || columns == 0 || rows == 0 {
+		return nil
+	}
+	conn, err := k.terminal.SyscallConn()
+	if err != nil {
+		return err
+	}
+	size := &unix.Winsize{Row: rows, Col: columns}
+	var failure error
+	err = conn.Control(func(fd uintptr) { failure = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, size) })
+	return errors.Join(err, os.NewSyscallError("TIOCSWINSZ", failure))
+}
+
+// Describe says what the container is made of, a line for each kind of thing.
+func (k *Container) Describe() []string {
+	lines := []string{fmt.Sprintf("process %d", k.Pid())}
+	for _, name := range [...]string{"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"} {
+		theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", k.Pid(), name))
+		ours, err2 := os.Readlink("/proc/self/ns/" + name)
+		switch {
+		case err != nil || err2 != nil: // it has ended
+		case theirs == ours:
+			lines = append(lines, "namespace "+theirs+", the host's")
+		default:
+			lines = append(lines, "namespace "+theirs)
+		}
+	}
+	for _, dir := range k.groups.dirs() {
+		lines = append(lines, "control group "+dir)
+	}
+	return lines
+}

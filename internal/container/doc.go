@@ -1,0 +1,21 @@
+// Package container starts a program in a container, with nothing but system calls, so
+// that a reader sees what a container is: a process whose namespaces show it a world of
+// its own, whose control groups bound what it takes, and which has lost the rights that
+// would lead back out. There is no other kernel and no other machine: that is what
+// internal/machine has.
+//
+// Read first: stage.go, the list of steps from an ordinary process to a contained one;
+// then start.go, what the process outside does meanwhile.
+//
+//	start.go      clone with the namespaces, the identity map, the control groups
+//	stage.go      the first stage: a second terem, inside, that becomes the program
+//	message.go    what the two tell each other
+//	rootfs.go     the root file system: pivot_root(2), /proc, /sys and what is hidden
+//	devices.go    a minimal /dev
+//	users.go      the user namespace, and the root's files in its numbers
+//	limits.go     what may be bounded; groups.go: the control groups that do it
+//	rights.go     capabilities and no_new_privs; syscalls.go: the system calls denied
+//
+// The namespaces are described in namespaces(7), the groups in cgroups(7), and the
+// way of id-mapped mounts in mount_setattr(2).
+package container

@@ -1,0 +1,72 @@
+package container
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/cgroups"
+	groupsv2 "github.com/opencontainers/cgroups/fs2"
+)
+
+// planV2 makes a group. A group that has processes cannot hand controllers on to groups
+// below it (cgroup-v2.rst, "No Internal Process Constraint"), so it cannot lie below
+// terem's own: it lies at the top or, for an ordinary user, beside terem's own, where a
+// service manager has given the user a part of the tree.
+func planV2(name string, l Limits, r *cgroups.Resources) (*groups, error) {
+	own, err := cgroups.ParseCgroupFile("/proc/self/cgroup")
+	if err != nil {
+		return nil, err
+	}
+	parent := parentV2(own[""], os.Geteuid() == 0)
+	dir := filepath.Join(parent, name)
+	m, err := groupsv2.NewManager(&cgroups.Cgroup{Resources: r}, dir)
+	if err != nil {
+		return nil, err
+	}
+	g := &groups{manager: m, parents: []string{parent}}
+	if err := g.make(r); err != nil {
+		// The library's words for a controller that is not there are those of a file.
+		missing := missingV2(dir, l)
+		g.destroy()
+		if missing != nil && errors.Is(err, fs.ErrNotExist) {
+			err = missing
+		}
+		return nil, err
+	}
+	if g.dir, err = os.Open(dir); err != nil {
+		g.destroy()
+		return nil, err
+	}
+	return g, nil
+}
+
+// parentV2 is the directory that gets a container's group, from terem's own group.
+func parentV2(own string, root bool) string {
+	if root {
+		own = "/"
+	} else {
+		own = filepath.Dir(filepath.Join("/", own))
+	}
+	return filepath.Join(groupsv2.UnifiedMountpoint, own, "terem")
+}
+
+// missingV2 finds a limit whose controller a group does not have.
+func missingV2(dir string, l Limits) error {
+	have, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
+	if err != nil {
+		return nil
+	}
+	for controller, flag := range l.needs() {
+		if controller == "blkio" {
+			controller = "io" // its name in version 2
+		}
+		if !slices.Contains(strings.Fields(string(have)), controller) {
+			return noController(flag, controller)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"terem/internal/container"
+	"terem/internal/tty"
+)
+
+// Exit statuses besides those of the program and of package container.
+const (
+	statusTimeout = 124 // as timeout(1)
+	statusSignal  = 128 // plus the signal's number
+)
+
+// grace is how long a program has to end itself after a signal.
+const grace = 3 * time.Second
+
+// Options are those of `terem container run`.
+type Options struct {
+	Config  container.Config // with the user's files as the standard ones
+	Timeout time.Duration    // 0: none
+	Quiet   bool             // say nothing but errors
+	Verbose bool             // say what was made
+}
+
+// session is one run.
+type session struct {
+	o    *Options
+	k    *container.Container
+	term *terminal // nil: the program has the user's files themselves
+
+	release context.CancelFunc // of what the start needed
+
+	mu     sync.Mutex
+	status int    // overrides the program's, if why is set
+	why    string // why terem ended the container
+}
+
+// Run runs a program in a container to its end, and returns terem's exit status. The error
+// of a program that never ran is a *container.Error.
+func Run(o *Options) (status int, err error) {
+	s := &session{o: o}
+	if tty.IsTerminal(o.Config.Stdin) && tty.IsTerminal(o.Config.Stdout) {
+		s.askTerminal()
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	defer signal.Stop(signals)
+	err = s.start(signals)
+	defer s.release()
+	if err != nil {
+		if s.why != "" {
+			return s.conclude(container.Outcome{}), nil
+		}
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, s.k.Close()) }()
+	s.describe()
+	if s.term, err = s.connect(); err != nil {
+		_ = s.k.Kill()
+		_, _ = s.k.Wait() // what went wrong is the terminal
+		return 0, err
+	}
+	s.wait(signals)
+	outcome, err := s.k.Wait()
+	s.term.disconnect()
+	return s.conclude(outcome), err
+}
+
+// start starts the container. A signal ends a start that takes its time.
+func (s *session) start(signals <-chan os.Signal) (err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.release = cancel
+	started, watched := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case sig := <-signals:
+			s.because(statusSignal+int(sig.(syscall.Signal)), sig.String())
+			cancel()
+		case <-started:
+		}
+	}()
+	s.k, err = container.Start(ctx, s.o.Config)
+	close(started)
+	<-watched
+	return err
+}
+
+// wait waits for the end of the container, or brings it about.
+func (s *session) wait(signals <-chan os.Signal) {
+	var timeout <-chan time.Time
+	if s.o.Timeout > 0 {
+		t := time.NewTimer(s.o.Timeout)
+		defer t.Stop()
+		timeout = t.C
+	}
+	for {
+		select {
+		case <-s.k.Done():
+			return
+		case <-timeout:
+			s.end(statusTimeout, fmt.Sprintf("--timeout %v ran out", s.o.Timeout))
+		case sig := <-signals:
+			s.pass(sig.(syscall.Signal), signals)
+		}
+	}
+}
+
+// because notes why terem ends the container; the first reason counts.
+func (s *session) because(status int, why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.why == "" {
+		s.status, s.why = status, why
+	}
+}
+
+// end ends the container at once.
+func (s *session) end(status int, why string) {
+	s.because(status, why)
+	_ = s.k.Kill() // or it has ended by itself
+}
+
+// conclude says how it ended, if that does not go without saying, and gives the status.
+func (s *session) conclude(o container.Outcome) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status, why := o.ExitStatus(), ""
+	switch {
+	case s.why != "":
+		status, why = s.status, s.why
+	case o.OutOfMemory && o.Signal == syscall.SIGKILL:
+		why = "out of memory: the program went over the limit and was killed"
+	case o.OutOfMemory:
+		why = "out of memory: a process of the container was killed"
+	case o.Signal != 0:
+		why = "the program was ended by a signal: " + o.Signal.String()
+	}
+	if why != "" && !(s.o.Quiet && status == 0) {
+		fmt.Fprintf(s.o.Config.Stderr, "terem: %s\n", why)
+	}
+	return status
+}
+
+func (s *session) describe() {
+	if !s.o.Verbose {
+		return
+	}
+	for _, line := range s.k.Describe() {
+		fmt.Fprintf(s.o.Config.Stderr, "terem: %s\n", line)
+	}
+}

@@ -1,0 +1,201 @@
+package session
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"terem/internal/container"
+)
+
+func TestMain(m *testing.M) {
+	if container.IsInit(os.Args) {
+		os.Exit(container.Init())
+	}
+	os.Exit(m.Run())
+}
+
+// newRoot is a root file system with the probe of package container.
+func newRoot(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can start such a container")
+	}
+	dir := t.TempDir()
+	build := exec.Command("go", "build", "-o", filepath.Join(dir, "probe"), "../testdata/probe")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, name := range []string{"proc", "sys", "dev", "tmp"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// play runs a session; when it says "ready", do is called with what it takes to end it.
+func play(t *testing.T, o Options, ready func()) (status int, said string, err error) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	o.Config.Stdin, o.Config.Stdout, o.Config.Stderr = nil, w, w
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	o.Config.Stdin = null
+	done := make(chan string)
+	go func() {
+		var all strings.Builder
+		buf := make([]byte, 1024)
+		for told := false; ; {
+			n, err := r.Read(buf)
+			all.Write(buf[:n])
+			if !told && strings.Contains(all.String(), "ready\n") {
+				told = true
+				if ready != nil {
+					ready()
+				}
+			}
+			if err != nil {
+				done <- all.String()
+				return
+			}
+		}
+	}()
+	status, err = Run(&o)
+	w.Close()
+	return status, <-done, err
+}
+
+func config(root string, args ...string) container.Config {
+	return container.Config{Root: root, Argv: append([]string{"/probe"}, args...)}
+}
+
+func TestRun(t *testing.T) {
+	root := newRoot(t)
+	// Signals reach this process, as they reach terem.
+	signal := func(s syscall.Signal) func() {
+		return func() { _ = syscall.Kill(os.Getpid(), s) }
+	}
+	twice := func() {
+		signal(syscall.SIGTERM)()
+		time.Sleep(100 * time.Millisecond)
+		signal(syscall.SIGINT)()
+	}
+	for _, tt := range []struct {
+		name   string
+		o      Options
+		ready  func()
+		status int
+		said   string
+	}{
+		{"status", Options{Config: config(root, "exit", "9")}, nil, 9, ""},
+		{"output", Options{Config: config(root, "say", "a", "b")}, nil, 0, "a b\n"},
+		{"time", Options{Config: config(root, "sleep"), Timeout: 300 * time.Millisecond}, nil, 124, "terem: --timeout 300ms ran out\n"},
+		{"a program that listens", Options{Config: config(root, "patient", "7")}, signal(syscall.SIGTERM), 7, "ready\n"},
+		{"a program that does not", Options{Config: config(root, "deaf")}, twice, 143, "ready\nterem: terminated\n"},
+		{"verbose", Options{Config: config(root, "patient", "0"), Verbose: true}, signal(syscall.SIGTERM), 0, "terem: namespace pid:["},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			status, said, err := play(t, tt.o, tt.ready)
+			if err != nil || status != tt.status {
+				t.Errorf("status %d, %v; want %d", status, err, tt.status)
+			}
+			if said != tt.said && !(tt.o.Verbose && strings.Contains(said, tt.said)) {
+				t.Errorf("said %q, want %q", said, tt.said)
+			}
+		})
+	}
+}
+
+// TestRunKillsAtOnce: a program without a handler would survive any signal but SIGKILL.
+func TestRunKillsAtOnce(t *testing.T) {
+	if _, err := os.Stat("/bin/busybox"); err != nil {
+		t.Skip("needs a static busybox")
+	}
+	root := newRoot(t)
+	b, err := os.ReadFile("/bin/busybox")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(root, "busybox"), b, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := container.Config{Root: root, Argv: []string{"/busybox", "sh", "-c", "echo ready; exec /busybox sleep 1000"}}
+	begin := time.Now()
+	status, said, err := play(t, Options{Config: c}, func() {
+		time.Sleep(100 * time.Millisecond) // until it is sleep
+		_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
+	})
+	if err != nil || status != 130 || said != "ready\nterem: interrupt\n" {
+		t.Errorf("status %d, %q, %v; want 130", status, said, err)
+	}
+	if time.Since(begin) > grace {
+		t.Error("it waited for a program that cannot listen")
+	}
+}
+
+func TestConclude(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		ended  int    // the status if terem ended it,
+		why    string // for this reason
+		o      container.Outcome
+		quiet  bool
+		status int
+		said   string
+	}{
+		{"success", 0, "", container.Outcome{}, false, 0, ""},
+		{"failure", 0, "", container.Outcome{Status: 3}, false, 3, ""},
+		{"signal", 0, "", container.Outcome{Signal: syscall.SIGSEGV}, false, 139, "terem: the program was ended by a signal: segmentation fault\n"},
+		{"out of memory", 0, "", container.Outcome{Signal: syscall.SIGKILL, OutOfMemory: true}, true, 137,
+			"terem: out of memory: the program went over the limit and was killed\n"},
+		{"a child out of memory", 0, "", container.Outcome{OutOfMemory: true}, false, 0, "terem: out of memory: a process of the container was killed\n"},
+		{"a child out of memory, quiet", 0, "", container.Outcome{OutOfMemory: true}, true, 0, ""},
+		{"ended", 124, "time", container.Outcome{Signal: syscall.SIGKILL}, false, 124, "terem: time\n"},
+	} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &session{status: tt.ended, why: tt.why}
+		s.o = &Options{Quiet: tt.quiet, Config: container.Config{Stderr: w}}
+		status := s.conclude(tt.o)
+		w.Close()
+		said, err := io.ReadAll(r)
+		r.Close()
+		if err != nil || status != tt.status || string(said) != tt.said {
+			t.Errorf("%s: status %d, %q, %v; want %d, %q", tt.name, status, said, err, tt.status, tt.said)
+		}
+	}
+}
+
+func TestParseHandled(t *testing.T) {
+	for text, want := range map[string]uint64{
+		"": 0,
+		"Name:\tx\nSigIgn:\t0000000000000001\nSigCgt:\t0000000000004000\nSigBlk:\tffffffffffffffff\n": 0x4001,
+		"SigCgt:\tnonsense\n": 0,
+		"SigIgn:":             0,
+	} {
+		if got := parseHandled(strings.NewReader(text)); got != want {
+			t.Errorf("%q: %#x, want %#x", text, got, want)
+		}
+	}
+}
+
+func FuzzParseHandled(f *testing.F) {
+	f.Add("SigCgt:\t0000000000004000\n")
+	f.Fuzz(func(t *testing.T, s string) { parseHandled(strings.NewReader(s)) })
+}

@@ -1,0 +1,75 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// namespaces are the flags of clone(2) for the namespaces that every container has. That
+// of control groups is missing: the first stage makes it when it has joined its groups.
+const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWTIME
+
+// spawn starts the first stage, which is this program once more, in new namespaces. It
+// waits to be told what to do.
+func (s *start) spawn() error {
+	attr := &os.ProcAttr{
+		Env:   []string{"GOMAXPROCS=1"}, // threads that nobody needs take time to start
+		Files: []*os.File{s.c.Stdin, s.c.Stdout, s.c.Stderr, s.inside},
+		Sys: &syscall.SysProcAttr{
+			Cloneflags: namespaces,
+			Setsid:     true, // the host's terminal cannot be the program's controlling one
+			Pdeathsig:  unix.SIGKILL,
+		},
+	}
+	if s.c.Network == NetworkNone {
+		attr.Sys.Cloneflags |= unix.CLONE_NEWNET
+	}
+	identity(attr.Sys, s.c.Users, s.privileged)
+	if s.born != nil {
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(s.born.Fd())
+	}
+	started := make(chan error)
+	go s.k.supervise(attr, started)
+	err := <-started
+	s.inside.Close() // or the end of the first stage would not be seen
+	return explain(err, s.privileged)
+}
+
+// supervise starts the first stage and waits for the end of what becomes of it. The
+// parent-death signal is sent when the thread that started it ends, so this one stays.
+func (k *Container) supervise(attr *os.ProcAttr, started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	p, err := os.StartProcess("/proc/self/exe", []string{InitName}, attr)
+	k.process = p
+	started <- err
+	if err != nil {
+		return
+	}
+	k.state, k.waitErr = p.Wait()
+	close(k.exited)
+}
+
+// explain adds what to do about a first stage that cannot be started.
+func explain(err error, privileged bool) error {
+	e := &Error{Status: StatusHost, Thing: "container", Err: err}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.EPERM) && !privileged:
+		e.Err = fmt.Errorf("this host lets no ordinary user make namespaces: %w", err)
+		e.Mend = "run terem as root"
+	case errors.Is(err, unix.EACCES):
+		e.Err = fmt.Errorf("the container's users may not execute terem itself: %w", err)
+		e.Mend = "chmod a+rx its file, or use --userns host"
+	case errors.Is(err, unix.EINVAL):
+		e.Err = fmt.Errorf("this kernel lacks a kind of namespace: %w", err)
+		e.Mend = "Linux 5.15 or later has them all"
+	}
+	return e
+}

@@ -1,0 +1,200 @@
+package container
+
+import (
+	"errors"
+	"io/fs"
+	"math"
+	"os"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// InitName is the name, argument 0, under which terem is the first stage of a container.
+const InitName = "terem-container-init"
+
+// socketFD is where the first stage finds its end of the pair of sockets.
+const socketFD = 3
+
+// stage is the first stage: process 1 of the new namespaces. It has all rights over
+// them, and gives up one after the other until it can become the program.
+type stage struct {
+	order
+	root  mount   // the root file system, attached nowhere yet
+	binds []mount // what is bound into it
+	tasks []int   // the files of the groups to join
+	host  int     // the host's root directory, until it is gone
+}
+
+// IsInit says whether this process was started as a first stage.
+func IsInit(argv []string) bool { return len(argv) == 1 && argv[0] == InitName }
+
+// Init is the whole life of a first stage: it becomes the program, or says why not and
+// returns an exit status.
+func Init() (status int) {
+	// Namespaces, groups and rights belong to a thread.
+	runtime.LockOSThread()
+	if err := unix.CloseRange(socketFD, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return StatusHost // not Linux 5.11
+	}
+	const everybodyReads = 0o022
+	unix.Umask(everybodyReads) // whoever starts the container
+	s := &stage{}
+	fds, err := receive(socketFD, &s.order)
+	if err != nil {
+		return StatusHost // the process outside is gone
+	}
+	if n := 1 + len(s.Binds); s.Mounted && len(fds) >= n {
+		s.root = mount(fds[0])
+		for _, fd := range fds[1:n] {
+			s.binds = append(s.binds, mount(fd))
+		}
+		fds = fds[n:]
+	}
+	s.tasks = fds
+	r := s.become()
+	_ = send(socketFD, r) // or nobody is left to tell
+	return r.Status
+}
+
+// become takes all steps, and returns only if one fails.
+func (s *stage) become() report {
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		// If terem dies, so does the container. The parent asked for that too, on
+		// behalf of this process's first thread, which need not be this one.
+		{"parent-death signal", func() error { return unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0) }},
+		{"join the control groups", s.joinGroups},
+		// Only now: what this namespace shows as "/" are the groups just joined.
+		{"namespace of control groups", func() error { return unix.Unshare(unix.CLONE_NEWCGROUP) }},
+		{"host name", func() error { return unix.Sethostname([]byte(s.Hostname)) }},
+		{"loopback", s.loopback},
+		{"root file system", s.enterRoot},
+		{"terminal", s.openTerminal},
+		{"working directory", s.enterDir},
+		{"capabilities", dropCapabilities},
+		{"no_new_privs", func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
+		{"filter of system calls", denySyscalls},
+	} {
+		if err := step.do(); err != nil {
+			return failed(step.name, err)
+		}
+	}
+	err := execute(s.Argv, s.Env)
+	r := report{Status: StatusNoExec, Thing: s.Argv[0], Error: err.Error()}
+	if err == unix.ENOENT || err == unix.ENOTDIR {
+		r.Status, r.Error = StatusNoProgram, "no such program in the container"
+	}
+	return r
+}
+
+// failed is the report of a step that failed.
+func failed(step string, err error) report {
+	var own *Error
+	if errors.As(err, &own) {
+		r := report{Status: own.Status, Thing: own.Thing, Mend: own.Mend}
+		if own.Err != nil {
+			r.Error = own.Err.Error()
+		}
+		return r
+	}
+	return report{Status: StatusHost, Thing: "container: " + step, Error: err.Error()}
+}
+
+// joinGroups moves this thread, which is all of the process that will be left, into the
+// groups of cgroup v1. A thread that moves itself, and only itself, does not wait for
+// the grace period that a write to cgroup.procs costs (docs/adr/0014).
+func (s *stage) joinGroups() error {
+	for _, fd := range s.tasks {
+		if _, err := unix.Write(fd, []byte("0")); err != nil {
+			return os.NewSyscallError("write tasks", err)
+		}
+	}
+	return nil
+}
+
+// loopback brings up the network namespace's only interface.
+func (s *stage) loopback() error {
+	if !s.OwnNetwork {
+		return nil
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	defer unix.Close(fd)
+	lo, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	lo.SetUint16(unix.IFF_UP)
+	return os.NewSyscallError("SIOCSIFFLAGS", unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo))
+}
+
+// openTerminal makes the program's terminal the controlling one, and hands its other end
+// out.
+func (s *stage) openTerminal() error {
+	if !s.TTY {
+		return nil
+	}
+	near, far, err := openPTY()
+	if err != nil {
+		return err
+	}
+	defer closeAll([]int{near, far})
+	size := &unix.Winsize{Row: s.Rows, Col: s.Columns}
+	if err := unix.IoctlSetWinsize(far, unix.TIOCSWINSZ, size); err != nil {
+		return os.NewSyscallError("TIOCSWINSZ", err)
+	}
+	if err := send(socketFD, report{Terminal: true}, far); err != nil {
+		return err
+	}
+	if err := unix.IoctlSetInt(near, unix.TIOCSCTTY, 0); err != nil {
+		return os.NewSyscallError("TIOCSCTTY", err)
+	}
+	for fd := range 3 {
+		if err := unix.Dup3(near, fd, 0); err != nil {
+			return os.NewSyscallError("dup3", err)
+		}
+	}
+	return nil
+}
+
+func (s *stage) enterDir() error {
+	if err := unix.Chdir(s.Dir); err != nil {
+		return &Error{Status: StatusUsage, Thing: "--workdir " + s.Dir, Err: err, Mend: "name a directory in the container"}
+	}
+	return nil
+}
+
+// execute becomes the program, searched for as execvp(3) does; the error is the most
+// telling one.
+func execute(argv, env []string) error {
+	name := argv[0]
+	if strings.Contains(name, "/") {
+		return unix.Exec(name, argv, env)
+	}
+	found := error(unix.ENOENT)
+	for _, dir := range strings.Split(lookup(env, "PATH"), ":") {
+		if dir == "" {
+			dir = "."
+		}
+		err := unix.Exec(dir+"/"+name, argv, env)
+		if !errors.Is(err, fs.ErrNotExist) && err != unix.ENOTDIR {
+			found = err
+		}
+	}
+	return found
+}
+
+func lookup(env []string, name string) string {
+	for _, e := range env {
+		if v, ok := strings.CutPrefix(e, name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}

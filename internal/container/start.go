@@ -1,0 +1,204 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// start is a container on its way.
+type start struct {
+	c          Config
+	privileged bool // started by root
+	mounted    bool // the next two are there: the root and what is bound into it
+	tree       mount
+	binds      []mount
+	inside     *os.File // the first stage's end of the pair of sockets
+	outside    *os.File
+	null       *os.File // in place of standard files that were not given
+	born       *os.File // the group of cgroup v2 in which the first stage is to be born
+	k          *Container
+}
+
+// Start runs a program in a container. Whoever calls it calls Wait as well. An error is an
+// *Error: its status says whose fault it was. When ctx is done, before or after Start
+// returns, the container is killed.
+func Start(ctx context.Context, c Config) (*Container, error) {
+	if err := c.fill(); err != nil {
+		return nil, err
+	}
+	s := &start{c: c, privileged: os.Geteuid() == 0}
+	s.k = &Container{exited: make(chan struct{}), groups: &groups{}}
+	defer s.close()
+	err := s.steps(ctx)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		return s.k, nil
+	}
+	s.k.abandon()
+	var own *Error
+	if errors.As(err, &own) {
+		return nil, own
+	}
+	return nil, &Error{Status: StatusHost, Thing: "container", Err: err}
+}
+
+func (s *start) steps(ctx context.Context) error {
+	if err := s.openRoot(); err != nil {
+		return err
+	}
+	if err := s.openFiles(); err != nil {
+		return err
+	}
+	if err := s.begin(); err != nil {
+		return err
+	}
+	s.k.stopWatching = context.AfterFunc(ctx, func() { _ = s.k.Kill() })
+	if err := s.shiftOwners(); err != nil {
+		return err
+	}
+	if err := s.instruct(); err != nil {
+		return err
+	}
+	return s.await()
+}
+
+// openRoot takes a mount of the root directory. An ordinary user may not, and leaves it to
+// the first stage, which has the right in its own namespaces.
+func (s *start) openRoot() error {
+	st, err := os.Stat(s.c.Root)
+	if err == nil && !st.IsDir() {
+		err = unix.ENOTDIR
+	}
+	if path, ok := errors.AsType[*os.PathError](err); ok {
+		err = path.Err
+	}
+	if err != nil {
+		return &Error{Status: StatusUsage, Thing: "--root " + s.c.Root, Err: err, Mend: "name a directory that holds a root file system"}
+	}
+	if !s.privileged {
+		return nil
+	}
+	s.tree, s.binds, err = cloneTrees(s.c.Root, s.c.Binds, 0)
+	s.mounted = err == nil
+	return err
+}
+
+// shiftOwners shows the files of the root in the numbers of the new user namespace.
+func (s *start) shiftOwners() error {
+	if !s.mounted || s.c.Users == UsersHost {
+		return nil
+	}
+	err := shiftOwners(s.tree, "--root "+s.c.Root, s.k.process.Pid)
+	for i, b := range s.c.Binds {
+		err = errors.Join(err, shiftOwners(s.binds[i], "--bind "+b.Source, s.k.process.Pid))
+	}
+	return err
+}
+
+// openFiles makes the sockets, and finds files for those that were not given.
+func (s *start) openFiles() error {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socketpair", err)
+	}
+	s.outside, s.inside = os.NewFile(uintptr(pair[0]), "outside"), os.NewFile(uintptr(pair[1]), "inside")
+	if s.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
+		return err
+	}
+	for _, f := range []**os.File{&s.c.Stdin, &s.c.Stdout, &s.c.Stderr} {
+		if *f == nil {
+			*f = s.null
+		}
+	}
+	return nil
+}
+
+// begin makes the control groups and starts the first stage. With cgroup v1 the two go on
+// side by side, since the stage joins its groups later; with v2 it is born in its group.
+func (s *start) begin() error {
+	made := make(chan error, 1)
+	go func() {
+		g, err := makeGroups(s.c.Limits, s.c.Root)
+		if err == nil {
+			s.k.groups = g
+		}
+		made <- err
+	}()
+	if unified() {
+		if err := <-made; err != nil {
+			return err
+		}
+		s.born = s.k.groups.dir
+		return s.spawn()
+	}
+	err := s.spawn()
+	return errors.Join(<-made, err)
+}
+
+// instruct tells the first stage what to do.
+func (s *start) instruct() error {
+	c := &s.c
+	o := order{
+		Argv: c.Argv, Env: c.Env, Dir: c.Dir, Hostname: c.Hostname, ReadOnly: c.ReadOnly,
+		Root: c.Root, Binds: c.Binds, Mounted: s.mounted,
+		OwnNetwork: c.Network == NetworkNone, OwnUsers: c.Users == UsersPrivate, TTYGroup: s.privileged,
+		TTY: c.TTY, Columns: c.Columns, Rows: c.Rows,
+	}
+	var fds []int
+	if s.mounted {
+		fds = append(fds, int(s.tree))
+		for _, m := range s.binds {
+			fds = append(fds, int(m))
+		}
+	}
+	for _, f := range s.k.groups.tasks {
+		fds = append(fds, int(f.Fd()))
+	}
+	return send(int(s.outside.Fd()), o, fds...)
+}
+
+// await reads what the first stage says, until the program takes its place.
+func (s *start) await() error {
+	for {
+		var r report
+		fds, err := receive(int(s.outside.Fd()), &r)
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return fmt.Errorf("first stage: %w", err)
+		case r.Terminal && len(fds) == 1:
+			// Reads and writes end when it is closed, if they do not block in the kernel.
+			if err := unix.SetNonblock(fds[0], true); err != nil {
+				return err
+			}
+			s.k.terminal = os.NewFile(uintptr(fds[0]), "terminal")
+			continue
+		}
+		closeAll(fds)
+		failure := &Error{Status: r.Status, Thing: r.Thing, Mend: r.Mend}
+		if r.Error != "" {
+			failure.Err = errors.New(r.Error)
+		}
+		return failure
+	}
+}
+
+func (s *start) close() {
+	if s.mounted {
+		s.tree.close()
+		closeMounts(s.binds)
+	}
+	for _, f := range []*os.File{s.inside, s.outside, s.null} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}

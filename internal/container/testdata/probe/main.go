@@ -1,0 +1,130 @@
+// Command probe is the program in the containers of the tests: it says what it finds.
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+func main() {
+	arg := func(i int) string {
+		if i < len(os.Args) {
+			return os.Args[i]
+		}
+		return ""
+	}
+	number, _ := strconv.Atoi(arg(2))
+	switch arg(1) {
+	case "exit":
+		os.Exit(number)
+	case "say":
+		fmt.Println(strings.Join(os.Args[2:], " "))
+	case "links": // of a directory
+		links, _ := filepath.Glob(arg(2) + "/*")
+		for _, l := range links {
+			to, _ := os.Readlink(l)
+			fmt.Println(filepath.Base(l), to)
+		}
+	case "show":
+		b, err := os.ReadFile(arg(2))
+		fmt.Print(string(b))
+		check(err)
+	case "list":
+		entries, err := os.ReadDir(arg(2))
+		for _, e := range entries {
+			fmt.Println(e.Name())
+		}
+		check(err)
+	case "write":
+		check(os.WriteFile(arg(2), []byte("x"), 0o644))
+	case "device": // makes a device file
+		check(syscall.Mknod(arg(2), syscall.S_IFCHR|0o666, 1<<8|3))
+	case "open":
+		_, err := os.Open(arg(2))
+		check(err)
+	case "whoami":
+		dir, _ := os.Getwd()
+		host, _ := os.Hostname()
+		fmt.Println(os.Getuid(), os.Getgid(), dir, host, os.Getpid())
+	case "interfaces":
+		all, err := net.Interfaces()
+		check(err)
+		for _, i := range all {
+			fmt.Println(i.Name, i.Flags&net.FlagUp != 0)
+		}
+	case "dial": // over loopback
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		check(err)
+		_, err = net.Dial("tcp", l.Addr().String())
+		check(err)
+	case "eat": // MiB
+		b := bytes.Repeat([]byte{1}, number<<20)
+		fmt.Println(len(b))
+	case "children": // as many as asked for, until one cannot be made
+		for i := range number {
+			if err := exec.Command("/probe", "sleep").Start(); err != nil {
+				fmt.Println("refused after", i)
+				return
+			}
+		}
+		fmt.Println("made all")
+	case "sleep":
+		time.Sleep(time.Hour)
+	case "spin": // ms
+		for end := time.Now().Add(time.Duration(number) * time.Millisecond); time.Now().Before(end); {
+		}
+	case "patient": // ends by SIGTERM in its own way
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, syscall.SIGTERM)
+		fmt.Println("ready")
+		<-c
+		os.Exit(number)
+	case "deaf": // does not end by SIGTERM
+		signal.Ignore(syscall.SIGTERM)
+		fmt.Println("ready")
+		time.Sleep(time.Hour)
+	case "die": // by a signal to a child, whose status is passed on
+		check(syscall.Kill(os.Getpid(), syscall.Signal(number)))
+		time.Sleep(time.Hour)
+	case "call": // number and arguments of a system call
+		var a [4]uintptr
+		for i := range a {
+			n, _ := strconv.ParseUint(arg(3+i), 0, 64)
+			a[i] = uintptr(n)
+		}
+		_, _, errno := syscall.RawSyscall6(uintptr(number), a[0], a[1], a[2], a[3], 0, 0)
+		fmt.Println(int(errno))
+	case "terminal":
+		tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+		check(err)
+		var size [4]uint16
+		syscall.Syscall(syscall.SYS_IOCTL, tty.Fd(), syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size)))
+		name, _ := os.Readlink("/proc/self/fd/0")
+		fmt.Println(name, size[1], size[0])
+		resized := make(chan os.Signal, 1)
+		signal.Notify(resized, syscall.SIGWINCH)
+		fmt.Println("ready")
+		<-resized
+		syscall.Syscall(syscall.SYS_IOCTL, tty.Fd(), syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size)))
+		fmt.Println("now", size[1], size[0])
+	default:
+		os.Exit(64)
+	}
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,90 @@
+package container
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A user namespace (user_namespaces(7)) gives a container numbers of its own. Started by
+// root, numbers 0 to 65535 inside are a range of the host's that nobody else has, so that
+// a program which finds a way out is nobody there. The root's files keep their numbers on
+// the disk, and the mount of them shifts those. Started by an ordinary user, there is only
+// one number: 0 inside is that user outside.
+
+const (
+	mappedUsers = 65536
+	// firstUser is where the range starts, if /etc/subuid does not say otherwise: where
+	// most distributions start it.
+	firstUser = 100_000
+)
+
+// identity fills in who the first stage is.
+func identity(attr *syscall.SysProcAttr, users Users, privileged bool) {
+	if privileged {
+		attr.Credential = &syscall.Credential{} // root, and no further groups
+	}
+	if users == UsersHost {
+		return
+	}
+	attr.Cloneflags |= unix.CLONE_NEWUSER
+	if !privileged {
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+		attr.Credential = &syscall.Credential{NoSetGroups: true}
+		return
+	}
+	attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: firstOf("/etc/subuid"), Size: mappedUsers}}
+	attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: firstOf("/etc/subgid"), Size: mappedUsers}}
+	attr.GidMappingsEnableSetgroups = true
+}
+
+// firstOf is the start of root's range in a file such as /etc/subuid.
+func firstOf(path string) int {
+	f, err := os.Open(path)
+	if err != nil {
+		return firstUser
+	}
+	defer f.Close()
+	return parseRange(f)
+}
+
+// parseRange finds the first line "root:start:count" that is large enough (subuid(5)).
+func parseRange(r io.Reader) int {
+	for lines := bufio.NewScanner(r); lines.Scan(); {
+		fields := strings.Split(strings.TrimSpace(lines.Text()), ":")
+		if len(fields) != 3 || fields[0] != "root" && fields[0] != "0" {
+			continue
+		}
+		start, err := strconv.ParseUint(fields[1], 10, 32)
+		count, err2 := strconv.ParseUint(fields[2], 10, 32)
+		// Number 2^32-1 means "no change" to system calls.
+		const last = 1<<32 - 2
+		if err == nil && err2 == nil && start > 0 && count >= mappedUsers && start <= last-mappedUsers {
+			return int(start)
+		}
+	}
+	return firstUser
+}
+
+// shiftOwners makes a mount show its files with the numbers of a process's user namespace.
+func shiftOwners(tree mount, thing string, pid int) error {
+	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/user", pid))
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(ns.Fd())}
+	err = unix.MountSetattr(int(tree), "", unix.AT_EMPTY_PATH, attr)
+	if err == unix.EINVAL || err == unix.EOPNOTSUPP || err == unix.ENOSYS {
+		return &Error{Status: StatusHost, Thing: thing, Err: fmt.Errorf("its file system cannot shift the owners of files: %w", err),
+			Mend: "use --userns host, or a directory on ext4, xfs or btrfs"}
+	}
+	return os.NewSyscallError("mount_setattr", err)
+}
