@@ -59,11 +59,10 @@ func (s *session) watchContinue(raw *tty.Raw) {
 // piped sends standard input. Only the default guest's init says when it is ready.
 func (s *session) piped() {
 	var err error
-	if strings.Contains(s.m.CmdLine(), cmdline.PipeWord) {
-		err = s.m.AwaitListener()
-	}
-	if err == nil {
+	if !strings.Contains(s.m.CmdLine(), cmdline.PipeWord) {
 		err = s.m.Pipe(s.o.Stdin)
+	} else if err = s.m.AwaitListener(); err == nil {
+		err = s.m.Feed(s.o.Stdin)
 	}
 	if err != nil && s.o.Verbose && !errors.Is(err, context.Canceled) {
 		fmt.Fprintf(s.o.Stderr, "terem: standard input: %v\n", err)

@@ -85,7 +85,8 @@ func Run(o *Options) (status int, err error) {
 
 func (s *session) config(im *images) (machine.Config, error) {
 	o := s.o
-	line, err := kernelLine(o, im.own, s.pipe || !o.stdio())
+	pipe := s.pipe || !o.stdio()
+	line, err := kernelLine(o, im.own, pipe)
 	if err != nil {
 		return machine.Config{}, err
 	}
@@ -95,7 +96,7 @@ func (s *session) config(im *images) (machine.Config, error) {
 	}
 	c := machine.Config{
 		Kernel: im.kernel, Initrd: im.initrd, CmdLine: line, Memory: o.Memory, CPUs: o.CPUs, CPU: cpu,
-		RNG: o.RNG, Balloon: o.Balloon,
+		RNG: o.RNG, Balloon: o.Balloon, Init: im.own && o.Initrd == "" && pipe,
 		PIT: !im.own, ACPI: !im.own, NoAssist: o.NoAssist, CountExits: o.Exits != "", Since: s.since,
 	}
 	c.Boot.Payload, c.Boot.Protocol = o.Payload, o.Protocol

@@ -25,6 +25,7 @@ type Config struct {
 	Out        io.Writer // what the guest writes to its serial port; nil: dropped
 	PIT        bool      // an 8254 timer, for kernels that know no better one
 	ACPI       bool      // ACPI tables besides the MP table
+	Init       bool      // the default guest's own init makes the console a pipe (Machine.Feed)
 	NoAssist   bool      // do not finish instructions for KVM
 	CountExits bool      // keep an exit ledger for each vCPU
 	Since      time.Time // when the run began, for Report.Phases; zero: when New is called

@@ -40,6 +40,7 @@ type Machine struct {
 	done    chan struct{} // closed when outcome is set
 	outcome Outcome
 	listens chan struct{}   // closed when the guest's init takes standard input
+	mouth   chan struct{}   // holds a token of who speaks to init
 	ctx     context.Context // ends when Close begins
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
@@ -50,7 +51,7 @@ type Machine struct {
 // New builds a machine, its kernel loaded, its vCPUs paused. The caller owes a
 // Close.
 func New(c Config) (_ *Machine, err error) {
-	m := &Machine{conf: c, done: make(chan struct{}), listens: make(chan struct{})}
+	m := &Machine{conf: c, done: make(chan struct{}), listens: make(chan struct{}), mouth: make(chan struct{}, 1)}
 	m.marks.begin(c.Since)
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.console.out = c.Out
@@ -88,11 +89,11 @@ func (m *Machine) makeVM() (err error) {
 	m.conf.Out = &m.console
 	m.board, err = newBoard(m.vm, &m.conf, handlers{
 		reset:    m.reset,
-		powerOff: func() { m.over(Outcome{Kind: PoweredOff}) },
+		powerOff: func() { m.ended(Outcome{Kind: PoweredOff}) },
 		panicked: func() { m.over(Outcome{Kind: Panicked}) },
 		listen:   sync.OnceFunc(func() { close(m.listens) }),
 		mark:     m.marks.event,
-		exit:     func(s uint8) { m.over(Outcome{Kind: Exited, Status: s}) },
+		exit:     func(s uint8) { m.ended(Outcome{Kind: Exited, Status: s}) },
 	})
 	if err != nil {
 		return err
@@ -220,6 +221,12 @@ func (m *Machine) over(o Outcome) {
 		m.marks.note(markOver)
 		close(m.done)
 	})
+}
+
+// ended is the end that the guest's init wants.
+func (m *Machine) ended(o Outcome) {
+	m.console.ended.Store(true)
+	m.over(o)
 }
 
 // reset is a guest's way to end, and a panicked kernel's as well.
