@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"terem/internal/container"
 	"terem/internal/kvmtest"
 	"terem/internal/launch"
 )
@@ -18,6 +19,9 @@ import (
 const runVar = "TEREM_TEST_RUN"
 
 func TestMain(m *testing.M) {
+	if container.IsInit(os.Args) {
+		os.Exit(container.Init())
+	}
 	if os.Getenv(runVar) == "1" {
 		os.Exit(run(os.Args[1:]))
 	}

@@ -25,7 +25,8 @@ type Options struct {
 	Rounds   int      // 0: as docs/method.md has it
 	Seed     uint64   // 0: one drawn now
 	Explain  bool
-	Terem    string // path of this program
+	Patience time.Duration // the least that a run is given before it is killed; 0: 30 seconds
+	Terem    string        // path of this program
 	Version  string
 	CacheDir string // of the guest
 	Progress Progress
@@ -49,6 +50,7 @@ const (
 	quickSlow   = 3
 	warmups     = 2
 	gap         = 20 * time.Millisecond
+	patience    = 30 * time.Second
 	slowFrom    = time.Second // a run that takes longer is slow
 )
 
@@ -76,6 +78,7 @@ type comparison struct {
 	r       *result.Result
 	random  *rand.Rand
 	ready   []*subject
+	begun   []target.Target // those whose Prepare was called
 	all     []target.Target
 	runs    int // names them
 	clock   clock
@@ -119,6 +122,9 @@ func newComparison(o Options) (*comparison, error) {
 	}
 	if o.Quick {
 		o.Groups = []string{result.GroupStart}
+	}
+	if o.Patience == 0 {
+		o.Patience = patience
 	}
 	if o.Seed == 0 {
 		o.Seed = rand.Uint64() >> 1 // JSON's readers may have signed numbers
@@ -194,10 +200,7 @@ func (c *comparison) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	var errs []error
-	for _, t := range slices.Backward(c.all) {
-		if c.r.Target(t.About().Name) == nil {
-			continue // never asked for
-		}
+	for _, t := range slices.Backward(c.begun) {
 		if err := t.Close(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", t.About().Name, err))
 		}
@@ -244,15 +247,15 @@ func (c *comparison) newID() string {
 // limit bounds a run: a target that hangs must not hang the comparison. The first run of
 // one that takes seconds is compared with that of another virtual machine, if there is one.
 func (c *comparison) limit(s *subject) time.Duration {
-	const least, times = 30 * time.Second, 5
-	took := s.took
+	const times = 5
+	least, took := c.o.Patience, s.took
 	for _, r := range c.ready {
 		if s.took == 0 && s.about.Slow && r.about.Slow {
 			took = r.took
 		}
 	}
 	if took == 0 && s.about.Slow {
-		return 4 * least
+		return 2 * least
 	}
 	return max(least, times*took)
 }

@@ -20,7 +20,7 @@ const (
 func (c *comparison) density(ctx context.Context) error {
 	able := slices.DeleteFunc(slices.Clone(c.ready), func(s *subject) bool { return !s.about.Can("idle") })
 	return c.interleave(ctx, result.GroupDensity, able, 1, 1, func(s *subject, round int) error {
-		h := &herd{c: c, s: s}
+		h := newHerd(c, s)
 		defer h.end()
 		n, why := 0, fmt.Sprintf("the bound of %d", densityMost)
 		for begun := time.Now(); n < densityMost; {

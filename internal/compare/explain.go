@@ -43,7 +43,7 @@ func (c *comparison) explain(ctx context.Context) error {
 
 // look looks at an idle instance from the host.
 func (c *comparison) look(ctx context.Context, s *subject, in *result.Inside) error {
-	h := &herd{c: c, s: s}
+	h := newHerd(c, s)
 	defer h.end()
 	if err := h.grow(ctx, 1); err != nil {
 		return err
@@ -53,11 +53,17 @@ func (c *comparison) look(ctx context.Context, s *subject, in *result.Inside) er
 	return nil
 }
 
-// program is the process ID of the program itself; of what stands for it on the host, if it
-// runs in a virtual machine.
+// program is the process ID of the program itself; where it is no process of the host's, of
+// a process in namespaces of its own, or of the one that was started.
 func (h *herd) program() int {
-	for _, p := range h.processes() {
+	all, host := h.processes(), namespaces(h.c.w.Host.Thread())
+	for _, p := range all {
 		if h.part(p) == result.PartProgram {
+			return p.pid
+		}
+	}
+	for _, p := range all {
+		if ns := namespaces(p.pid); len(ns) > 0 && !maps.Equal(ns, host) && h.part(p) == result.PartHelpers {
 			return p.pid
 		}
 	}

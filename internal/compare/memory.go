@@ -40,7 +40,7 @@ func (c *comparison) memory(ctx context.Context) error {
 
 // weigh measures a growing herd.
 func (c *comparison) weigh(ctx context.Context, s *subject, round int) error {
-	h := &herd{c: c, s: s}
+	h := newHerd(c, s)
 	defer h.end()
 	var one map[string]uint64
 	for _, size := range []struct {
@@ -67,10 +67,19 @@ func (c *comparison) weigh(ctx context.Context, s *subject, round int) error {
 
 // herd is a number of idle instances of one target.
 type herd struct {
-	c     *comparison
-	s     *subject
-	ids   []string
-	alive []*spawn.Process
+	c      *comparison
+	s      *subject
+	before map[int]bool // processes that were there already
+	ids    []string
+	alive  []*spawn.Process
+}
+
+func newHerd(c *comparison, s *subject) *herd {
+	h := &herd{c: c, s: s, before: map[int]bool{}}
+	for _, p := range table() {
+		h.before[p.pid] = true
+	}
+	return h
 }
 
 // leastMemory is what the host must have left, in bytes.
@@ -152,33 +161,24 @@ func (h *herd) weigh() map[string]uint64 {
 	return parts
 }
 
-// processes are the herd's own and the daemons': all that are marked, and of an engine
-// whose daemon was there before, the daemon and its shims.
+// processes are the herd's own and the daemons': all that are marked and were not there
+// before, and of an engine with a daemon, the daemon and its shims.
 func (h *herd) processes() []proc {
 	all := table()
 	found := marked(all, h.c.w.ID)
 	docker := h.s.about.Package == target.DockerPackage
 	for _, p := range all {
-		shim := strings.HasPrefix(p.name, "containerd-shim")
-		if docker && (daemonName(p.name) || shim) {
+		if docker && strings.HasPrefix(p.name, "containerd-shim") {
+			found = append(append(found, p), below(all, p.pid)...)
+		}
+	}
+	found = slices.DeleteFunc(found, func(p proc) bool { return h.before[p.pid] || daemonName(p.name) })
+	for _, p := range all {
+		if docker && daemonName(p.name) {
 			found = append(found, p)
 		}
-		if docker && shim {
-			found = append(found, below(all, p.pid)...)
-		}
 	}
-	return slices.DeleteFunc(living(found), func(p proc) bool {
-		return !docker && (daemonName(p.name) || daemonName(nameOf(all, p.parent)))
-	})
-}
-
-func nameOf(all []proc, pid int) string {
-	for _, p := range all {
-		if p.pid == pid {
-			return p.name
-		}
-	}
-	return ""
+	return living(found)
 }
 
 func daemonName(name string) bool { return name == "dockerd" || name == "containerd" }

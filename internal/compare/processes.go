@@ -74,18 +74,27 @@ func below(all []proc, root int) []proc {
 	return found
 }
 
-// marked are the processes that live and bear the marker, and those that descend from
-// them: a container's own program has another environment.
+// marked are the processes that live and bear the marker or the ID, and those that descend
+// from them: a container's own program has another environment. Some engines give their
+// helpers an empty environment, but name the container in their arguments.
 func marked(all []proc, id string) []proc {
 	var found []proc
 	for _, p := range all {
-		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid))
-		if err == nil && slices.Contains(strings.Split(string(env), "\x00"), marker+id) {
+		if p.pid != os.Getpid() && p.bears(id) {
 			found = append(found, p)
 			found = append(found, below(all, p.pid)...)
 		}
 	}
 	return living(found)
+}
+
+func (p proc) bears(id string) bool {
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid))
+	if err == nil && slices.Contains(strings.Split(string(env), "\x00"), marker+id) {
+		return true
+	}
+	argv, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
+	return err == nil && strings.Contains(string(argv), id)
 }
 
 // living sorts processes, names each once, and leaves the dead out.

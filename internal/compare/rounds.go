@@ -82,6 +82,7 @@ func (c *comparison) try(ctx context.Context, t target.Target, entry *result.Tar
 	if entry.Version, err = t.Find(ctx); err != nil {
 		return err
 	}
+	c.begun = append(c.begun, t)
 	if err := t.Prepare(ctx); err != nil {
 		return err
 	}

@@ -7,14 +7,16 @@
 // Read first: stage.go, the list of steps from an ordinary process to a contained one;
 // then start.go, what the process outside does meanwhile.
 //
-//	start.go      clone with the namespaces, the identity map, the control groups
+//	start.go      the order of things outside; spawn.go: clone(2) with the namespaces
 //	stage.go      the first stage: a second terem, inside, that becomes the program
 //	message.go    what the two tell each other
 //	rootfs.go     the root file system: pivot_root(2), /proc, /sys and what is hidden
-//	devices.go    a minimal /dev
+//	devices.go    a minimal /dev; mount.go: mounts as descriptors
 //	users.go      the user namespace, and the root's files in its numbers
-//	limits.go     what may be bounded; groups.go: the control groups that do it
-//	rights.go     capabilities and no_new_privs; syscalls.go: the system calls denied
+//	limits.go     what may be bounded; groups.go, groups_v1.go, groups_v2.go: the
+//	              control groups that do it; sweep.go: those of a terem that was killed
+//	rights.go     capabilities; syscalls.go: the system calls denied
+//	container.go  a container that runs: signals, its end, its outcome
 //
 // The namespaces are described in namespaces(7), the groups in cgroups(7), and the
 // way of id-mapped mounts in mount_setattr(2).

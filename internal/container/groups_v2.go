@@ -2,6 +2,7 @@ package container
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,11 +13,19 @@ import (
 	groupsv2 "github.com/opencontainers/cgroups/fs2"
 )
 
+// leastPIDsV2 leaves room for the threads of the first stage, which is in the group from
+// the start and has them until it becomes the program.
+const leastPIDsV2 = 16
+
 // planV2 makes a group. A group that has processes cannot hand controllers on to groups
 // below it (cgroup-v2.rst, "No Internal Process Constraint"), so it cannot lie below
 // terem's own: it lies at the top or, for an ordinary user, beside terem's own, where a
 // service manager has given the user a part of the tree.
 func planV2(name string, l Limits, r *cgroups.Resources) (*groups, error) {
+	if l.PIDs != 0 && l.PIDs < leastPIDsV2 {
+		return nil, &Error{Status: StatusUsage, Thing: fmt.Sprintf("--pids %d", l.PIDs),
+			Err: fmt.Errorf("with cgroup v2 want %d or more", leastPIDsV2)}
+	}
 	own, err := cgroups.ParseCgroupFile("/proc/self/cgroup")
 	if err != nil {
 		return nil, err

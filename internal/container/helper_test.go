@@ -29,6 +29,8 @@ func TestMain(m *testing.M) {
 	if os.Args[0] == holderName {
 		os.Exit(holder(os.Args[1], os.Args[2:]))
 	}
+	// The race detector sleeps for a second at the end of a process otherwise.
+	os.Setenv("GORACE", "atexit_sleep_ms=0")
 	os.Exit(withProbe(m))
 }
 

@@ -46,13 +46,13 @@ func (l Limits) needs() map[string]string {
 // check finds limits that no kernel takes.
 func (l Limits) check() error {
 	const leastCPUs, mostCPUs = 0.01, 1 << 20 // the kernel's: 1 ms of a period
-	const leastMemory = 1 << 20
+	const leastMemory = 8 << 20               // the first stage may be in the group already
 	bad := func(thing, why string) error {
 		return &Error{Status: StatusUsage, Thing: thing, Err: errors.New(why)}
 	}
 	switch {
 	case l.Memory != 0 && l.Memory < leastMemory:
-		return bad(fmt.Sprintf("--memory %d", l.Memory), "no program runs in less than 1 MiB")
+		return bad(fmt.Sprintf("--memory %d", l.Memory), "want 8M or more")
 	case l.Memory > 1<<62:
 		return bad(fmt.Sprintf("--memory %d", l.Memory), "too much")
 	case l.CPUs != 0 && !(l.CPUs >= leastCPUs && l.CPUs <= mostCPUs):

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -50,7 +51,12 @@ func (s *stage) pivot() error {
 	}
 	// Both the same: the old root ends up above the new one, from where it is taken off
 	// (pivot_root(2), "pivot_root(".", ".")").
-	return os.NewSyscallError("pivot_root", unix.PivotRoot(".", "."))
+	err := unix.PivotRoot(".", ".")
+	if err == unix.EINVAL {
+		return &Error{Status: StatusHost, Thing: "pivot_root", Err: errors.New("this host runs from its initial RAM disk, which cannot be left"),
+			Mend: "run terem where the root file system is on a disk"}
+	}
+	return os.NewSyscallError("pivot_root", err)
 }
 
 // leaveHost takes the host's root, and all that is mounted in it, out of this namespace.

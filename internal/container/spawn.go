@@ -69,7 +69,7 @@ func explain(err error, privileged bool) error {
 		e.Mend = "chmod a+rx its file, or use --userns host"
 	case errors.Is(err, unix.EINVAL):
 		e.Err = fmt.Errorf("this kernel lacks a kind of namespace: %w", err)
-		e.Mend = "Linux 5.15 or later has them all"
+		e.Mend = "Linux 5.12 or later has them all"
 	}
 	return e
 }

@@ -22,6 +22,7 @@ type Command struct {
 	Env  []string // in addition to this process's
 	Dir  string   // empty: this process's
 	Out  *os.File // standard output; nil: a pipe that is read into Process.Out
+	Err  *os.File // standard error, likewise
 	Late bool     // read the pipe when the program is gone, and not before
 }
 
@@ -90,12 +91,15 @@ func start(path string, c Command) (_ *Process, err error) {
 			return nil, err
 		}
 	}
-	out := uintptr(ends[1])
+	out, errs := uintptr(ends[1]), uintptr(ends[2])
 	if c.Out != nil {
 		out = c.Out.Fd()
 	}
+	if c.Err != nil {
+		errs = c.Err.Fd()
+	}
 	attr := &syscall.ProcAttr{Dir: c.Dir, Env: append(os.Environ(), c.Env...),
-		Files: []uintptr{uintptr(null), out, uintptr(ends[2])},
+		Files: []uintptr{uintptr(null), out, errs},
 		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, PidFD: &p.pidfd}}
 	p.Began = Now()
 	if p.PID, err = syscall.ForkExec(path, c.Argv, attr); err != nil {

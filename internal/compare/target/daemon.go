@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"terem/internal/compare/spawn"
+	"terem/internal/lastwords"
 )
 
 // daemon is the dockerd that the docker targets share: the user's, if one answers, or one
@@ -94,7 +95,12 @@ func (d *daemon) start(ctx context.Context) error {
 	if err := os.WriteFile(d.file("daemon.json"), []byte("{}\n"), 0o600); err != nil { // the host's is not for this one
 		return err
 	}
-	p, err := d.w.Host.Start(spawn.Command{Argv: []string{"unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", script, "dockerd",
+	log, err := os.Create(d.file("log")) // a pipe would fill
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	p, err := d.w.Host.Start(spawn.Command{Out: log, Err: log, Argv: []string{"unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", script, "dockerd",
 		"--data-root", d.file("data"), "--exec-root", d.file("exec"), "--pidfile", d.file("pid"), "--host", "unix://" + d.file("socket"),
 		"--config-file", d.file("daemon.json")}})
 	if err != nil {
@@ -103,7 +109,8 @@ func (d *daemon) start(ctx context.Context) error {
 	d.process = p
 	for begun := time.Now(); time.Since(begun) < limit && ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
 		if p.Poll(); p.Ended != 0 {
-			return fmt.Errorf("dockerd: %w", p.Failure())
+			said, _ := os.ReadFile(d.file("log")) // or nothing
+			return fmt.Errorf("dockerd ended with status %d: %s", p.Status(), lastwords.Of(string(said), ""))
 		}
 		if _, err := os.Stat(d.file("socket")); err == nil && d.answers(ctx) {
 			return ctx.Err()
