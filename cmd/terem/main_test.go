@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"terem/internal/container"
 	"terem/internal/kvmtest"
@@ -306,6 +307,32 @@ func TestCPUWarning(t *testing.T) {
 	}
 	if r := terem(t, 0, append(args, "--quiet")...); r != (outcome{}) {
 		t.Errorf("%+v with --quiet; want nothing", r)
+	}
+}
+
+// TestMemoryWithoutBalloon: SIGUSR1 asks for the guest's memory, and is answered if
+// there is none to be asked.
+func TestMemoryWithoutBalloon(t *testing.T) {
+	kvmtest.Open(t)
+	c := exec.Command(os.Args[0], "run", "--memory", "2M", "--timeout", "2s", "--kernel", write(t, "kernel", elfKernel([]byte{0xeb, 0xfe})))
+	c.Env = append(os.Environ(), runVar+"=1", "GORACE=atexit_sleep_ms=0")
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = c.Wait(); close(ended) }() // the status is that of --timeout
+	for {
+		select {
+		case <-ended:
+			if want := "terem: guest memory: the machine has no balloon (--balloon)\r\n"; !strings.Contains(stderr.String(), want) {
+				t.Errorf("standard error %q, want %q", stderr.String(), want)
+			}
+			return
+		case <-time.After(50 * time.Millisecond):
+			_ = c.Process.Signal(syscall.SIGUSR1) // it may be gone
+		}
 	}
 }
 
