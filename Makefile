@@ -55,7 +55,7 @@ lint: ## gofmt, vet, staticcheck, errorlint, shellcheck
 	@sh scripts/lint.sh
 
 golden: ## rewrite the golden files of the tests
-	@$(GO) test ./boot ./internal/doctor ./internal/launch ./internal/report -update
+	@$(GO) test ./boot ./internal/arch ./internal/doctor ./internal/launch ./internal/report -update
 
 clean: ## remove bin/; the guest's cache stays
 	@rm -rf bin

@@ -148,7 +148,7 @@ func (b *BzImage) loadWhole(m *memory.Guest) (*linuxKernel, error) {
 		return nil, notKernel(b.thing, "wants to lie at %v", at)
 	}
 	if !m.Contains(at, need) {
-		return nil, noRoom(m, b.thing, "it needs %s from %v on", sizeString(need), at)
+		return nil, noRoom(m, b.thing, uint64(at)+need, "it needs %s from %v on", sizeString(need), at)
 	}
 	if err := m.Fill(at, b.r, b.header.setupSize(), size); err != nil {
 		return nil, truncated(b.thing, err, "cannot be read")
@@ -170,7 +170,7 @@ func (b *BzImage) loadPayload(m *memory.Guest) (*linuxKernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	end, err := e.load(m, f)
+	end, err := e.load(m, f, nil)
 	if err != nil {
 		return nil, err
 	}

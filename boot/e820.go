@@ -43,7 +43,7 @@ const minMemory = uint64(memory.KernelBase) + memory.PageSize
 // checkMemory makes sure that the guest has the RAM in which tables are written.
 func checkMemory(m *memory.Guest, thing string) error {
 	if uint64(m.LowEnd()) < minMemory {
-		return noRoom(m, thing, "a guest needs at least %s", sizeString(minMemory))
+		return noRoom(m, thing, 0, "a guest needs at least %s", sizeString(minMemory))
 	}
 	return nil
 }

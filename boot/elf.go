@@ -32,7 +32,9 @@ const (
 	elfPhdrLen   = 0x38
 	elfMaxPhdrs  = 256
 	elfPTLoad    = 1
+	elfPTInterp  = 3
 	elfPTNote    = 4
+	elfPTTLS     = 7
 )
 
 // segment is one program header.
@@ -52,6 +54,8 @@ type elfImage struct {
 	entry memory.Addr // physical
 	loads []segment
 	notes []segment
+
+	program bool // it has what programs of an operating system have, and kernels have not
 }
 
 // parseELF reads and checks the headers of the ELF64 file in r, which is size bytes long.
@@ -136,6 +140,9 @@ func parseSegment(b []byte) segment {
 
 // add keeps a segment that a loader has a use for.
 func (e *elfImage) add(s segment, size uint64) error {
+	if s.kind == elfPTInterp || s.kind == elfPTTLS {
+		e.program = true
+	}
 	if s.kind != elfPTLoad && s.kind != elfPTNote {
 		return nil
 	}
@@ -178,9 +185,9 @@ func (e *elfImage) finish(entry uint64) error {
 }
 
 // load reads the segments into guest RAM and gives the end of the highest. Bytes that are not in
-// the file are zero in fresh RAM already.
-func (e *elfImage) load(m *memory.Guest, r io.ReaderAt) (memory.Addr, error) {
-	if err := e.checkPlaces(m); err != nil {
+// the file are zero in fresh RAM already. The initrd only counts where RAM is too small.
+func (e *elfImage) load(m *memory.Guest, r io.ReaderAt, i *Initrd) (memory.Addr, error) {
+	if err := e.checkPlaces(m, i); err != nil {
 		return 0, err
 	}
 	var end memory.Addr
@@ -196,7 +203,7 @@ func (e *elfImage) load(m *memory.Guest, r io.ReaderAt) (memory.Addr, error) {
 
 // checkPlaces makes sure that each segment lies in RAM, apart from the others and from what a
 // loader writes below 1 MiB.
-func (e *elfImage) checkPlaces(m *memory.Guest) error {
+func (e *elfImage) checkPlaces(m *memory.Guest, initrd *Initrd) error {
 	byAddr := slices.Clone(e.loads)
 	slices.SortFunc(byAddr, func(a, b segment) int { return cmp.Compare(a.paddr, b.paddr) })
 	for i, s := range byAddr {
@@ -209,12 +216,23 @@ func (e *elfImage) checkPlaces(m *memory.Guest) error {
 		case at >= memory.HighRAM || s.memsz > uint64(memory.HighRAM-at):
 			return notKernel(e.thing, "a segment of %d bytes at %v ends beyond 4 GiB", s.memsz, at)
 		case !m.Contains(at, s.memsz):
-			return noRoom(m, e.thing, "a segment of %s belongs at %v", sizeString(s.memsz), at)
+			return noRoom(m, e.thing, e.end()+initrd.size(), "a segment of %s belongs at %v", sizeString(s.memsz), at)
 		case i > 0 && s.paddr-byAddr[i-1].paddr < byAddr[i-1].memsz:
 			return notKernel(e.thing, "its segments at %#x and %#x overlap", byAddr[i-1].paddr, s.paddr)
 		}
 	}
 	return nil
+}
+
+// end is where the highest segment ends, or 0 if that cannot be.
+func (e *elfImage) end() (end uint64) {
+	for _, s := range e.loads {
+		if s.paddr > uint64(memory.HighRAM) || s.memsz > uint64(memory.HighRAM)-s.paddr {
+			return 0
+		}
+		end = max(end, s.paddr+s.memsz)
+	}
+	return end
 }
 
 // readFull reads len(p) bytes at off.

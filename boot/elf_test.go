@@ -72,8 +72,13 @@ func TestELFErrors(t *testing.T) {
 		{"more in file than in memory", edit(k, elfHeaderLen+0x28, 1, 0), "in memory"},
 		{"address wraps", one(math.MaxUint64-3, 3), "ends beyond 4 GiB"},
 		{"size wraps", one(2<<20, math.MaxUint64), "ends beyond 4 GiB"},
-		{"above RAM", one(64<<20, 1), "the guest has 16 MiB of memory; give the guest more memory with --memory"},
+		{"above RAM", one(64<<20, 1), "the guest has 16 MiB of memory; give the guest more memory with --memory: 68M at least"},
 		{"end above RAM", one(15<<20, 1<<20+1), "belongs at 0xf00000"},
+		{"dynamic program", buildELF(2<<20, testSegment{kind: elfPTInterp, data: []byte("/lib64/ld.so\x00")},
+			testSegment{kind: elfPTLoad, paddr: 2 << 20, data: []byte("abc")}), "is an ELF program, not a kernel"},
+		{"static program", programOf(testSegment{kind: elfPTTLS}), "is an ELF program, not a kernel"},
+		{"program of the C library", programOf(testSegment{kind: elfPTNote, data: buildNote(noteNameGNU, gnuABITag, make([]byte, 16))}), "is an ELF program, not a kernel"},
+		{"program of Go", programOf(testSegment{kind: elfPTNote, data: buildNote(noteNameGo, 4, make([]byte, 16))}), "is an ELF program, not a kernel"},
 		{"over the boot data", one(uint64(memory.ZeroPage), 1), "overlaps the areas that a loader uses"},
 		{"over the EBDA", one(0x90000, 0x10000), "overlaps the areas that a loader uses"},
 		{"over the BIOS", one(uint64(memory.BIOSEnd)-1, 2), "overlaps the areas that a loader uses"},
@@ -85,6 +90,26 @@ func TestELFErrors(t *testing.T) {
 			_, err := bootImage(newGuest(t, 16<<20), c.image, Options{Name: "k"}, Platform{})
 			wantImageError(t, err, "kernel k: ", c.want)
 		})
+	}
+}
+
+// programOf is an ELF file at a program's usual address, with one more segment.
+func programOf(s testSegment) []byte {
+	return buildELF(4<<20, testSegment{kind: elfPTLoad, vaddr: 4 << 20, paddr: 4 << 20, data: []byte("abc")}, s)
+}
+
+// TestKernelsAreNoPrograms: what a linker puts into every file makes no program of a kernel.
+func TestKernelsAreNoPrograms(t *testing.T) {
+	buildID := testSegment{kind: elfPTNote, data: buildNote(noteNameGNU, 3, make([]byte, 20))}
+	const gnuStack = 0x6474e551
+	both := append(buildNote(noteNameGNU, gnuABITag, make([]byte, 16)), buildNote(noteNameLinux, 0x101, make([]byte, 4))...)
+	for name, image := range map[string][]byte{
+		"build ID": programOf(buildID), "stack": programOf(testSegment{kind: gnuStack}),
+		"Linux's note": programOf(testSegment{kind: elfPTNote, data: both}),
+	} {
+		if _, err := bootImage(newGuest(t, 16<<20), image, Options{Name: "k"}, Platform{}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -24,6 +24,9 @@ func newELFLoader(r io.ReaderAt, size int64, o Options) (Loader, error) {
 	if err != nil {
 		return nil, err
 	}
+	if (e.program || n.program) && !n.linux && !n.pvh {
+		return nil, notKernel(e.thing, "is an ELF program, not a kernel")
+	}
 	pvh := o.Protocol == ProtocolPVH || o.Protocol == ProtocolAuto && n.pvh && !n.linux
 	if !pvh {
 		return &ELF{image: e, r: r}, nil
@@ -43,7 +46,7 @@ func (e *ELF) Load(m *memory.Guest, p Platform) (Entry, error) {
 	if err := checkMemory(m, e.image.thing); err != nil {
 		return Entry{}, err
 	}
-	end, err := e.image.load(m, e.r)
+	end, err := e.image.load(m, e.r, p.Initrd)
 	if err != nil {
 		return Entry{}, err
 	}

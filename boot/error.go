@@ -35,7 +35,6 @@ func (e *ImageError) Unwrap() error { return e.Err }
 const (
 	mendKernel    = "name a Linux/x86-64 bzImage or vmlinux with --kernel"
 	mendTruncated = "copy or build the file again"
-	mendMemory    = "give the guest more memory with --memory"
 )
 
 // kernelThing names an image in errors.
@@ -56,10 +55,16 @@ func truncated(thing string, err error, format string, args ...any) *ImageError 
 	return &ImageError{Thing: thing, Cause: fmt.Sprintf(format, args...), Mend: mendTruncated, Err: err}
 }
 
-// noRoom is the error for what does not fit into guest RAM.
-func noRoom(m *memory.Guest, thing, format string, args ...any) *ImageError {
+// noRoom is the error for what does not fit into guest RAM. It would fit into need bytes, on top of
+// which a kernel needs some to work with; 0: not known.
+func noRoom(m *memory.Guest, thing string, need uint64, format string, args ...any) *ImageError {
+	const working, unit = 1 << 20, 4 << 20
 	cause := fmt.Sprintf(format, args...) + fmt.Sprintf(", and the guest has %s of memory", sizeString(m.Size()))
-	return &ImageError{Thing: thing, Cause: cause, Mend: mendMemory}
+	mend := "give the guest more memory with --memory"
+	if need > 0 {
+		mend += fmt.Sprintf(": %dM at least", alignUp(need+working, unit)>>20)
+	}
+	return &ImageError{Thing: thing, Cause: cause, Mend: mend}
 }
 
 // sizeString writes a number of bytes the way people do, rounded up to the unit.

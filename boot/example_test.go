@@ -96,5 +96,5 @@ func ExampleImageError() {
 	_, err = loader.Load(m, boot.Platform{
 		Initrd: &boot.Initrd{Name: "root.cpio", R: bytes.NewReader(initrd), Size: int64(len(initrd))}})
 	fmt.Println(err)
-	// Output: initrd root.cpio: its 20 MiB do not fit between the kernel's end at 0x101000 and 0x1000000, and the guest has 16 MiB of memory; give the guest more memory with --memory
+	// Output: initrd root.cpio: its 20 MiB do not fit between the kernel's end at 0x101000 and 0x1000000, and the guest has 16 MiB of memory; give the guest more memory with --memory: 24M at least
 }

@@ -29,7 +29,7 @@ func (i *Initrd) place(m *memory.Guest, kernelEnd, limit memory.Addr) (span, err
 	size := uint64(i.Size)
 	top := min(limit, m.LowEnd())
 	if top < kernelEnd || size > uint64(top-kernelEnd) || pageDown(top-memory.Addr(size)) < kernelEnd {
-		return span{}, noRoom(m, thing, "its %s do not fit between the kernel's end at %v and %v",
+		return span{}, noRoom(m, thing, uint64(kernelEnd)+size, "its %s do not fit between the kernel's end at %v and %v",
 			sizeString(size), kernelEnd, top)
 	}
 	s := span{start: pageDown(top - memory.Addr(size))}
@@ -38,6 +38,14 @@ func (i *Initrd) place(m *memory.Guest, kernelEnd, limit memory.Addr) (span, err
 		return span{}, truncated(thing, err, "cannot be read")
 	}
 	return s, nil
+}
+
+// size is how many bytes there are to read; a nil initrd has none.
+func (i *Initrd) size() uint64 {
+	if i == nil || i.Size < 0 {
+		return 0
+	}
+	return uint64(i.Size)
 }
 
 func pageDown(a memory.Addr) memory.Addr { return a &^ (memory.PageSize - 1) }

@@ -13,6 +13,8 @@ type notes struct {
 	linux bool        // a note named "Linux": vmlinux, since 4.19
 	pvh   bool        // XEN_ELFNOTE_PHYS32_ENTRY is there
 	entry memory.Addr // its value
+
+	program bool // what a linker puts into programs: the ABI they are made for, Go's build ID
 }
 
 const (
@@ -21,6 +23,9 @@ const (
 	xenPhys32Entry   = 18 // public/elfnote.h, XEN_ELFNOTE_PHYS32_ENTRY
 	noteNameXen      = "Xen\x00"
 	noteNameLinux    = "Linux\x00"
+	noteNameGNU      = "GNU\x00"
+	gnuABITag        = 1 // elf.h, NT_GNU_ABI_TAG
+	noteNameGo       = "Go\x00\x00"
 	noteDefaultAlign = 4
 )
 
@@ -67,8 +72,11 @@ func (n *notes) parse(b []byte, align uint64) {
 
 // note takes up one note.
 func (n *notes) note(name string, kind uint32, desc []byte) {
-	if name == noteNameLinux {
+	switch {
+	case name == noteNameLinux:
 		n.linux = true
+	case name == noteNameGo, name == noteNameGNU && kind == gnuABITag:
+		n.program = true
 	}
 	if name != noteNameXen || kind != xenPhys32Entry {
 		return

@@ -29,7 +29,7 @@ func (v *PVH) Load(m *memory.Guest, p Platform) (Entry, error) {
 	if !v.image.covers(v.image.entry) {
 		return Entry{}, notKernel(v.image.thing, "its PVH entry point %v lies in none of its segments", v.image.entry)
 	}
-	end, err := v.image.load(m, v.r)
+	end, err := v.image.load(m, v.r, p.Initrd)
 	if err != nil {
 		return Entry{}, err
 	}

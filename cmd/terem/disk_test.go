@@ -78,7 +78,9 @@ func TestDisk(t *testing.T) {
 	r := run(0, "", "info", "--json", img)
 	var info struct {
 		Size    int64
-		Content struct{ FileSystem struct{ Type string } }
+		Content struct {
+			FileSystem struct{ Type string } `json:"file_system"`
+		}
 	}
 	if err := json.Unmarshal([]byte(r.out), &info); err != nil || info.Size != 16<<20 || info.Content.FileSystem.Type != "ext4" {
 		t.Errorf("%s: %v", r.out, err)

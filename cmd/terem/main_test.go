@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"terem/internal/container"
 	"terem/internal/kvmtest"
@@ -117,7 +118,7 @@ func TestUsageErrors(t *testing.T) {
 		{"run ls -- -l", []string{`"ls"`, "put the guest's command after --"}},
 		{"run --memory x", []string{"--memory x", "not a size", "such as 512M"}},
 		{"run --memory -1", []string{"--memory -1", "not a size", "such as 512M"}},
-		{"run --memory 99999999T", []string{"--memory 99999999T", "64 bits"}},
+		{"run --memory 99999P", []string{"--memory 99999P", "64 bits"}},
 		{"run --cpus x", []string{`"x"`, "--cpus", "integer"}},
 		{"run --exits=foo", []string{"--exits=foo", "table or json"}},
 		{"run --payload x", []string{"--payload x", "auto, compressed, decompressed"}},
@@ -267,6 +268,74 @@ func TestGuestStatuses(t *testing.T) {
 	}
 }
 
+// TestUsageFits: help is for a terminal of 80 columns, and shows no backquotes of its
+// making.
+func TestUsageFits(t *testing.T) {
+	for _, args := range []string{"--help", "run --help", "disk --help", "disk create --help", "doctor --help", "guest --help"} {
+		r := terem(t, 0, strings.Fields(args)...)
+		_, flags, _ := strings.Cut(r.out, "\nFlags:\n")
+		for line := range strings.Lines(flags) {
+			if len(line) > usageWidth+1 || strings.Contains(line, "=true") || strings.Contains(line, " \n") {
+				t.Errorf("terem %s: %q", args, line)
+			}
+		}
+	}
+}
+
+func TestComplete(t *testing.T) {
+	for args, want := range map[string]string{
+		"run --disk x.img,ca": "x.img,cache=writeback\nx.img,cache=writethrough\nx.img,cache=none\n:6\n",
+		"run --disk x":        ":0\n",
+		"run --root /dev/":    "none\n/dev/vda\n/dev/vda1\n:4\n",
+		"run --dis":           "--disk\ta disk: a raw or qcow2 image or a block device, and its options (above)\n:4\n",
+	} {
+		if r := terem(t, 0, append([]string{"__complete"}, strings.Fields(args)...)...); r.out != want {
+			t.Errorf("%s: %q, want %q", args, r.out, want)
+		}
+	}
+}
+
+// TestCPUWarning: a feature that the guest sees all the same is worth a line, unless
+// nothing but errors is wanted. On hardware there is nothing to warn of.
+func TestCPUWarning(t *testing.T) {
+	kvmtest.Open(t)
+	kernel := write(t, "kernel", tinyKernel(t))
+	args := []string{"run", "--memory", "2M", "--kernel", kernel, "--cpu", "host,-sse2"}
+	r := terem(t, 0, args...)
+	if r.status != 0 || r.out != "" || r.stderr != "" && !strings.HasPrefix(r.stderr, "terem: warning: --cpu host,-sse2: this host's KVM shows the guest sse2") {
+		t.Errorf("%+v; want nothing, or a warning", r)
+	}
+	if r := terem(t, 0, append(args, "--quiet")...); r != (outcome{}) {
+		t.Errorf("%+v with --quiet; want nothing", r)
+	}
+}
+
+// TestMemoryWithoutBalloon: SIGUSR1 asks for the guest's memory, and is answered if
+// there is none to be asked.
+func TestMemoryWithoutBalloon(t *testing.T) {
+	kvmtest.Open(t)
+	c := exec.Command(os.Args[0], "run", "--memory", "2M", "--timeout", "2s", "--kernel", write(t, "kernel", elfKernel([]byte{0xeb, 0xfe})))
+	c.Env = append(os.Environ(), runVar+"=1", "GORACE=atexit_sleep_ms=0")
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = c.Wait(); close(ended) }() // the status is that of --timeout
+	for {
+		select {
+		case <-ended:
+			if want := "terem: guest memory: the machine has no balloon (--balloon)\r\n"; !strings.Contains(stderr.String(), want) {
+				t.Errorf("standard error %q, want %q", stderr.String(), want)
+			}
+			return
+		case <-time.After(50 * time.Millisecond):
+			_ = c.Process.Signal(syscall.SIGUSR1) // it may be gone
+		}
+	}
+}
+
 func TestLedgerOnStandardError(t *testing.T) {
 	kvmtest.Open(t)
 	kernel := write(t, "kernel", tinyKernel(t))
@@ -281,7 +350,7 @@ func TestLedgerOnStandardError(t *testing.T) {
 func TestHelp(t *testing.T) {
 	for args, want := range map[string]string{
 		"": "Usage:", "help": "Usage:", "--help": "Exit status:", "run --help": "Ctrl-A x ends the guest",
-		"guest": "terem guest [command]", "version": "terem ",
+		"guest": "terem guest [command]", "version": "terem ", "--version": "terem ",
 	} {
 		r := terem(t, 0, strings.Fields(args)...)
 		if r.status != 0 || r.stderr != "" || !strings.Contains(r.out, want) {

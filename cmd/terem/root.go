@@ -25,6 +25,7 @@ func newRoot(status *int) *cobra.Command {
 		Use:           "terem",
 		Short:         "A small hypervisor that shows what a virtual machine is",
 		Long:          rootLong + "\n" + rootStatuses,
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -34,12 +35,15 @@ func newRoot(status *int) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{c.CommandPath(), err}
 	})
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetUsageFunc(writeUsage)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	mendCobra(root)
 	for _, c := range append(root.Commands(), root) {
 		wrapArgs(c)
 	}
+	namePlaceholders(root)
 	return root
 }
 

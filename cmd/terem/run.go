@@ -18,14 +18,28 @@ const runLong = `Boot a Linux guest and connect its console to this terminal.
 
 Without --kernel, terem boots its own guest (see "terem guest"): a shell, or the command
 after "--", whose exit status becomes terem's. With pipes instead of a terminal, standard
-input reaches the guest and ends there, and nothing but the command's output comes back.
+input reaches the guest and ends there, and the command's output comes back: standard
+output and standard error as one stream.
 
-Keys on a terminal: Ctrl-A x ends the guest, Ctrl-A h helps, Ctrl-A Ctrl-A sends Ctrl-A.`
+The first --disk becomes the root file system if it holds one. Without a command, at a
+terminal, its own /sbin/init starts; if it has none, a shell.
+
+--disk takes path[,ro][,id=NAME][,cache=writeback|writethrough|none][,overlay=PATH]:
+  ro       read-only
+  id       the serial number that the guest reads, 20 characters at most
+  cache    writeback: writes are in the host's page cache until the guest flushes;
+           writethrough: each is flushed; none: they go past the page cache
+  overlay  a file that takes the writes, so that path stays as it is
+
+Keys on a terminal: Ctrl-A x ends the guest, Ctrl-A b sends a break (then a SysRq key),
+Ctrl-A Ctrl-A sends Ctrl-A, Ctrl-A h helps.`
 
 const runExample = `  terem run                                  a shell in a guest
   terem run -- uname -a                      one command
   echo 'ls /proc | wc -l' | terem run        commands from a pipe
   terem run --memory 1G --cpus 2 -- nproc
+  terem run --disk root.img                  a disk; its file system becomes the root
+  terem run --disk base.qcow2,overlay=my.over --disk data.img,ro
   terem run --kernel vmlinuz --initrd initrd.img --append 'ro quiet'
   terem run --exits -- true                  what the guest cost, exit by exit`
 
@@ -73,30 +87,24 @@ func (f *runFlags) define(c *cobra.Command) {
 	fs.StringVarP(&o.Append, "append", "a", "", "`words` to add to the kernel command line")
 	fs.StringVarP(&f.memory, "memory", "m", "128M", "guest RAM: a `size` such as 512M or 4G")
 	fs.IntVarP(&o.CPUs, "cpus", "c", 1, "`number` of virtual CPUs")
-	fs.StringArrayVarP(&f.disks, "disk", "d", nil, "a disk: `path[,ro][,id=NAME][,cache=writeback|writethrough|none][,overlay=PATH]`")
+	fs.StringArrayVarP(&f.disks, "disk", "d", nil, "a `disk`: a raw or qcow2 image or a block device, and its options (above)")
 	fs.StringVar(&o.Root, "root", "", "the guest's root file system: a `device` such as /dev/vda, or none (default: the first disk, if it holds one)")
 	fs.StringVar(&f.rng, "rng", "", "a source of random numbers, with a `rate` in bytes a second (--rng alone: 1M)")
 	fs.Lookup("rng").NoOptDefVal = "1M"
-	fs.StringVar(&f.balloon, "balloon", "", "take back what the guest does not use, and a `size` besides (SIGUSR1: statistics)")
+	fs.StringVar(&f.balloon, "balloon", "", "take back what the guest does not use, and a `size` besides (SIGUSR1: a line about its memory)")
 	fs.Lookup("balloon").NoOptDefVal = "0"
-	fs.StringVar(&o.CPU, "cpu", "host", "CPU `model`: host, and features to take away: host,-avx512f")
+	fs.StringVar(&o.CPU, "cpu", "host", "CPU `model`: host, and features to take away: host,-avx512f (on VT-x and AMD-V)")
 	fs.StringVar(&o.Console, "console", "stdio", "where the console goes: stdio, none, or a `file`")
-	fs.DurationVar(&f.timeout, "timeout", 0, "end the guest after this `time`: 30s, 5m")
-	fs.StringVar(&f.exits, "exits", "", "print the exit ledger at the end, as a table or as json (`form`)")
+	fs.DurationVar(&f.timeout, "timeout", 0, "end the guest after this `time`: 30s, 5m; 0 is never")
+	fs.StringVar(&f.exits, "exits", "", "print the exit ledger at the end, in this `form`: table (if none is given) or json")
 	fs.Lookup("exits").NoOptDefVal = "table"
 	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "say nothing but errors")
 	fs.BoolVarP(&o.Verbose, "verbose", "v", false, "say what is booted, and how")
-	fs.StringVar(&f.payload, "payload", "auto", "how to enter a bzImage: auto, compressed, decompressed (`way`)")
+	fs.StringVar(&f.payload, "payload", "auto", "how to enter a bzImage, the `way`: auto, compressed, decompressed")
 	fs.BoolVar(&o.NoParams, "no-params", false, "add no kernel parameters for a software KVM backend")
 	fs.BoolVar(&o.NoAssist, "no-assist", false, "do not finish instructions that KVM leaves undone")
-	choices := func(words ...string) cobra.CompletionFunc {
-		return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
-	}
-	for name, words := range map[string][]string{
-		"exits": {"table", "json"}, "payload": {"auto", "compressed", "decompressed"},
-		"cpu": {"host"}, "memory": {"128M", "512M", "1G"},
-	} {
-		if err := c.RegisterFlagCompletionFunc(name, choices(words...)); err != nil {
+	for name, complete := range completions() {
+		if err := c.RegisterFlagCompletionFunc(name, complete); err != nil {
 			panic(err) // a flag of that name is defined above
 		}
 	}

@@ -21,9 +21,26 @@ const (
 // EventPortWord makes the default kernel itself write to PortEvent, at power off and at a panic.
 func EventPortWord() string { return fmt.Sprintf("vmm_port=%#x", PortEvent) }
 
-// EndOfInput is the byte that ends the guest's standard input in pipe mode: send it once if the last byte
-// sent was a newline or nothing was sent at all, twice otherwise (the first only ends the line).
-const EndOfInput byte = 0x04
+// What PID 1 takes in pipe mode, once it is Listening: the input, each byte 04 of it twice, and these
+// (guest/init/src/relay.c).
+const (
+	EndOfInput = "\x04\x03" // the standard input ends
+	Terminate  = "\x04\x14" // SIGTERM to every process
+	Kill       = "\x04\x0b" // SIGKILL to every process
+
+	escape = '\x04'
+)
+
+// AppendInput appends input as PID 1 takes it.
+func AppendInput(b, input []byte) []byte {
+	for _, c := range input {
+		if c == escape {
+			b = append(b, escape)
+		}
+		b = append(b, c)
+	}
+	return b
+}
 
 // PipeWord is the word that Options.Pipe becomes. PID 1 then reports Listening.
 const PipeWord = "terem.pipe=1"

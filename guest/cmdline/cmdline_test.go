@@ -64,3 +64,11 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestAppendInput(t *testing.T) {
+	for in, want := range map[string]string{"": "", "a\n": "a\n", "\x04": "\x04\x04", "a\x04\x03\x04b": "a\x04\x04\x03\x04\x04b"} {
+		if got := AppendInput([]byte("-"), []byte(in)); string(got) != "-"+want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}

@@ -23,7 +23,7 @@ func rooms() []room {
 	const unix = "golang.org/x/sys/unix"
 	return []room{
 		{"bench/...", []string{"bench/...", "guest/...", "internal/host", "internal/stats", "internal/lastwords", "internal/smaps"}, []string{"golang.org/x/arch/...", unix}, nil},
-		{"cmd/terem", []string{"internal/...", "boot", "devices/virtio/rng", "guest/..."}, []string{"github.com/spf13/cobra"}, nil},
+		{"cmd/terem", []string{"internal/...", "boot", "devices/virtio/rng", "guest/..."}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}, nil},
 
 		{"internal/arch", nil, nil, nil},
 		{"internal/container", nil, []string{unix, "golang.org/x/net/bpf", "github.com/moby/sys/capability", "github.com/opencontainers/cgroups/..."}, nil},
@@ -43,7 +43,7 @@ func rooms() []room {
 		{"internal/kvmtest", []string{"kvm"}, nil, nil},
 		{"internal/lastwords", nil, nil, nil},
 		{"internal/launch", []string{"internal/machine", "internal/tty", "internal/disk/...", "devices/virtio/blk", "devices/virtio/rng", "boot", "guest/...", "vcpu/assist"},
-			[]string{"github.com/jedib0t/go-pretty/v6/..."}, []string{"kvm"}},
+			nil, []string{"kvm"}},
 		{"internal/machine", []string{"vcpu/...", "boot", "devices/...", "guest/...", "kvm", "memory"}, nil, nil},
 		{"internal/smaps", nil, nil, nil},
 		{"internal/report", []string{"internal/compare/result", "internal/host", "internal/stats"},

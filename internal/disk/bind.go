@@ -34,6 +34,7 @@ func openOverlay(s *Spec, a access, im *image, base store, format string) (top, 
 			return top{}, err
 		}
 	}
+	a.thing = "overlay"
 	f, err := openImage(s.Overlay, a)
 	if err != nil {
 		return top{}, err

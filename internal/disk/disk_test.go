@@ -265,9 +265,9 @@ func TestRefusals(t *testing.T) {
 		{rawImage(t, 4096, []byte("TEREMOVL")), []string{"it is an overlay", "--disk BASE,overlay="}},
 		{rawImage(t, 4096, []byte("QFI\xfb")), []string{"only reads qcow2", "add ro"}},
 		{rawImage(t, 4096, []byte("QFI\xfb")) + ",ro", []string{"version 0"}},
-		{rawImage(t, 4096, nil) + ",overlay=" + dir, []string{"disk " + dir, "a directory"}},
+		{rawImage(t, 4096, nil) + ",overlay=" + dir, []string{"overlay " + dir, "a directory"}},
 		{rawImage(t, 4096, nil) + ",overlay=" + dir + "/no/such", []string{"make " + dir + "/no/such", "no such file"}},
-		{rawImage(t, 4096, nil) + ",ro,overlay=" + dir + "/no", []string{"disk " + dir + "/no", "no such file"}},
+		{rawImage(t, 4096, nil) + ",ro,overlay=" + dir + "/no", []string{"overlay " + dir + "/no", "no such file", "terem makes one"}},
 	} {
 		_, err := tryOpen(t, tt.spec, nil)
 		wantLine(t, err, tt.want...)

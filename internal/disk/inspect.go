@@ -16,7 +16,7 @@ type Facts struct {
 	Path      string        `json:"path"`
 	Format    string        `json:"format"`    // "raw", "qcow2" or "overlay"
 	Size      int64         `json:"size"`      // of the disk, bytes
-	FileSize  int64         `json:"fileSize"`  // bytes
+	FileSize  int64         `json:"file_size"` // bytes
 	Allocated int64         `json:"allocated"` // what the file takes up, bytes; 0 for a device
 	Device    bool          `json:"device,omitempty"`
 	Qcow2     *Qcow2Facts   `json:"qcow2,omitempty"`
@@ -26,7 +26,7 @@ type Facts struct {
 // Qcow2Facts are of a qcow2 image.
 type Qcow2Facts struct {
 	Version     uint32 `json:"version"`
-	ClusterSize int64  `json:"clusterSize"` // bytes
+	ClusterSize int64  `json:"cluster_size"` // bytes
 	Compression string `json:"compression"`
 	Snapshots   uint32 `json:"snapshots"`
 	Dirty       bool   `json:"dirty"` // it was not closed properly
@@ -35,8 +35,8 @@ type Qcow2Facts struct {
 // OverlayFacts are of an overlay.
 type OverlayFacts struct {
 	Base        string `json:"base"` // a hint: where it was when the overlay was made
-	BaseFormat  string `json:"baseFormat"`
-	ClusterSize int64  `json:"clusterSize"` // bytes
+	BaseFormat  string `json:"base_format"`
+	ClusterSize int64  `json:"cluster_size"` // bytes
 	Clusters    int64  `json:"clusters"`
 	Changed     int64  `json:"changed"` // clusters that are in the overlay
 }

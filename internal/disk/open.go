@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,7 +33,8 @@ type image struct {
 type access struct {
 	write  bool
 	direct bool
-	nolock bool // to look at it, whoever has it
+	nolock bool   // to look at it, whoever has it
+	thing  string // what it is to the user; "": a disk
 }
 
 // openImage opens and locks what path names.
@@ -45,10 +47,12 @@ func openImage(path string, a access) (*image, error) {
 	if errors.As(err, &said) {
 		return nil, err
 	}
-	e := &machine.Error{Class: machine.Usage, Thing: "disk " + path, Err: err}
+	e := &machine.Error{Class: machine.Usage, Thing: a.name() + path, Err: err}
 	switch {
 	case errors.Is(err, errLocked):
 		e.Err, e.Cause, e.Mend = nil, inUse(path), "end that first, or open it read-only everywhere (ro)"
+	case errors.Is(err, fs.ErrNotExist) && a.thing != "":
+		e.Mend = "without ro, terem makes one"
 	case errors.Is(err, fs.ErrNotExist):
 		e.Mend = "make one with `terem disk create` or `terem disk from-dir`"
 	case errors.Is(err, fs.ErrPermission) && a.write, errors.Is(err, unix.EROFS):
@@ -60,6 +64,8 @@ func openImage(path string, a access) (*image, error) {
 	}
 	return nil, e
 }
+
+func (a access) name() string { return cmp.Or(a.thing, "disk") + " " }
 
 func inUse(path string) string {
 	if who := holder(path); who != "" {
@@ -76,7 +82,7 @@ func openAny(path string, a access) (*image, error) {
 	}
 	im := &image{path: path, isDevice: st.Mode()&fs.ModeDevice != 0 && st.Mode()&fs.ModeCharDevice == 0}
 	if !im.isDevice && !st.Mode().IsRegular() {
-		return nil, &machine.Error{Class: machine.Usage, Thing: "disk " + path, Cause: kindName(st.Mode()),
+		return nil, &machine.Error{Class: machine.Usage, Thing: a.name() + path, Cause: kindName(st.Mode()),
 			Mend: "name a regular file or a block device"}
 	}
 	flags := unix.O_RDONLY

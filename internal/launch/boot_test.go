@@ -110,7 +110,7 @@ func (s *sink) close() string {
 }
 
 func TestBootShellFromPipe(t *testing.T) {
-	const script = "uname -s; id -u; cat /proc/cmdline | grep -c terem.pipe=1; echo oops >&2; probe start; probe fork 50; exit 7"
+	const script = "uname -s; id -u; cat /proc/cmdline | grep -c terem.pipe=1; echo oops >&2; echo '<3>of the kernel' >/dev/kmsg; probe start; probe fork 50; exit 7"
 	r := bootGuest(t, script, Options{})
 	want := regexp.MustCompile(`\ALinux\n0\n1\noops\nstart [1-9]\d* [1-9]\d*\nfork [1-9]\d* [1-9]\d{7,}\n\z`)
 	if !want.MatchString(r.out) || r.status != 7 || r.stderr != "" {
@@ -120,14 +120,10 @@ func TestBootShellFromPipe(t *testing.T) {
 
 func TestBootPipeIsByteExact(t *testing.T) {
 	var in bytes.Buffer
-	for i := range 6000 { // every byte but ^D, which ends the input
-		if b := byte(i * 7); b != 0x04 {
-			in.WriteByte(b)
-		}
-		if i%60 == 59 {
-			in.WriteByte('\n') // a terminal's line has a bound
-		}
+	for i := range 6000 { // every byte, and no line's end for a while
+		in.WriteByte(byte(i * 7))
 	}
+	in.WriteString("\x04\x04\x03")
 	r := bootGuest(t, in.String(), Options{Command: []string{"cat"}})
 	if r.out != in.String() || r.status != 0 {
 		t.Errorf("status %d; %d bytes came back of %d", r.status, len(r.out), in.Len())
@@ -240,11 +236,22 @@ func TestBootTerminate(t *testing.T) {
 		Timeout: 4 * time.Minute, Stdin: null, Stdout: w, Stderr: errs.w})
 	w.Close()
 	first, rest := <-ready, <-ready
-	if err != nil || status != 143 || first != "up\n" || !strings.HasSuffix(rest, "bye\n") {
+	if err != nil || status != 143 || first != "up\n" || !strings.HasSuffix(rest, "bye\n") || strings.Contains(rest, "sysrq") {
 		t.Errorf("status %d, error %v, output %q then %q; want 143 after bye", status, err, first, rest)
 	}
 	if s := errs.close(); s != "terem: terminated\n" {
 		t.Errorf("standard error %q", s)
+	}
+}
+
+// TestBootTerminateEarly: a guest that has started nothing ends at once, and its kernel
+// says nothing on standard output.
+func TestBootTerminateEarly(t *testing.T) {
+	timer := time.AfterFunc(time.Second, func() { _ = syscall.Kill(os.Getpid(), syscall.SIGTERM) })
+	defer timer.Stop()
+	r := bootGuest(t, "", Options{Command: []string{"sleep", "1000"}})
+	if r != (result{143, "", "terem: terminated\n"}) {
+		t.Errorf("%+v; want status 143 and no output", r)
 	}
 }
 

@@ -53,6 +53,18 @@ exit 6`
 	checkNoExits(t, r.stderr)
 }
 
+// TestBootNoRoot: a partition that is not there is found out in the guest alone.
+func TestBootNoRoot(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data.img")
+	if err := image.Create(data, 1<<20, false); err != nil {
+		t.Fatal(err)
+	}
+	r := bootGuest(t, "", Options{Disks: []disk.Spec{{Path: data}}, Root: "/dev/vda7", Command: []string{"true"}})
+	if want := (result{126, "terem: root /dev/vda7: the guest has no such device (errno 2); --root none leaves it out\n", ""}); r != want {
+		t.Errorf("%+v, want %+v", r, want)
+	}
+}
+
 // busyboxRoot is a directory with a shell and what the script calls.
 func busyboxRoot(t *testing.T) string {
 	t.Helper()

@@ -7,7 +7,6 @@ import (
 
 	"terem/devices/virtio/blk"
 	"terem/internal/disk"
-	"terem/internal/disk/image"
 	"terem/internal/machine"
 )
 
@@ -24,6 +23,9 @@ func openDisks(specs []disk.Spec, tell func(error)) (_ []blk.Config, err error) 
 		}
 	}()
 	if specs, err = named(specs); err != nil {
+		return nil, err
+	}
+	if err := disk.CheckShared(specs); err != nil {
 		return nil, err
 	}
 	for _, s := range specs {
@@ -61,22 +63,6 @@ func named(specs []disk.Spec) ([]disk.Spec, error) {
 		}
 	}
 	return specs, nil
-}
-
-// rootNone is the --root that leaves the guest in its initial file system.
-const rootNone = "none"
-
-// rootOn is where the default guest finds its root file system if nobody says: on the
-// first disk, if that holds one that its kernel can mount.
-func rootOn(disks []blk.Config) string {
-	if len(disks) == 0 {
-		return ""
-	}
-	switch image.FileSystemOf(reader{disks[0].Backend}) {
-	case "ext2", "ext3", "ext4", "squashfs":
-		return "/dev/vda"
-	}
-	return ""
 }
 
 // reader reads a disk byte by byte.

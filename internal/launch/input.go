@@ -59,11 +59,10 @@ func (s *session) watchContinue(raw *tty.Raw) {
 // piped sends standard input. Only the default guest's init says when it is ready.
 func (s *session) piped() {
 	var err error
-	if strings.Contains(s.m.CmdLine(), cmdline.PipeWord) {
-		err = s.m.AwaitListener()
-	}
-	if err == nil {
+	if !strings.Contains(s.m.CmdLine(), cmdline.PipeWord) {
 		err = s.m.Pipe(s.o.Stdin)
+	} else if err = s.m.AwaitListener(); err == nil {
+		err = s.m.Feed(s.o.Stdin)
 	}
 	if err != nil && s.o.Verbose && !errors.Is(err, context.Canceled) {
 		fmt.Fprintf(s.o.Stderr, "terem: standard input: %v\n", err)
@@ -110,9 +109,11 @@ func (s *session) typed() {
 func (s *session) act(a tty.Action, keys chan<- []byte) {
 	switch a {
 	case tty.Quit:
+		fmt.Fprint(s.o.Stderr, "\r\n") // the guest's cursor may be anywhere
 		s.end(StatusOK, "ended by Ctrl-A x")
 	case tty.Help:
 		fmt.Fprint(s.o.Stderr, tty.HelpText)
+		offer(keys, []byte{'\r'}) // for a prompt
 	case tty.Break:
 		offer(keys, nil)
 	}

@@ -87,6 +87,9 @@ func openImages(o *Options) (_ *images, err error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := checkInitrd(&f, im.own); err != nil {
+			return nil, err
+		}
 		im.initrd = &f
 	}
 	return im, nil

@@ -6,9 +6,7 @@ import (
 	"io"
 	"strings"
 	"time"
-
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
+	"unicode/utf8"
 
 	"terem/internal/machine"
 )
@@ -27,18 +25,26 @@ func writeReport(o *Options, r machine.Report) error {
 
 func writeTable(w io.Writer, r machine.Report) {
 	total := r.InGuest + r.InVMM
-	fmt.Fprintf(w, "\nExit ledger: %d vCPU, %v; %.1f %% of the vCPU time in KVM_RUN, %.1f %% in terem\n",
-		r.VCPUs, r.Wall.Round(time.Millisecond), percent(r.InGuest, total), percent(r.InVMM, total))
+	fmt.Fprintf(w, "\nExit ledger: %s, %v; %.1f %% of the vCPU time in KVM_RUN, %.1f %% in terem\n",
+		vcpus(r.VCPUs), r.Wall.Round(time.Millisecond), percent(r.InGuest, total), percent(r.InVMM, total))
 	if len(r.Phases) > 0 {
 		fmt.Fprintf(w, "phases: %s\n", phases(r.Phases))
 	}
-	section(w, "exit reason", r.Exits)
-	section(w, "port or device", r.Places)
-	section(w, "finished for KVM", r.Finished)
+	width := nameWidth(r.Exits, r.Places, r.Finished)
+	section(w, width, "exit reason", r.Exits)
+	section(w, width, "port or device", r.Places)
+	section(w, width, "finished for KVM", r.Finished)
 	if len(r.KVM) > 0 {
-		fmt.Fprintf(w, "KVM counts %d exits, %d instructions interpreted, %d halts, %d interrupts injected\n",
+		fmt.Fprintf(w, "\nKVM counts %d exits, %d instructions interpreted, %d halts, %d interrupts injected\n",
 			r.KVM["exits"], r.KVM["insn_emulation"], r.KVM["halt_exits"], r.KVM["irq_injections"])
 	}
+}
+
+func vcpus(n int) string {
+	if n == 1 {
+		return "1 vCPU"
+	}
+	return fmt.Sprintf("%d vCPUs", n)
 }
 
 // phases writes "create 2.1ms, load 20ms".
@@ -54,21 +60,17 @@ func phases(all []machine.Phase) string {
 	return strings.Join(words, ", ")
 }
 
-func section(w io.Writer, title string, rows []machine.Row) {
+// section writes one table. Its columns are as wide as those of the others, so that they
+// stand below each other.
+func section(w io.Writer, width int, title string, rows []machine.Row) {
 	if len(rows) == 0 {
 		return
 	}
-	t := table.NewWriter()
-	t.SetOutputMirror(w)
-	t.SetStyle(table.StyleLight)
-	t.Style().Options.SeparateColumns = false
-	t.Style().Options.DrawBorder = false
-	t.Style().Format.Header = text.FormatDefault
-	right := func(name string) table.ColumnConfig {
-		return table.ColumnConfig{Name: name, Align: text.AlignRight, AlignHeader: text.AlignRight}
+	line := func(name, addr, count, writes, total, each string) {
+		fmt.Fprintf(w, "%-*s %10s %8s %8s %11s %10s\n", width, name, addr, count, writes, total, each)
 	}
-	t.SetColumnConfigs([]table.ColumnConfig{right("address"), right("count"), right("writes"), right("total"), right("each")})
-	t.AppendHeader(table.Row{title, "address", "count", "writes", "total", "each"})
+	fmt.Fprintln(w)
+	line(title, "address", "count", "writes", "total", "each")
 	for _, r := range rows {
 		addr, writes := "", ""
 		if r.Addr != 0 {
@@ -78,9 +80,19 @@ func section(w io.Writer, title string, rows []machine.Row) {
 			writes = fmt.Sprint(r.Writes)
 		}
 		each := (r.Time / time.Duration(max(r.Count, 1))).Round(10 * time.Nanosecond)
-		t.AppendRow(table.Row{r.Name, addr, r.Count, writes, r.Time.Round(time.Microsecond), each})
+		line(r.Name, addr, fmt.Sprint(r.Count), writes, r.Time.Round(time.Microsecond).String(), each.String())
 	}
-	t.Render()
+}
+
+// nameWidth is how wide the first column must be, in characters.
+func nameWidth(tables ...[]machine.Row) int {
+	width := len("finished for KVM")
+	for _, rows := range tables {
+		for _, r := range rows {
+			width = max(width, utf8.RuneCountInString(r.Name))
+		}
+	}
+	return width
 }
 
 func percent(part, whole time.Duration) float64 {

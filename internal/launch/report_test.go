@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,6 +40,11 @@ func TestLedgerTable(t *testing.T) {
 	writeTable(&got, sampleReport())
 	got.WriteString("---\n")
 	writeTable(&got, machine.Report{VCPUs: 1})
+	for line := range strings.Lines(got.String()) {
+		if strings.HasSuffix(line, " \n") {
+			t.Errorf("%q ends in blanks", line)
+		}
+	}
 	path := filepath.Join("testdata", "ledger.golden")
 	if *update {
 		if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {

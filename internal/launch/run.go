@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -44,6 +45,11 @@ func Run(o *Options) (status int, err error) {
 		return 0, err
 	}
 	defer im.Close()
+	if im.own {
+		if err := checkRoot(o); err != nil {
+			return 0, err
+		}
+	}
 	disks, err := openDisks(o.Disks, s.diskFailed)
 	if err != nil {
 		return 0, err
@@ -79,7 +85,8 @@ func Run(o *Options) (status int, err error) {
 
 func (s *session) config(im *images) (machine.Config, error) {
 	o := s.o
-	line, err := kernelLine(o, im.own, s.pipe || !o.stdio())
+	pipe := s.pipe || !o.stdio()
+	line, err := kernelLine(o, im.own, pipe)
 	if err != nil {
 		return machine.Config{}, err
 	}
@@ -89,7 +96,7 @@ func (s *session) config(im *images) (machine.Config, error) {
 	}
 	c := machine.Config{
 		Kernel: im.kernel, Initrd: im.initrd, CmdLine: line, Memory: o.Memory, CPUs: o.CPUs, CPU: cpu,
-		RNG: o.RNG, Balloon: o.Balloon,
+		RNG: o.RNG, Balloon: o.Balloon, Init: im.own && o.Initrd == "" && pipe,
 		PIT: !im.own, ACPI: !im.own, NoAssist: o.NoAssist, CountExits: o.Exits != "", Since: s.since,
 	}
 	c.Boot.Payload, c.Boot.Protocol = o.Payload, o.Protocol
@@ -116,6 +123,7 @@ func (s *session) run(c machine.Config) (status int, err error) {
 		err = errors.Join(err, s.m.Close())
 	}()
 	s.verbose(c)
+	s.warn()
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
@@ -130,9 +138,7 @@ func (s *session) run(c machine.Config) (status int, err error) {
 	if err := s.m.Start(); err != nil {
 		return 0, err
 	}
-	if c.Balloon != nil {
-		s.watchMemory()
-	}
+	s.watchMemory()
 	s.wait(signals)
 	return s.finish()
 }
@@ -226,6 +232,14 @@ func (s *session) silent(o machine.Outcome, status int) bool {
 		return s.o.Quiet && status == StatusOK
 	}
 	return o.Kind == machine.Exited || o.Kind == machine.PoweredOff
+}
+
+// warn says what was asked for and is not to be had.
+func (s *session) warn() {
+	if kept := s.m.Disregarded(); len(kept) > 0 && !s.o.Quiet {
+		fmt.Fprintf(s.o.Stderr, "terem: warning: --cpu %s: this host's KVM shows the guest %s all the same (only VT-x and AMD-V take features away)\n",
+			s.o.CPU, strings.Join(kept, ", "))
+	}
 }
 
 func (s *session) verbose(c machine.Config) {

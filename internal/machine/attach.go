@@ -44,19 +44,18 @@ func (m *Machine) attachBalloon() (err error) {
 	if m.conf.Balloon == nil {
 		return nil
 	}
-	target := m.conf.Balloon.Target
 	m.balloon, err = balloon.New(balloon.Config{Memory: m.ram, Reporting: true, DeflateOnOOM: true})
 	if err != nil {
 		return err
 	}
-	if err := m.balloon.SetTarget(target); err != nil {
-		return &Error{Class: Usage, Thing: "--balloon " + Bytes(target), Err: err, Mend: "ask for less than --memory"}
+	if err := m.balloon.SetTarget(m.conf.Balloon.Target); err != nil {
+		return err // validate has looked at it
 	}
 	return m.virtio.attach(m, "balloon", m.balloon)
 }
 
 // errNoBalloon is the error of those who ask for one.
-var errNoBalloon = errors.New("the machine has no balloon")
+var errNoBalloon = errors.New("the machine has no balloon (--balloon)")
 
 // SetBalloon asks the guest, which may be running, to have so many bytes in its balloon, rounded
 // down to pages of 4 KiB: more takes memory back from it, less gives it some again. The guest does

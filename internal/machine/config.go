@@ -25,6 +25,7 @@ type Config struct {
 	Out        io.Writer // what the guest writes to its serial port; nil: dropped
 	PIT        bool      // an 8254 timer, for kernels that know no better one
 	ACPI       bool      // ACPI tables besides the MP table
+	Init       bool      // the default guest's own init makes the console a pipe (Machine.Feed)
 	NoAssist   bool      // do not finish instructions for KVM
 	CountExits bool      // keep an exit ledger for each vCPU
 	Since      time.Time // when the run began, for Report.Phases; zero: when New is called
@@ -78,7 +79,24 @@ func (c *Config) validate() error {
 		return &Error{Class: Usage, Thing: fmt.Sprintf("--cpus %d", c.CPUs),
 			Cause: "a machine needs at least one", Mend: "try --cpus 1"}
 	}
-	return nil
+	return c.validateBalloon()
+}
+
+// balloonLeaves is the least that a balloon leaves to a guest, in bytes: a kernel and a
+// few programs live on it.
+const balloonLeaves = 32 << 20
+
+func (c *Config) validateBalloon() error {
+	if c.Balloon == nil || c.Balloon.Target == 0 {
+		return nil
+	}
+	most := c.Memory - min(c.Memory, balloonLeaves)
+	if c.Balloon.Target <= most {
+		return nil
+	}
+	return &Error{Class: Usage, Thing: "--balloon=" + Bytes(c.Balloon.Target),
+		Cause: fmt.Sprintf("of %s it must leave the guest %s", Bytes(c.Memory), Bytes(balloonLeaves)),
+		Mend:  fmt.Sprintf("ask for %s at the most, or for more with --memory", Bytes(most))}
 }
 
 // Bytes formats a size with a binary unit: "128 MiB".

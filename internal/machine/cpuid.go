@@ -8,8 +8,9 @@ import (
 )
 
 // CPUModel is the processor that the guest sees: the host's, with features taken
-// away or added. The zero value is the host's.
+// away or insisted on. The zero value is the host's.
 type CPUModel struct {
+	text    string // as it was written
 	changes []change
 }
 
@@ -55,7 +56,7 @@ const (
 // leaves gives the CPUID of vCPU id out of n: host as it is, but for the model's
 // changes and for the topology, which is one socket of n cores with one thread
 // each. The APIC ID is the vCPU's number.
-func (m CPUModel) leaves(host []kvm.CPUIDEntry, id, n int) ([]kvm.CPUIDEntry, error) {
+func (m CPUModel) leaves(host []kvm.CPUIDEntry, id, n int) []kvm.CPUIDEntry {
 	out := make([]kvm.CPUIDEntry, 0, len(host)+topologySubleafs)
 	for _, e := range host {
 		if e.Function == leafTopology || e.Function == leafTopologyV2 {
@@ -68,11 +69,9 @@ func (m CPUModel) leaves(host []kvm.CPUIDEntry, id, n int) ([]kvm.CPUIDEntry, er
 		out = append(out, topology(uint32(id), uint32(n))...)
 	}
 	for _, c := range m.changes {
-		if err := c.apply(out); err != nil {
-			return nil, err
-		}
+		c.apply(out)
 	}
-	return out, nil
+	return out
 }
 
 func setTopology(e *kvm.CPUIDEntry, id, n uint32) {
@@ -118,25 +117,14 @@ func topology(id, n uint32) []kvm.CPUIDEntry {
 	}
 }
 
-// apply sets or clears the feature. A feature that KVM does not offer cannot be
-// added.
-func (c change) apply(leaves []kvm.CPUIDEntry) error {
+// apply sets or clears the feature where the host has its leaf.
+func (c change) apply(leaves []kvm.CPUIDEntry) {
 	for i := range leaves {
 		e := &leaves[i]
-		if e.Function != c.bit.leaf || e.Index != c.bit.index {
+		if e.Function != c.bit.leaf || e.Index != c.bit.index || c.on {
 			continue
 		}
 		r := [...]*uint32{&e.Eax, &e.Ebx, &e.Ecx, &e.Edx}[c.bit.reg]
-		if !c.on {
-			*r &^= 1 << c.bit.bit
-			return nil
-		}
-		if *r&(1<<c.bit.bit) != 0 {
-			return nil
-		}
+		*r &^= 1 << c.bit.bit
 	}
-	if !c.on {
-		return nil
-	}
-	return &Error{Class: Usage, Thing: "--cpu +" + c.name, Cause: "this host's KVM does not offer that feature", Mend: "leave it out"}
 }

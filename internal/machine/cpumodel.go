@@ -9,7 +9,7 @@ import (
 // ParseCPU reads a CPU model: "host", followed by features to take away or to
 // insist on: "host,-avx512f,+aes". Names are those of /proc/cpuinfo.
 func ParseCPU(s string) (CPUModel, error) {
-	var m CPUModel
+	m := CPUModel{text: s}
 	words := strings.Split(s, ",")
 	if words[0] != "host" {
 		return m, &Error{Class: Usage, Thing: "--cpu " + s, Cause: "the only base model is `host`",

@@ -16,20 +16,21 @@ import (
 
 // Machine is a virtual machine. Its methods may be called from any goroutine.
 type Machine struct {
-	conf    Config
-	sys     *kvm.System
-	ram     *memory.Guest
-	vm      *kvm.VM
-	board   *board
-	virtio  *virtioBus
-	disks   int
-	balloon *balloon.Balloon // nil: none
-	cpus    []*vcpu.Runner
-	helpers []*assist.Unit
-	ledgers []*vcpu.Ledger
-	console panicWatch
-	leaves  func() ([]kvm.CPUIDEntry, error) // what KVM offers; fetched while the VM is made
-	soft    bool                             // KVM leaves SYSCALL to us: it interprets guest kernel code
+	conf        Config
+	sys         *kvm.System
+	ram         *memory.Guest
+	vm          *kvm.VM
+	board       *board
+	virtio      *virtioBus
+	disks       int
+	balloon     *balloon.Balloon // nil: none
+	cpus        []*vcpu.Runner
+	helpers     []*assist.Unit
+	ledgers     []*vcpu.Ledger
+	console     panicWatch
+	leaves      func() ([]kvm.CPUIDEntry, error) // what KVM offers; fetched while the VM is made
+	disregarded []string                         // see Disregarded
+	soft        bool                             // KVM leaves SYSCALL to us: it interprets guest kernel code
 
 	state   sync.Mutex // held while vCPUs are paused and resumed
 	running bool       // what Pause and Resume have asked for; guarded by state
@@ -39,6 +40,7 @@ type Machine struct {
 	done    chan struct{} // closed when outcome is set
 	outcome Outcome
 	listens chan struct{}   // closed when the guest's init takes standard input
+	mouth   chan struct{}   // holds a token of who speaks to init
 	ctx     context.Context // ends when Close begins
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
@@ -49,7 +51,7 @@ type Machine struct {
 // New builds a machine, its kernel loaded, its vCPUs paused. The caller owes a
 // Close.
 func New(c Config) (_ *Machine, err error) {
-	m := &Machine{conf: c, done: make(chan struct{}), listens: make(chan struct{})}
+	m := &Machine{conf: c, done: make(chan struct{}), listens: make(chan struct{}), mouth: make(chan struct{}, 1)}
 	m.marks.begin(c.Since)
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.console.out = c.Out
@@ -87,11 +89,11 @@ func (m *Machine) makeVM() (err error) {
 	m.conf.Out = &m.console
 	m.board, err = newBoard(m.vm, &m.conf, handlers{
 		reset:    m.reset,
-		powerOff: func() { m.over(Outcome{Kind: PoweredOff}) },
+		powerOff: func() { m.ended(Outcome{Kind: PoweredOff}) },
 		panicked: func() { m.over(Outcome{Kind: Panicked}) },
 		listen:   sync.OnceFunc(func() { close(m.listens) }),
 		mark:     m.marks.event,
-		exit:     func(s uint8) { m.over(Outcome{Kind: Exited, Status: s}) },
+		exit:     func(s uint8) { m.ended(Outcome{Kind: Exited, Status: s}) },
 	})
 	if err != nil {
 		return err
@@ -107,11 +109,7 @@ func (m *Machine) makeCPUs() error {
 		return err
 	}
 	for id := range m.conf.CPUs {
-		cpuid, err := m.conf.CPU.leaves(leaves, id, m.conf.CPUs)
-		if err != nil {
-			return err
-		}
-		c := vcpu.Config{ID: id, CPUID: cpuid, Ports: &m.board.ports, Memory: &m.board.mem}
+		c := vcpu.Config{ID: id, CPUID: m.conf.CPU.leaves(leaves, id, m.conf.CPUs), Ports: &m.board.ports, Memory: &m.board.mem}
 		if m.conf.CountExits {
 			c.Ledger = vcpu.NewLedger()
 			m.ledgers = append(m.ledgers, c.Ledger)
@@ -136,7 +134,7 @@ func (m *Machine) ready() error {
 	var entry boot.Entry
 	m.marks.note(markMade)
 	err := m.cpus[0].Do(func(c *kvm.VCPU) (err error) {
-		if err := m.inspect(c); err != nil {
+		if err := errors.Join(m.inspect(c), m.checkCPU(c)); err != nil {
 			return err
 		}
 		if !m.conf.ACPI {
@@ -223,6 +221,12 @@ func (m *Machine) over(o Outcome) {
 		m.marks.note(markOver)
 		close(m.done)
 	})
+}
+
+// ended is the end that the guest's init wants.
+func (m *Machine) ended(o Outcome) {
+	m.console.ended.Store(true)
+	m.over(o)
 }
 
 // reset is a guest's way to end, and a panicked kernel's as well.

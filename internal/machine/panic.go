@@ -11,9 +11,13 @@ const panicWords = "Kernel panic - not syncing"
 // panicWatch passes the console on and remembers whether the guest's kernel said
 // that it panicked: most kernels have no better way to tell, and a panic with
 // panic=-1 looks like a reset otherwise.
+//
+// Once the guest has ended itself, the rest is dropped: its kernel has words for that,
+// too, and its processor goes on until it is stopped.
 type panicWatch struct {
 	out   io.Writer
 	state PanicState
+	ended atomic.Bool
 }
 
 // PanicState is what a panicWatch knows: how much of the words it has just seen,
@@ -27,7 +31,7 @@ func (w *panicWatch) Write(p []byte) (int, error) {
 	for _, b := range p {
 		w.state.next(b)
 	}
-	if w.out == nil {
+	if w.out == nil || w.ended.Load() {
 		return len(p), nil
 	}
 	return w.out.Write(p)

@@ -12,6 +12,7 @@ import (
 
 // Report is what a run cost. Times are in nanoseconds.
 type Report struct {
+	Schema      int           `json:"schema"` // 1; raised when a name changes its meaning
 	VCPUs       int           `json:"vcpus"`
 	Wall        time.Duration `json:"wall_ns"`     // since Start
 	InGuest     time.Duration `json:"in_guest_ns"` // within KVM_RUN, over all vCPUs, halts included
@@ -36,7 +37,7 @@ type Row struct {
 // Report pauses the machine, for good if it has ended, and sums up its exits. It
 // is empty but for KVM's counters and the phases unless Config.CountExits was set.
 func (m *Machine) Report() (Report, error) {
-	r := Report{VCPUs: len(m.cpus), Wall: time.Since(m.started), KVM: kvm.Stats{}}
+	r := Report{Schema: 1, VCPUs: len(m.cpus), Wall: time.Since(m.started), KVM: kvm.Stats{}}
 	if err := m.Pause(); err != nil {
 		return r, err
 	}

@@ -44,7 +44,7 @@ func TestDiskQueues(t *testing.T) {
 
 func TestSetBalloon(t *testing.T) {
 	c := tinyConfig(codeSpin)
-	c.Balloon = &Balloon{Target: 4096}
+	c.Balloon = &Balloon{}
 	m := newTiny(t, c)
 	start(t, m)
 	for _, tt := range []struct {
@@ -61,6 +61,20 @@ func TestSetBalloon(t *testing.T) {
 	}
 	if err := newTiny(t, tinyConfig(codeHalt)).SetBalloon(0); err == nil {
 		t.Error("a machine without a balloon took a size for one")
+	}
+}
+
+// TestBalloonLeaves: a guest needs some memory to live on.
+func TestBalloonLeaves(t *testing.T) {
+	for _, tt := range []struct {
+		memory, target uint64
+		ok             bool
+	}{{128 << 20, 0, true}, {128 << 20, 96 << 20, true}, {128 << 20, 96<<20 + 1, false}, {128 << 20, 1 << 30, false}, {16 << 20, 1, false}, {16 << 20, 0, true}} {
+		c := Config{Memory: tt.memory, CPUs: 1, Balloon: &Balloon{Target: tt.target}}
+		var e *Error
+		if err := c.validate(); (err == nil) != tt.ok || err != nil && (!errors.As(err, &e) || e.Class != Usage || e.Mend == "") {
+			t.Errorf("%d of %d bytes: %v", tt.target, tt.memory, err)
+		}
 	}
 }
 

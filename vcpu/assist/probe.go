@@ -17,6 +17,8 @@ import (
 //	           +0x40   e6 80   out 0x80, al        LSTAR
 //	           +0x80   9b      fwait               at CPL 0
 //	                   e6 80   out 0x80, al
+//	           +0xc0   0f a2   cpuid               at CPL 0, and at CPL 3 with IOPL 3
+//	                   e6 80   out 0x80, al
 
 // ProbeSyscall says whether KVM leaves SYSCALL undone, so that each vCPU needs Arm. On hardware it
 // takes microseconds, on kvm_pvm 0.3 ms.
@@ -33,7 +35,7 @@ func ProbeSyscall(c *kvm.VCPU, m *memory.Guest) (undone bool, err error) {
 // pay who is going to start a guest: what is undone shows itself then.
 func ProbeKernel(c *kvm.VCPU, m *memory.Guest) (undone bool, err error) {
 	err = withProbe(c, m, func(p *probe) error {
-		reason, err := p.after(probeKernel, 0)
+		reason, err := p.after(probeKernel, 0, kvm.Regs{})
 		undone = reason != kvm.ExitIO
 		if err != nil || undone {
 			return err
@@ -47,6 +49,7 @@ const (
 	probeUser   = memory.SetupData
 	probeEntry  = memory.SetupData + 0x40
 	probeKernel = memory.SetupData + 0x80
+	probeCPUID  = memory.SetupData + 0xc0
 
 	probeTables   = 3
 	probeCode     = 0x100
@@ -79,7 +82,7 @@ func withProbe(c *kvm.VCPU, m *memory.Guest, f func(*probe) error) error {
 }
 
 func (p *probe) syscall() (undone bool, err error) {
-	reason, err := p.after(probeUser, 3)
+	reason, err := p.after(probeUser, 3, kvm.Regs{})
 	if err != nil || reason != kvm.ExitIO {
 		return true, err
 	}
@@ -129,6 +132,7 @@ func (p *probe) load() error {
 		p.m.Write(probeUser, []byte{0x0f, 0x05}),
 		p.m.Write(probeEntry, []byte{0xe6, 0x80}),
 		p.m.Write(probeKernel, []byte{0x9b, 0xe6, 0x80}),
+		p.m.Write(probeCPUID, []byte{0x0f, 0xa2, 0xe6, 0x80}),
 		p.c.SetMSRs(set),
 	)
 }
@@ -147,9 +151,9 @@ func (p *probe) wipe() error {
 	return nil
 }
 
-// after starts at rip with the given privilege and says how the guest came back. There is no IDT:
-// an exception ends with ExitShutdown.
-func (p *probe) after(rip memory.Addr, dpl uint8) (kvm.ExitReason, error) {
+// after starts at rip with the given privilege and general registers, and says how the guest came
+// back. There is no IDT: an exception ends with ExitShutdown.
+func (p *probe) after(rip memory.Addr, dpl uint8, r kvm.Regs) (kvm.ExitReason, error) {
 	const (
 		cr0PE, cr0NE = 1 << 0, 1 << 5
 		cr4PAE       = 1 << 5
@@ -163,7 +167,7 @@ func (p *probe) after(rip memory.Addr, dpl uint8) (kvm.ExitReason, error) {
 	}
 	s.DS, s.ES, s.FS, s.GS = s.SS, s.SS, s.SS, s.SS
 	s.IDT = kvm.Descriptor{}
-	r := kvm.Regs{RIP: uint64(rip), RFLAGS: flagIOPL | 2, RSP: uint64(probeUser + probeCode)}
+	r.RIP, r.RFLAGS, r.RSP = uint64(rip), flagIOPL|2, uint64(probeUser+probeCode)
 	if err := errors.Join(p.c.SetSregs(s), p.c.SetRegs(r)); err != nil {
 		return 0, err
 	}

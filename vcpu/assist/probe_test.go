@@ -75,3 +75,19 @@ func checkProbe(t *testing.T, probe func(*kvm.VCPU, *memory.Guest) (bool, error)
 		t.Errorf("system registers %+v, before %+v, %v", after, sregs, err)
 	}
 }
+
+// TestProbeCPUID: leaf 0 holds the maker's name on every backend and in both modes.
+func TestProbeCPUID(t *testing.T) {
+	checkProbe(t, func(c *kvm.VCPU, m *memory.Guest) (bool, error) {
+		leaves, err := kvmtest.Open(t).SupportedCPUID()
+		check(t, err)
+		kernel, user, err := ProbeCPUID(c, m, 0, 0)
+		want := leaves[0]
+		for _, got := range []CPUIDResult{kernel, user} {
+			if got[1] != want.Ebx || got[2] != want.Ecx || got[3] != want.Edx {
+				t.Errorf("CPUID 0 gave %#x, want %+v", got, want)
+			}
+		}
+		return false, err
+	})
+}

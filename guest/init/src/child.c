@@ -84,7 +84,9 @@ static void run(const struct options *o)
 	long err;
 
 	sys0(__NR_setsid);
-	sys3(__NR_ioctl, 0, TIOCSCTTY, 1);
+	if (!o->pipe) // a session's end hangs its terminal up, with what is not sent yet
+		sys3(__NR_ioctl, 0, TIOCSCTTY, 1);
+	relay_connect(&o->relay);
 	sys4(__NR_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
 	host_executing();
 	err = search(o);
@@ -120,5 +122,6 @@ int child_start(const struct options *o)
 			 : "0"((long)__NR_clone), "D"((long)(CLONE_VM | CLONE_VFORK | SIGCHLD)),
 			   "S"(stack + sizeof stack), "d"(0L), [f] "r"(f), [o] "r"(o)
 			 : "rcx", "r11", "memory");
+	relay_began(&o->relay);
 	return (int)pid;
 }

@@ -8,18 +8,24 @@
 
 #include "init.h"
 
-enum { END_OF_FILE = 0x04 }; // ^D
-
-// raw makes the line a pipe: every byte arrives and leaves as it is, nothing is echoed, and only ^D, which
-// the host sends once its standard input has ended, has a meaning.
+// raw makes the line a pipe: every byte arrives and leaves as it is, and nothing is echoed.
 static void raw(struct termios *t)
 {
 	t->c_iflag = 0;
 	t->c_oflag = 0;
-	t->c_lflag = ICANON;
+	t->c_lflag = 0;
 	for (unsigned i = 0; i < NCCS; i++)
 		t->c_cc[i] = 0; // _POSIX_VDISABLE
-	t->c_cc[VEOF] = END_OF_FILE;
+	t->c_cc[VMIN] = 1;
+}
+
+// quiet_kernel leaves the console to the command: syslog(2), SYSLOG_ACTION_CONSOLE_LEVEL. At level 1 emergencies
+// remain, and a panic raises the level by itself.
+static void quiet_kernel(void)
+{
+	enum { CONSOLE_LEVEL = 8, EMERGENCIES = 1 };
+
+	sys3(__NR_syslog, CONSOLE_LEVEL, 0, EMERGENCIES);
 }
 
 void console_setup(const struct options *o)
@@ -27,6 +33,8 @@ void console_setup(const struct options *o)
 	struct winsize w = {.ws_row = (unsigned short)o->rows, .ws_col = (unsigned short)o->cols};
 	struct termios t;
 
+	if (o->pipe && !o->loglevel)
+		quiet_kernel();
 	if (sys3(__NR_ioctl, 0, TCGETS, &t) < 0)
 		return;
 	// Hardware flow control: while programs do not read, the driver drops RTS and the host waits.
@@ -63,7 +71,7 @@ void console_reopen(void)
 }
 
 // console_greet writes the first line that a person sees.
-void console_greet(void)
+void console_greet(const struct options *o)
 {
 	struct new_utsname u;
 	struct sysinfo s;
@@ -73,7 +81,7 @@ void console_greet(void)
 	sys1(__NR_uname, &u);
 	sys1(__NR_sysinfo, &s);
 	SAY("Linux ", u.release, ", ", decimal(cpus, n), n == 1 ? " CPU, " : " CPUs, ",
-	    decimal(mib, s.totalram * s.mem_unit >> 20), " MiB. `exit` ends this machine.");
+	    decimal(mib, s.totalram * s.mem_unit >> 20), " MiB.", o->root ? "" : " `exit` ends this machine.");
 }
 
 // console_drain waits until the UART has sent what programs wrote.

@@ -73,10 +73,11 @@ void host_listen(void)
 // system is clean if it is a disk's.
 static void settle(void)
 {
-	console_drain();
 	sys2(__NR_kill, -1, SIGKILL);
 	while (sys4(__NR_wait4, -1, 0, 0, 0) > 0)
 		;
+	relay_drain();
+	console_drain();
 	sys0(__NR_sync);
 	sys5(__NR_mount, 0, "/", 0, MS_REMOUNT | MS_RDONLY, 0);
 }

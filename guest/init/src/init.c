@@ -65,18 +65,28 @@ static void end_processes(void)
 	sys2(__NR_kill, -1, SIGKILL);
 }
 
+// wait_signal takes the next signal; in pipe mode it relays until there is one. -EAGAIN if it is not to wait.
+static long wait_signal(struct relay *r, int wait)
+{
+	static const struct __kernel_timespec now;
+	int sig = relay(r, wait);
+
+	if (sig < 0)
+		return next_signal(wait ? 0 : &now);
+	return sig ? sig : -EAGAIN;
+}
+
 // watch serves signals for ever. In a root file system of our own it also links the applets at first, one
 // between two looks for a signal and at the lowest priority, so that this takes only the time that the command
 // leaves.
-static void watch(int main_pid, int linking)
+static void watch(struct relay *r, int main_pid, int linking)
 {
-	static const struct __kernel_timespec now;
 	unsigned long applet = 0;
 
 	if (linking)
 		sys3(__NR_setpriority, PRIO_PROCESS_, 0, LOWEST);
 	for (;;) {
-		switch (next_signal(linking ? &now : 0)) {
+		switch (wait_signal(r, !linking)) {
 		case -EAGAIN:
 			applet = rootfs_applet(applet);
 			linking = applet != 0;
@@ -98,13 +108,11 @@ static void watch(int main_pid, int linking)
 	}
 }
 
-// choose_shell fills in the command when the host named none. A shell that reads from a pipe gets the
-// console as its script: on a terminal it would prompt.
+// choose_shell fills in the command when the host named none. A shell at a pipe does not prompt.
 static void choose_shell(struct options *o)
 {
 	o->file = "/bin/sh";
 	o->argv[0] = o->pipe ? "sh" : "-sh"; // a login shell reads /etc/profile
-	o->argv[1] = o->pipe ? "/dev/stdin" : 0;
 }
 
 void init_main(void)
@@ -113,13 +121,13 @@ void init_main(void)
 	int pid;
 
 	host_began();
-	memset(&o, 0, sizeof o);
+	memset(&o, 0, __builtin_offsetof(struct options, relay.buf));
 	sys4(__NR_rt_sigprocmask, SIG_BLOCK, &watched, 0, sizeof watched);
 	mount_proc();
 	options_read(&o);
 	console_setup(&o);
 	if (!o.pipe && !o.argv[0])
-		console_greet();
+		console_greet(&o);
 	rootfs_make();
 	mount_rest();
 	console_reopen();
@@ -140,12 +148,16 @@ void init_main(void)
 	}
 	if (!o.argv[0])
 		choose_shell(&o);
+	if (o.pipe && !relay_open(&o.relay, watched)) {
+		SAY("terem: the guest cannot make a pipe");
+		host_exit(126);
+	}
 	pid = child_start(&o);
 	if (pid < 0) {
 		SAY("terem: the guest cannot start a process");
 		host_exit(126);
 	}
-	watch(pid, !o.root);
+	watch(&o.relay, pid, !o.root);
 }
 
 __asm__(".globl _start\n"

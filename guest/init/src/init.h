@@ -7,7 +7,19 @@
 
 enum {
 	CMDLINE_MAX = 2048, // COMMAND_LINE_SIZE, arch/x86/include/asm/setup.h
+	RELAY_CHUNK = 4096, // bytes that are carried at a time
 	WORDS_MAX = 128,    // words of terem.cmd, variables of the environment
+};
+
+// relay is the state of relay.c.
+struct relay {
+	int on;			 // the pipes are there
+	int in, out;		 // init's ends of them, or -1
+	int child_in, child_out; // the command's
+	int signals;		 // signalfd
+	int escaped;		 // the last byte was an escape
+	unsigned long from, to;	 // what the command has not taken yet: buf[from] to buf[to]
+	char buf[RELAY_CHUNK];
 };
 
 // options is what the host asked for on the kernel command line (options.c).
@@ -15,6 +27,7 @@ struct options {
 	char text[CMDLINE_MAX + 1]; // holds the strings that the fields below point to
 	const char *hostname;	    // terem.hostname=, or 0
 	int pipe;		    // terem.pipe=1: the host's stdin is no terminal
+	int loglevel;		    // loglevel= is there: the kernel's messages are wanted
 	unsigned rows, cols;	    // terem.rows=, terem.cols=: size of the terminal, 0 if unknown
 	const char *file;		 // what to execute, if it is not argv[0]
 	const char *argv[WORDS_MAX + 1]; // terem.cmd=; argv[0] is 0 for a shell
@@ -23,6 +36,7 @@ struct options {
 	int root_ro;				   // ro
 	const char *init;			   // init=, or 0
 	int bad;			 // a terem.cmd or terem.env that is no base64url, or too long
+	struct relay relay; // last: its buffer need not be zero
 };
 
 // SAY writes a line to the console.
@@ -50,8 +64,15 @@ void loopback_up(void);
 // console.c
 void console_setup(const struct options *o);
 void console_reopen(void);
-void console_greet(void);
+void console_greet(const struct options *o);
 void console_drain(void);
+
+// relay.c
+int relay_open(struct relay *r, unsigned long watched); // 1: the command is to have pipes
+void relay_connect(const struct relay *r);
+void relay_began(const struct relay *r);
+int relay(struct relay *r, int wait);
+void relay_drain(void);
 
 // child.c
 int child_start(const struct options *o); // pid, or a negative errno

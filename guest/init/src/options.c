@@ -3,7 +3,8 @@
 //   terem.cmd=B       argv of the command to run, each word ended by a NUL, in base64url without padding
 //   terem.env=B       more environment, K=V words in the same form; overrides the defaults
 //   terem.hostname=S  host name, if it is not the kernel's default
-//   terem.pipe=1      the host's standard input is no terminal: no echo, no prompt, no banner
+//   terem.pipe=1      the host's standard input is no terminal: no echo, no prompt, no banner, and no
+//                     message of the kernel's but its last words (unless there is a loglevel=)
 //   terem.rows=N      size of the host's terminal
 //   terem.cols=N
 //   terem.term=S      its type, for TERM
@@ -124,6 +125,8 @@ static void root_option(struct options *o, const char *word)
 		o->root_flags = v;
 	else if ((v = after(word, "init=")))
 		o->init = v;
+	else if (after(word, "loglevel="))
+		o->loglevel = 1;
 	else if (same(word, "ro") || same(word, "rw"))
 		o->root_ro = word[1] == 'o';
 }

@@ -75,6 +75,24 @@ static long enter(void)
 	return err;
 }
 
+// words says what an error of mount(2) means here.
+static const char *words(long err)
+{
+	switch (-err) {
+	case ENOENT:
+	case ENXIO:
+	case ENODEV:
+		return "the guest has no such device";
+	case EINVAL:
+		return "it holds no file system that the guest's kernel knows";
+	case EIO:
+		return "it cannot be read";
+	case EUCLEAN:
+		return "its file system is damaged";
+	}
+	return "the kernel refuses";
+}
+
 int root_enter(const struct options *o)
 {
 	char n[24];
@@ -83,8 +101,8 @@ int root_enter(const struct options *o)
 	if (err == 0)
 		err = enter();
 	if (err != 0)
-		SAY("terem: ", o->root, " cannot be mounted as the root file system (errno ",
-		    decimal(n, (unsigned long)-err), "); root=none leaves it out");
+		SAY("terem: root ", o->root, ": ", words(err), " (errno ", decimal(n, (unsigned long)-err),
+		    "); --root none leaves it out");
 	return err == 0;
 }
 

@@ -12,8 +12,8 @@ import (
 
 // Content is what an image holds.
 type Content struct {
-	FileSystem *FileSystem `json:"fileSystem,omitempty"`
-	Table      string      `json:"partitionTable,omitempty"` // "gpt" or "mbr"
+	FileSystem *FileSystem `json:"file_system,omitempty"`
+	Table      string      `json:"partition_table,omitempty"` // "gpt" or "mbr"
 	Partitions []Partition `json:"partitions,omitempty"`
 }
 
@@ -31,7 +31,7 @@ type Partition struct {
 	Offset     int64       `json:"offset"`
 	Size       int64       `json:"size"`
 	Name       string      `json:"name,omitempty"`
-	FileSystem *FileSystem `json:"fileSystem,omitempty"`
+	FileSystem *FileSystem `json:"file_system,omitempty"`
 }
 
 // magics tell file systems by bytes at a fixed place. Labels and UUIDs are at fixed

@@ -40,6 +40,9 @@ func (f *FromDir) Make(ctx context.Context) error {
 		return &machine.Error{Class: machine.Usage, Thing: f.Source, Err: reason(err), Mend: "name a directory or a tar"}
 	}
 	if !st.IsDir() {
+		if !st.Mode().IsRegular() && st.Mode()&fs.ModeNamedPipe == 0 {
+			return &machine.Error{Class: machine.Usage, Thing: f.Source, Cause: "it is neither a directory nor a tar", Mend: "name one of them"}
+		}
 		return f.fromTar(ctx)
 	}
 	if within(f.Source, f.Path) {
@@ -80,6 +83,9 @@ func (f *FromDir) fill(ctx context.Context, out *os.File, dir string) error {
 		const spare, step = 256 << 20, 1 << 20
 		size = (2*total + spare) / step * step
 	}
+	if size < minExt4 || size < total {
+		return f.tooSmall(size, total)
+	}
 	if err := out.Truncate(int64(size)); err != nil {
 		return err
 	}
@@ -98,9 +104,18 @@ func (f *FromDir) fill(ctx context.Context, out *os.File, dir string) error {
 	case status == 0:
 		return nil
 	case strings.Contains(stderr, "Could not allocate block"), strings.Contains(stderr, "too small"), strings.Contains(stderr, "No space"):
-		return f.bad(fmt.Sprintf("%s are too little for %s of files", machine.Bytes(size), machine.Bytes(total)), "ask for more with --size")
+		return f.tooSmall(size, total)
 	}
 	return &machine.Error{Class: machine.Host, Thing: "mkfs.ext4", Cause: complaint(stderr)}
+}
+
+// minExt4 is the least that ext4 makes sense on, in bytes; mkfs.ext4 contradicts itself
+// below.
+const minExt4 = 1 << 20
+
+func (f *FromDir) tooSmall(size, total uint64) error {
+	return f.bad(fmt.Sprintf("%s are too little for a file system with %s of files", machine.Bytes(size), machine.Bytes(total)),
+		"ask for more with --size, or leave it out")
 }
 
 // measure adds up what the files of a directory take in blocks of 4 KiB, in bytes.

@@ -11,8 +11,12 @@ import (
 	"terem/internal/machine"
 )
 
+// schema is raised when a name of the JSON report changes its meaning.
+const schema = 1
+
 // Info is what an image is.
 type Info struct {
+	Schema int `json:"schema"`
 	disk.Facts
 	Content *Content `json:"content,omitempty"` // nil: it cannot be seen, and Why says why
 	Why     string   `json:"why,omitempty"`
@@ -24,7 +28,7 @@ func Examine(path string) (*Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &Info{Facts: *f}
+	in := &Info{Schema: schema, Facts: *f}
 	d, err := disk.Open(spec(f), disk.Options{Unlocked: true})
 	if err != nil {
 		in.Why = err.Error()

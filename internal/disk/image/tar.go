@@ -25,6 +25,9 @@ import (
 // errTar is wrapped by errors about a tar's contents.
 var errTar = errors.New("the tar cannot be used")
 
+// errNoTar says that there is no tar at all, or an empty one.
+var errNoTar = errors.New("it is no tar, or one with nothing in it")
+
 // fromTar unpacks the tar beside the image, makes the file system from that, and then
 // gives the files in it their owners, which takes no right over the files themselves.
 func (f *FromDir) fromTar(ctx context.Context) error {
@@ -36,7 +39,7 @@ func (f *FromDir) fromTar(ctx context.Context) error {
 		defer os.RemoveAll(dir) // whatever happens
 		o, err := unpackFile(ctx, f.Source, dir)
 		if errors.Is(err, errTar) || errors.Is(err, fs.ErrPermission) {
-			return &machine.Error{Class: machine.Usage, Thing: f.Source, Err: err}
+			return &machine.Error{Class: machine.Usage, Thing: f.Source, Err: err, Mend: mendTar(err)}
 		}
 		if err != nil {
 			return err
@@ -46,6 +49,14 @@ func (f *FromDir) fromTar(ctx context.Context) error {
 		}
 		return o.apply(ctx, out)
 	})
+}
+
+// mendTar helps who named something else than a tar.
+func mendTar(err error) string {
+	if errors.Is(err, errNoTar) {
+		return "name a directory, or a tar that may be packed by gzip, xz or zstd"
+	}
+	return ""
 }
 
 const (
@@ -106,8 +117,8 @@ func (u *unpacker) all(ctx context.Context, r *tar.Reader) error {
 		switch {
 		case errors.Is(err, io.EOF) && n > 0:
 			return nil
-		case errors.Is(err, io.EOF):
-			return fmt.Errorf("%w: there is nothing in it", errTar)
+		case err != nil && n == 0: // zeros, as an image begins with, are an empty tar
+			return fmt.Errorf("%w: %w", errTar, errNoTar)
 		case err != nil:
 			return fmt.Errorf("%w: %w", errTar, err)
 		}

@@ -1,0 +1,191 @@
+// The relay: in pipe mode the command reads from a pipe and writes to one, and init carries the bytes between
+// these and the console. A program at a terminal reads and writes line by line, and each line costs millions of
+// instructions in the terminal's layers; programs at a pipe move 4096 bytes at a time.
+//
+// What the host sends is escaped (guest/cmdline has Go's side):
+//
+//   04 04   a byte 04 of the input        04 03   the input ends
+//   04 14   SIGTERM to every process      04 0b   SIGKILL to every process
+#include <asm/ioctls.h>
+#include <asm/poll.h>
+#include <asm/signal.h>
+#include <linux/fcntl.h>
+#include <linux/time_types.h>
+
+#include "init.h"
+
+enum { ESCAPE = 0x04, IS_END = 0x03, IS_TERMINATE = 0x14, IS_KILL = 0x0b };
+
+enum { RELAY_FD = 4 }; // init's end of the pipe with the command's output; host.c has 3
+
+// relay_open makes the pipes, and takes the signals of the set from then on.
+int relay_open(struct relay *r, unsigned long watched)
+{
+	int in[2], out[2];
+
+	if (sys2(__NR_pipe2, out, O_CLOEXEC) < 0)
+		return 0;
+	if (out[0] != RELAY_FD)
+		sys3(__NR_dup3, out[0], RELAY_FD, O_CLOEXEC);
+	if (sys2(__NR_pipe2, in, O_CLOEXEC) < 0)
+		return 0;
+	r->signals = (int)sys4(__NR_signalfd4, -1, &watched, sizeof watched, O_CLOEXEC | O_NONBLOCK);
+	if (r->signals < 0)
+		return 0;
+	sys3(__NR_fcntl, out[1], F_SETPIPE_SZ, RELAY_CHUNK); // what is in it when the command ends delays the end
+	sys3(__NR_fcntl, in[1], F_SETFL, O_NONBLOCK);
+	r->child_in = in[0];
+	r->in = in[1];
+	r->out = RELAY_FD;
+	r->child_out = out[1];
+	r->on = 1;
+	return 1;
+}
+
+// relay_connect makes the pipes the standard streams of the calling process, the command to be.
+void relay_connect(const struct relay *r)
+{
+	if (!r->on)
+		return;
+	sys2(__NR_dup2, r->child_in, 0);
+	sys2(__NR_dup2, r->child_out, 1);
+	sys2(__NR_dup2, r->child_out, 2);
+}
+
+// relay_began gives up the command's ends, once it has them: nobody else is to hold them open.
+void relay_began(const struct relay *r)
+{
+	if (!r->on)
+		return;
+	sys1(__NR_close, r->child_in);
+	sys1(__NR_close, r->child_out);
+}
+
+static void shut(int *fd)
+{
+	if (*fd >= 0)
+		sys1(__NR_close, *fd);
+	*fd = -1;
+}
+
+static void command(struct relay *r, char c)
+{
+	switch (c) {
+	case IS_END:
+		shut(&r->in);
+		break;
+	case IS_TERMINATE:
+		sys2(__NR_kill, -1, SIGTERM);
+		break;
+	case IS_KILL:
+		sys2(__NR_kill, -1, SIGKILL);
+		break;
+	}
+}
+
+// receive takes what the host has sent, once buf is empty.
+static void receive(struct relay *r)
+{
+	long n = sys3(__NR_read, 0, r->buf, RELAY_CHUNK);
+
+	r->from = 0;
+	r->to = n > 0 ? (unsigned long)n : 0;
+}
+
+// plain gives how many bytes at r->from are input, after dealing with escapes there.
+static unsigned long plain(struct relay *r)
+{
+	unsigned long at;
+
+	while (r->from < r->to && (r->escaped || r->buf[r->from] == ESCAPE)) {
+		if (!r->escaped) {
+			r->escaped = 1;
+			r->from++;
+			continue;
+		}
+		if (r->buf[r->from] == ESCAPE)
+			break; // a byte of the input after all
+		r->escaped = 0;
+		command(r, r->buf[r->from++]);
+	}
+	if (r->from == r->to)
+		return 0;
+	for (at = r->from + 1; at < r->to && r->buf[at] != ESCAPE; at++)
+		;
+	return at - r->from;
+}
+
+// forward gives the command as much as it takes now. Who does not read any more gets no more.
+static void forward(struct relay *r)
+{
+	unsigned long n;
+
+	while ((n = plain(r)) > 0) {
+		long done = r->in < 0 ? (long)n : sys3(__NR_write, r->in, r->buf + r->from, n);
+
+		if (done == -EAGAIN)
+			return;
+		if (done < 0) {
+			shut(&r->in);
+			continue;
+		}
+		r->escaped = 0;
+		r->from += (unsigned long)done;
+	}
+}
+
+// answer writes what the command has written to the console; it returns 0 at its end.
+static int answer(int fd)
+{
+	char out[RELAY_CHUNK];
+	long n = sys3(__NR_read, fd, out, sizeof out), at = 0;
+
+	while (at < n) {
+		long done = sys3(__NR_write, 1, out + at, n - at);
+
+		if (done <= 0)
+			break;
+		at += done;
+	}
+	return n > 0;
+}
+
+// relay carries bytes until a signal is pending, which it returns. It returns 0 if there is nothing to do and it
+// is not to wait, and -1 without pipes.
+int relay(struct relay *r, int wait)
+{
+	if (!r->on)
+		return -1;
+	for (;;) {
+		struct pollfd fds[] = {
+			{r->signals, POLLIN, 0},
+			{r->out, POLLIN, 0},
+			{r->from < r->to ? r->in : 0, r->from < r->to ? POLLOUT : POLLIN, 0},
+		};
+		struct __kernel_timespec now = {0, 0};
+		long n = sys5(__NR_ppoll, fds, LEN(fds), wait ? 0 : &now, 0, 0);
+		unsigned info[32]; // struct signalfd_siginfo: the signal's number is first
+
+		if (n == 0)
+			return 0;
+		if (fds[1].revents && !answer(r->out))
+			shut(&r->out); // nobody is left who could write
+		if (fds[2].revents) {
+			if (r->from == r->to)
+				receive(r);
+			forward(r);
+		}
+		if (fds[0].revents && sys3(__NR_read, r->signals, info, sizeof info) == sizeof info)
+			return (int)info[0];
+	}
+}
+
+// relay_drain writes out what is left in the pipe.
+void relay_drain(void)
+{
+	int left = 0;
+
+	while (sys3(__NR_ioctl, RELAY_FD, FIONREAD, &left) == 0 && left > 0)
+		if (!answer(RELAY_FD))
+			return;
+}

@@ -1,0 +1,51 @@
+package machine
+
+import (
+	"slices"
+
+	"terem/kvm"
+	"terem/vcpu/assist"
+)
+
+// cpuidOf gives what a leaf holds in the guest's kernel mode and in its user mode.
+type cpuidOf func(leaf, index uint32) (kernel, user assist.CPUIDResult, err error)
+
+// check compares the model with what the guest sees. A KVM without hardware help may
+// show its programs the processor itself, whatever it was told: features that were to
+// go and did not are disregarded. One that was insisted on and is not to be seen is an
+// error. Of several changes of one feature the last counts.
+func (m CPUModel) check(seen cpuidOf) (disregarded []string, err error) {
+	last := map[string]change{}
+	for _, c := range m.changes {
+		last[c.name] = c
+	}
+	for _, c := range m.changes {
+		if last[c.name] != c || slices.Contains(disregarded, c.name) {
+			continue
+		}
+		kernel, user, err := seen(c.bit.leaf, c.bit.index)
+		if err != nil {
+			return nil, err
+		}
+		there := (kernel[c.bit.reg]|user[c.bit.reg])>>c.bit.bit&1 != 0
+		switch {
+		case there && !c.on:
+			disregarded = append(disregarded, c.name)
+		case !there && c.on:
+			return nil, &Error{Class: Usage, Thing: "--cpu " + m.text, Cause: "this host's KVM does not offer " + c.name, Mend: "leave it out"}
+		}
+	}
+	return disregarded, nil
+}
+
+// checkCPU looks through the eyes of a vCPU at what came of the CPU model.
+func (m *Machine) checkCPU(c *kvm.VCPU) (err error) {
+	m.disregarded, err = m.conf.CPU.check(func(leaf, index uint32) (kernel, user assist.CPUIDResult, err error) {
+		return assist.ProbeCPUID(c, m.ram, leaf, index)
+	})
+	return err
+}
+
+// Disregarded names the features that Config.CPU takes away and that this host's KVM
+// shows to the guest all the same.
+func (m *Machine) Disregarded() []string { return m.disregarded }
