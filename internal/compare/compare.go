@@ -102,8 +102,11 @@ func Run(ctx context.Context, o Options) (*result.Result, error) {
 		return nil, err
 	}
 	err = c.measure(ctx)
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		c.r.Ended, err = "interrupted", ctx.Err()
+	case err != nil:
+		c.r.Ended = err.Error()
 	}
 	err = errors.Join(err, c.close())
 	c.r.Finish()

@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"os"
 	"strconv"
 
 	"terem/internal/compare/result"
@@ -23,8 +24,10 @@ func (*own) About() About {
 func (*own) Find(context.Context) (string, error) { return "", nil }
 
 func (t *own) Command(r Run) (spawn.Command, error) {
-	argv := []string{t.w.Terem, "container", "run", "--quiet", "--root", t.w.Root,
-		"--memory", strconv.Itoa(Memory), "--pids", strconv.Itoa(PIDs), "--cpus", strconv.Itoa(t.w.CPUs)}
+	argv := []string{t.w.Terem, "container", "run", "--quiet", "--root", t.w.Root}
+	if os.Getuid() == 0 { // an ordinary user may have no cgroup to put limits on
+		argv = append(argv, "--memory", strconv.Itoa(Memory), "--pids", strconv.Itoa(PIDs), "--cpus", strconv.Itoa(t.w.CPUs))
+	}
 	if r.Data != "" {
 		argv = append(argv, "--bind", r.Data+":"+inData)
 	}

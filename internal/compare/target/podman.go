@@ -3,8 +3,10 @@ package target
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"terem/internal/compare/result"
@@ -21,24 +23,34 @@ func (*podman) About() About {
 		Note: "no network, no image: --rootfs"}
 }
 
+// Find gives podman a home of its own first: it writes there even when asked for its
+// version.
 func (t *podman) Find(ctx context.Context) (string, error) {
-	return t.w.version(ctx, "podman", "--version")
+	if _, err := exec.LookPath("podman"); err != nil {
+		return "", ErrAbsent
+	}
+	dir, err := t.w.mkdir("podman", "home")
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(dir), "containers.conf"), []byte(podmanConf), 0o600); err != nil {
+		return "", err
+	}
+	p, err := t.w.run(ctx, findLimit, t.command("--version"))
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(p.Out.String()), nil
 }
 
 // podmanConf asks for limits on open files and processes that a host without
-// CAP_SYS_RESOURCE can give, and for nothing else.
+// CAP_SYS_RESOURCE can give, and for nothing else. It stands for the user's.
 const podmanConf = `[containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 `
 
-// Prepare writes a configuration that stands for the user's.
-func (t *podman) Prepare(context.Context) error {
-	dir, err := t.w.mkdir("podman")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, "containers.conf"), []byte(podmanConf), 0o600)
-}
+// Prepare has nothing to make: the root file system is a directory.
+func (t *podman) Prepare(context.Context) error { return nil }
 
 // Close leaves the store to the workspace.
 func (t *podman) Close(context.Context) error { return nil }
@@ -47,7 +59,9 @@ func (t *podman) command(words ...string) spawn.Command {
 	dir := filepath.Join(t.w.Dir, "podman")
 	argv := []string{"podman", "--root", filepath.Join(dir, "store"), "--runroot", filepath.Join(dir, "run"), "--tmpdir", filepath.Join(dir, "tmp"),
 		"--events-backend", "none", "--cgroup-manager", "cgroupfs"}
-	return spawn.Command{Argv: append(argv, words...), Env: []string{"CONTAINERS_CONF=" + filepath.Join(dir, "containers.conf")}}
+	home := filepath.Join(dir, "home")
+	return spawn.Command{Argv: append(argv, words...), Env: []string{"CONTAINERS_CONF=" + filepath.Join(dir, "containers.conf"),
+		"HOME=" + home, "XDG_CONFIG_HOME=" + home, "XDG_RUNTIME_DIR=" + home, "TMPDIR=" + home}}
 }
 
 // options are those of `podman run` and `podman create`.
