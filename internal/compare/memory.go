@@ -106,8 +106,9 @@ func (h *herd) grow(ctx context.Context, n int) error {
 		}
 		h.ids, h.alive = append(h.ids, r.ID), append(h.alive, p)
 	}
+	limit := h.c.limit(h.s) * time.Duration(n-before) // they may start one after the other
 	for _, p := range h.alive[before:] {
-		if err := h.idles(ctx, p); err != nil {
+		if err := h.idles(ctx, p, limit); err != nil {
 			return err
 		}
 	}
@@ -115,8 +116,8 @@ func (h *herd) grow(ctx context.Context, n int) error {
 }
 
 // idles waits for an instance's line.
-func (h *herd) idles(ctx context.Context, p *spawn.Process) error {
-	line, err := p.Line(ctx, h.c.limit(h.s))
+func (h *herd) idles(ctx context.Context, p *spawn.Process, limit time.Duration) error {
+	line, err := p.Line(ctx, limit)
 	if err == nil {
 		_, err = parseStart(line)
 	}

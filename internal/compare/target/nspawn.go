@@ -20,7 +20,7 @@ type nspawn struct {
 
 func (*nspawn) About() About {
 	return About{Name: "nspawn", Title: "systemd-nspawn", Kind: result.Container, Package: "systemd-container",
-		Note: "without systemd's registration and without cgroup limits"}
+		Note: "without systemd's registration and without cgroup limits; the root file system read-only, so that several can share it"}
 }
 
 func (t *nspawn) Find(ctx context.Context) (string, error) {
@@ -32,7 +32,7 @@ func (t *nspawn) Find(ctx context.Context) (string, error) {
 }
 
 func (t *nspawn) Command(r Run) (spawn.Command, error) {
-	argv := []string{"systemd-nspawn", "-q", "-D", t.w.Root, "-M", r.ID, "--register=no", "--keep-unit", "--console=pipe",
+	argv := []string{"systemd-nspawn", "-q", "-D", t.w.Root, "-M", r.ID, "--read-only", "--register=no", "--keep-unit", "--console=pipe",
 		"--private-network", "--resolv-conf=off", "--timezone=off"}
 	if r.Data != "" {
 		argv = append(argv, "--bind="+r.Data+":"+inData)

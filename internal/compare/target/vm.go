@@ -43,7 +43,7 @@ func (*vm) Find(context.Context) (string, error) {
 func (t *vm) Command(r Run) (spawn.Command, error) {
 	argv := []string{t.w.Terem, "run", "--quiet", "--exits=json", "--memory", strconv.Itoa(Memory)}
 	if r.Data != "" {
-		argv = append(argv, "--disk", r.Data, "--root", "none")
+		argv = append(argv, "--disk", r.Data+",ro", "--root", "none")
 	}
 	return spawn.Command{Argv: append(append(argv, "--"), r.argv("/dev/vda")...)}, nil
 }
