@@ -27,7 +27,7 @@ func (h *Host) Bare(c Command) (took time.Duration, err error) {
 	}
 	defer unix.Close(pipe[0])
 	defer unix.Close(pipe[1])
-	attr := &syscall.ProcAttr{Env: append(os.Environ(), h.env...), Files: []uintptr{null.Fd(), uintptr(pipe[1]), null.Fd()}}
+	attr := &syscall.ProcAttr{Env: environment(h.env), Files: []uintptr{null.Fd(), uintptr(pipe[1]), null.Fd()}}
 	h.do(func() {
 		p := Process{Began: Now(), pidfd: -1}
 		if p.PID, err = syscall.ForkExec(path, c.Argv, attr); err == nil {

@@ -98,7 +98,7 @@ func start(path string, c Command) (_ *Process, err error) {
 	if c.Err != nil {
 		errs = c.Err.Fd()
 	}
-	attr := &syscall.ProcAttr{Dir: c.Dir, Env: append(os.Environ(), c.Env...),
+	attr := &syscall.ProcAttr{Dir: c.Dir, Env: environment(c.Env),
 		Files: []uintptr{uintptr(null), out, errs},
 		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, PidFD: &p.pidfd}}
 	p.Began = Now()
@@ -111,6 +111,12 @@ func start(path string, c Command) (_ *Process, err error) {
 		return nil, errors.New("this kernel has no pidfds: Linux 5.4 or later is needed")
 	}
 	return p, nil
+}
+
+// environment is this process's, in which what is added takes the place of what has the
+// same name.
+func environment(add []string) []string {
+	return (&exec.Cmd{Env: append(os.Environ(), add...)}).Environ()
 }
 
 // Run starts a program and watches it until it is gone. One that does not end within

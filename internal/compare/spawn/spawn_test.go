@@ -90,6 +90,7 @@ func TestBare(t *testing.T) {
 
 func TestEnvironmentAndDirectory(t *testing.T) {
 	dir := t.TempDir()
+	t.Setenv("WHAT", "that")
 	c := shell("pwd; echo $WHAT $MARK")
 	c.Dir, c.Env = dir, []string{"WHAT=this"}
 	p, err := newHost(t).Run(t.Context(), c, limit)
