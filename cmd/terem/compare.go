@@ -80,7 +80,9 @@ func (f *compareFlags) run(c *cobra.Command) (status int, err error) {
 	if err := f.check(c); err != nil {
 		return 0, err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// SIGPIPE comes when nobody reads what terem prints any more, as in `terem compare | head`:
+	// it must not end terem before all is taken away again.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	r, err := compare.Run(ctx, f.o)
 	f.o.Progress.Close()

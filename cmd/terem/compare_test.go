@@ -4,10 +4,13 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"terem/guest"
 )
 
 func TestToFile(t *testing.T) {
@@ -65,5 +68,33 @@ func TestToPipe(t *testing.T) {
 	}
 	if st, err := os.Stat(path); err != nil || st.Mode()&os.ModeNamedPipe == 0 {
 		t.Errorf("%v: it is a pipe no more", err)
+	}
+}
+
+// TestNobodyReads: a comparison whose lines nobody reads any more, as in `terem compare
+// |& head -1`, takes away all that it has made.
+func TestNobodyReads(t *testing.T) {
+	dir, err := guest.DefaultCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := guest.FindInitrd(dir); err != nil {
+		t.Skipf("needs the guest's root file system: %v", err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	tmp := t.TempDir()
+	c := exec.Command(os.Args[0], "compare", "--quick", "--rounds", "1", "--targets", "process")
+	c.Env = append(os.Environ(), runVar+"=1", "TMPDIR="+tmp)
+	c.Stdout, c.Stderr = w, w
+	if err := c.Run(); err == nil {
+		t.Error("it does not say that its report is lost")
+	}
+	w.Close()
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
