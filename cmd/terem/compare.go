@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -103,8 +104,11 @@ func (f *compareFlags) check(c *cobra.Command) (err error) {
 	if f.o.Rounds < 0 || c.Flag("rounds").Changed && f.o.Rounds == 0 {
 		return &usageError{c.CommandPath(), fmt.Errorf("--rounds %d: at least one is needed", f.o.Rounds)}
 	}
-	for _, name := range []string{"json", "html", "against"} {
-		if flag := c.Flag(name); flag.Changed && flag.Value.String() == "" {
+	if f.o.Quick && c.Flag("measure").Changed && !slices.Equal(f.o.Groups, []string{result.GroupStart}) {
+		return &usageError{c.CommandPath(), fmt.Errorf("--quick --measure %s: --quick measures starts alone", strings.Join(f.o.Groups, ","))}
+	}
+	for _, name := range []string{"json", "html", "against", "targets", "measure"} {
+		if flag := c.Flag(name); flag.Changed && strings.Trim(flag.Value.String(), "[]") == "" {
 			return &usageError{c.CommandPath(), fmt.Errorf("--%s: its value is empty", name)}
 		}
 	}
