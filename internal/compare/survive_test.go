@@ -36,6 +36,25 @@ echo start 1 1; rmdir "$2/$6"`})
 	}
 }
 
+// TestPrivateDaemon has a dockerd that leaves a file among the temporary ones, as
+// containerd does when it is ended, and fails.
+func TestPrivateDaemon(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	fakes(t, map[string]string{
+		"docker":  `test "$*" = --version && echo 1.0`,
+		"dockerd": `echo x >"$TMPDIR/containerd.stacks.log"; echo "fatal: no luck" >&2; exit 1`,
+	})
+	r, err := run(t, t.Context(), options(t, "process", "docker"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := r.Target("docker"); g.State != result.Failing || !strings.Contains(g.Why, "fatal: no luck") {
+		t.Errorf("%+v", g)
+	}
+}
+
 // TestNoExec has a TMPDIR from which no program may run.
 func TestNoExec(t *testing.T) {
 	o := options(t, "process")

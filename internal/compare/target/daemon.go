@@ -102,7 +102,11 @@ func (d *daemon) start(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	p, err := d.w.Host.Start(spawn.Command{Out: log, Err: log, Argv: []string{"unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", script, "dockerd",
+	tmp, err := d.w.mkdir("docker", "tmp") // containerd leaves files there when it is ended
+	if err != nil {
+		return err
+	}
+	p, err := d.w.Host.Start(spawn.Command{Out: log, Err: log, Env: []string{"TMPDIR=" + tmp}, Argv: []string{"unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", script, "dockerd",
 		"--data-root", d.file("data"), "--exec-root", d.file("exec"), "--pidfile", d.file("pid"), "--host", "unix://" + d.file("socket"),
 		"--config-file", d.file("daemon.json")}})
 	if err != nil {
