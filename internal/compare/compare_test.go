@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -39,8 +40,25 @@ func options(t *testing.T, targets ...string) Options {
 		}
 		t.Skipf("needs the guest's root file system: %v", err)
 	}
-	t.Setenv("TMPDIR", t.TempDir())
+	t.Setenv("TMPDIR", shortTemp(t))
 	return Options{Targets: targets, Quick: true, Rounds: 6, Seed: 1, CacheDir: dir, Progress: &quiet{}}
+}
+
+// shortTemp is a directory with a short name: podman takes 50 characters for a path in it.
+func shortTemp(t *testing.T) string {
+	t.Helper()
+	for {
+		dir := fmt.Sprintf("/tmp/t%04d", rand.IntN(10000))
+		err := os.Mkdir(dir, 0o755)
+		if errors.Is(err, os.ErrExist) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		return dir
+	}
 }
 
 // fakes puts scripts before everything else in $PATH.
@@ -81,7 +99,8 @@ func run(t *testing.T, ctx context.Context, o Options) (*result.Result, error) {
 	return r, err
 }
 
-// leftovers are the cgroups and processes of comparisons.
+// leftovers are the cgroups and processes of comparisons, but for processes that have the
+// TMPDIR of another one in their environment.
 func leftovers() map[string]bool {
 	found := map[string]bool{}
 	for _, pattern := range []string{"/sys/fs/cgroup/*/terem-compare-*", "/sys/fs/cgroup/terem-compare-*"} {
@@ -91,7 +110,9 @@ func leftovers() map[string]bool {
 		}
 	}
 	for _, p := range table() {
-		if p.pid != os.Getpid() && p.bears("terem-compare-") {
+		env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid)) // or it has ended
+		ours := !strings.Contains(string(env), "TMPDIR=") || strings.Contains(string(env), "TMPDIR="+os.Getenv("TMPDIR"))
+		if p.pid != os.Getpid() && p.bears("terem-compare-") && ours {
 			found[fmt.Sprintf("process %d (%s)", p.pid, p.name)] = true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
@@ -52,6 +53,32 @@ func TestPrivateDaemon(t *testing.T) {
 	}
 	if g := r.Target("docker"); g.State != result.Failing || !strings.Contains(g.Why, "fatal: no luck") {
 		t.Errorf("%+v", g)
+	}
+}
+
+// TestPodmanLocks looks at a /dev/shm of its own: podman leaves none of its locks there.
+func TestPodmanLocks(t *testing.T) {
+	const variable = "TEREM_TEST_OWN_SHM"
+	if os.Getenv(variable) == "" {
+		if os.Getuid() != 0 {
+			t.Skip("needs root")
+		}
+		c := exec.Command("unshare", "--mount", "sh", "-c", `mount -t tmpfs none /dev/shm && exec "$@"`, "sh", os.Args[0], "-test.run=^TestPodmanLocks$")
+		c.Env = append(os.Environ(), variable+"=1")
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	r, err := run(t, t.Context(), options(t, "process", "podman"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := r.Target("podman"); g.State != result.Ready {
+		t.Skipf("podman does not run here: %+v", g)
+	}
+	if left := entries(t, "/dev/shm"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 

@@ -44,9 +44,13 @@ func (t *podman) Find(ctx context.Context) (string, error) {
 }
 
 // podmanConf asks for limits on open files and processes that a host without
-// CAP_SYS_RESOURCE can give, and for nothing else. It stands for the user's.
+// CAP_SYS_RESOURCE can give, and for locks in the directory of temporary files: else they
+// are in /dev/shm, where they stay, and are those of the user's podman. It stands for the
+// user's.
 const podmanConf = `[containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+lock_type = "file"
 `
 
 // Prepare has nothing to make: the root file system is a directory.
