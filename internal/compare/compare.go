@@ -101,7 +101,12 @@ func Run(ctx context.Context, o Options) (*result.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = c.measure(ctx)
+	return c.whole(ctx)
+}
+
+// whole measures, takes everything away again, and sums up.
+func (c *comparison) whole(ctx context.Context) (*result.Result, error) {
+	err := c.measure(ctx)
 	switch {
 	case ctx.Err() != nil:
 		c.r.Ended, err = "interrupted", ctx.Err()

@@ -47,6 +47,7 @@ func options(t *testing.T, targets ...string) Options {
 // shortTemp is a directory with a short name: podman takes 50 characters for a path in it.
 func shortTemp(t *testing.T) string {
 	t.Helper()
+	t.TempDir() // so that those to come are beside it, not in it
 	for {
 		dir := fmt.Sprintf("/tmp/t%04d", rand.IntN(10000))
 		err := os.Mkdir(dir, 0o755)
@@ -77,15 +78,21 @@ func fakes(t *testing.T, scripts map[string]string) {
 func run(t *testing.T, ctx context.Context, o Options) (*result.Result, error) {
 	t.Helper()
 	fds, goroutines := len(entries(t, "/proc/self/fd")), runtime.NumGoroutine()
-	others := leftovers() // of a comparison beside this one
-	r, err := Run(ctx, o)
+	c, err := newComparison(o)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.whole(ctx)
 	if left := entries(t, os.Getenv("TMPDIR")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	for what := range leftovers() {
-		if !others[what] {
-			t.Errorf("left behind: %s", what)
+	for _, pattern := range []string{"/sys/fs/cgroup/*/", "/sys/fs/cgroup/"} {
+		if left, _ := filepath.Glob(pattern + c.w.ID + "*"); len(left) > 0 {
+			t.Errorf("cgroups left behind: %v", left)
 		}
+	}
+	if left := marked(table(), c.w.ID); len(left) > 0 {
+		t.Errorf("processes left behind: %+v", left)
 	}
 	for range 100 { // an AfterFunc of the context package may be under way
 		if runtime.NumGoroutine() <= goroutines {
@@ -97,26 +104,6 @@ func run(t *testing.T, ctx context.Context, o Options) (*result.Result, error) {
 		t.Errorf("%d descriptors before, %d after; %d goroutines, %d", fds, now, goroutines, runtime.NumGoroutine())
 	}
 	return r, err
-}
-
-// leftovers are the cgroups and processes of comparisons, but for processes that have the
-// TMPDIR of another one in their environment.
-func leftovers() map[string]bool {
-	found := map[string]bool{}
-	for _, pattern := range []string{"/sys/fs/cgroup/*/terem-compare-*", "/sys/fs/cgroup/terem-compare-*"} {
-		groups, _ := filepath.Glob(pattern) // it is well formed
-		for _, g := range groups {
-			found[g] = true
-		}
-	}
-	for _, p := range table() {
-		env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid)) // or it has ended
-		ours := !strings.Contains(string(env), "TMPDIR=") || strings.Contains(string(env), "TMPDIR="+os.Getenv("TMPDIR"))
-		if p.pid != os.Getpid() && p.bears("terem-compare-") && ours {
-			found[fmt.Sprintf("process %d (%s)", p.pid, p.name)] = true
-		}
-	}
-	return found
 }
 
 func entries(t *testing.T, dir string) []os.DirEntry {
