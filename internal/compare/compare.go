@@ -248,19 +248,18 @@ func (c *comparison) newID() string {
 }
 
 // limit bounds a run: a target that hangs must not hang the comparison. The first run of
-// one that takes seconds is compared with that of another virtual machine, if there is one.
+// one that takes seconds gets what another virtual machine would need, if there is one.
 func (c *comparison) limit(s *subject) time.Duration {
-	const times = 5
-	least, took := c.o.Patience, s.took
+	const times, twin = 5, 3
+	if s.took > 0 || !s.about.Slow {
+		return max(c.o.Patience, times*s.took)
+	}
 	for _, r := range c.ready {
-		if s.took == 0 && s.about.Slow && r.about.Slow {
-			took = r.took
+		if r.about.Slow {
+			return max(c.o.Patience/2, twin*r.took)
 		}
 	}
-	if took == 0 && s.about.Slow {
-		return 2 * least
-	}
-	return max(least, times*took)
+	return 2 * c.o.Patience
 }
 
 // remove works after an interrupt, too.

@@ -13,8 +13,8 @@ import (
 
 // Rounds and sizes of the disk measures.
 const (
-	diskRounds = 8
-	diskSlow   = 4
+	diskRounds = 7
+	diskSlow   = 3
 	seqSize    = 128 << 10
 	randSize   = 4 << 10
 )

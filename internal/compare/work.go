@@ -16,7 +16,7 @@ const workTime = 100 * time.Millisecond
 // workRounds and workSlow are fewer than for starts: a run has four loops of thousands of
 // rounds each.
 const (
-	workRounds = 10
+	workRounds = 8
 	workSlow   = 4
 )
 

@@ -15,21 +15,24 @@ type Fingerprint struct {
 	Memory string `json:"memory"`
 	Kernel string `json:"kernel"`
 	KVM    string `json:"kvm"`
-	Go     string `json:"go"`
-	Load   string `json:"load"` // 1, 5 and 15 minutes, as it began
+	// Governor chooses the CPUs' clock rate (cpufreq); "none to see" in most VMs.
+	Governor string `json:"governor"`
+	Go       string `json:"go"`
+	Load     string `json:"load"` // 1, 5 and 15 minutes, as it began
 }
 
 // Read reads the fingerprint from a root's /proc and /sys; "/" but in tests. What
 // cannot be read is "unknown".
 func Read(root string) Fingerprint {
 	return Fingerprint{
-		CPU:    field(read(root, "proc/cpuinfo"), "model name"),
-		CPUs:   runtime.NumCPU(),
-		Memory: field(read(root, "proc/meminfo"), "MemTotal"),
-		Kernel: orUnknown(strings.TrimSpace(read(root, "proc/sys/kernel/osrelease"))),
-		KVM:    backend(root),
-		Go:     runtime.Version(),
-		Load:   orUnknown(strings.Join(first(strings.Fields(read(root, "proc/loadavg")), 3), " ")),
+		CPU:      field(read(root, "proc/cpuinfo"), "model name"),
+		CPUs:     runtime.NumCPU(),
+		Memory:   field(read(root, "proc/meminfo"), "MemTotal"),
+		Kernel:   orUnknown(strings.TrimSpace(read(root, "proc/sys/kernel/osrelease"))),
+		KVM:      backend(root),
+		Governor: orNone(strings.TrimSpace(read(root, "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"))),
+		Go:       runtime.Version(),
+		Load:     orUnknown(strings.Join(first(strings.Fields(read(root, "proc/loadavg")), 3), " ")),
 	}
 }
 
@@ -72,6 +75,13 @@ func orUnknown(s string) string {
 		return "unknown"
 	}
 	return s
+}
+
+func orNone(governor string) string {
+	if governor == "" {
+		return "none to see"
+	}
+	return governor
 }
 
 func first(s []string, n int) []string { return s[:min(n, len(s))] }
