@@ -40,7 +40,7 @@ func options(t *testing.T, targets ...string) Options {
 		t.Skipf("needs the guest's root file system: %v", err)
 	}
 	t.Setenv("TMPDIR", t.TempDir())
-	return Options{Targets: targets, Quick: true, Rounds: 6, Seed: 1, CacheDir: dir, Progress: &quiet{}}
+	return Options{Targets: targets, Quick: true, Rounds: 6, Seed: 1, Gap: time.Millisecond, CacheDir: dir, Progress: &quiet{}}
 }
 
 // fakes puts scripts before everything else in $PATH.

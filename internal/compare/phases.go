@@ -42,7 +42,7 @@ func (c *comparison) steps(ctx context.Context, s *subject, round int) (err erro
 	if err != nil {
 		return err
 	}
-	sleep(ctx, gap)
+	sleep(ctx, c.o.Gap)
 	out, w, err := os.Pipe()
 	if err != nil {
 		return err
