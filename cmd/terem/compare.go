@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"terem/internal/compare"
 	"terem/internal/compare/result"
@@ -80,7 +82,9 @@ func (f *compareFlags) run(c *cobra.Command) (status int, err error) {
 	if err := f.check(c); err != nil {
 		return 0, err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// SIGPIPE comes when nobody reads what terem prints any more, as in `terem compare | head`:
+	// it must not end terem before all is taken away again.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	r, err := compare.Run(ctx, f.o)
 	f.o.Progress.Close()
@@ -104,8 +108,11 @@ func (f *compareFlags) check(c *cobra.Command) (err error) {
 	if f.o.Gap < 0 {
 		return &usageError{c.CommandPath(), fmt.Errorf("--gap %v: time does not run backwards", f.o.Gap)}
 	}
-	for _, name := range []string{"json", "html", "against"} {
-		if flag := c.Flag(name); flag.Changed && flag.Value.String() == "" {
+	if f.o.Quick && c.Flag("measure").Changed && !slices.Equal(f.o.Groups, []string{result.GroupStart}) {
+		return &usageError{c.CommandPath(), fmt.Errorf("--quick --measure %s: --quick measures starts alone", strings.Join(f.o.Groups, ","))}
+	}
+	for _, name := range []string{"json", "html", "against", "targets", "measure"} {
+		if flag := c.Flag(name); flag.Changed && strings.Trim(flag.Value.String(), "[]") == "" {
 			return &usageError{c.CommandPath(), fmt.Errorf("--%s: its value is empty", name)}
 		}
 	}
@@ -134,8 +141,15 @@ func writable(path string) error {
 	if path == "" || path == "-" {
 		return nil
 	}
-	if st, err := os.Stat(path); err == nil && st.IsDir() {
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		path = to
+	}
+	switch st, err := os.Stat(path); {
+	case err != nil: // it will be made
+	case st.IsDir():
 		return errors.New("is a directory")
+	case !st.Mode().IsRegular():
+		return unix.Access(path, unix.W_OK)
 	}
 	probe, err := os.CreateTemp(filepath.Dir(path), ".terem-")
 	if err != nil {
@@ -167,26 +181,52 @@ func (f *compareFlags) write(r *result.Result) error {
 		toFile(f.html, func(w io.Writer) error { return report.HTML(w, r) }))
 }
 
-// toFile writes a file whole or not at all; "-" is standard output, "" nothing.
-func toFile(path string, write func(io.Writer) error) error {
+// toFile writes a file whole or not at all; "-" is standard output, "" nothing. A link is
+// followed, and what is no file, such as /dev/null or a pipe, is written to as it is: to give
+// its name to a file would take it away.
+func toFile(path string, write func(io.Writer) error) (err error) {
 	switch path {
 	case "":
 		return nil
 	case "-":
 		return write(os.Stdout)
 	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("write %s: %w", path, err)
+		}
+	}()
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		path = to
+	}
+	st, err := os.Stat(path)
+	if err == nil && !st.Mode().IsRegular() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(write(f), f.Close())
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".terem-")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) // it has another name by then, if all went well
-	const permissions = 0o644
-	err = errors.Join(write(f), f.Chmod(permissions), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
+	if st != nil {
+		err = f.Chmod(st.Mode().Perm())
+	} else {
+		err = f.Chmod(newFile())
 	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+	if err = errors.Join(err, write(f), f.Close()); err != nil {
+		return err
 	}
-	return nil
+	return os.Rename(f.Name(), path)
+}
+
+// newFile are the permissions that a new file gets.
+func newFile() os.FileMode {
+	mask := unix.Umask(0)
+	unix.Umask(mask)
+	const permissions = 0o666
+	return permissions &^ os.FileMode(mask)
 }

@@ -127,6 +127,16 @@ func TestUsageErrors(t *testing.T) {
 		{"run --kernel /no/such", []string{"kernel /no/such", "no such file", "readable file with --kernel"}},
 		{"run --kernel /", []string{"kernel /", "not a regular file", "readable file with --kernel"}},
 		{"run --kernel /dev/zero", []string{"kernel /dev/zero", "not a regular file"}},
+		{"compare x", []string{`"x"`, "terem compare --help"}},
+		{"compare --targets nope", []string{"--targets nope", "choose from process, container"}},
+		{"compare --targets=", []string{"--targets", "empty", "terem compare --help"}},
+		{"compare --measure nope", []string{"--measure nope", "choose from start, phases"}},
+		{"compare --measure=", []string{"--measure", "empty", "terem compare --help"}},
+		{"compare --quick --measure memory", []string{"--quick --measure memory", "starts alone"}},
+		{"compare --rounds 0", []string{"--rounds 0", "at least one"}},
+		{"compare --json=", []string{"--json", "empty"}},
+		{"compare --html /no/such/file", []string{"--html /no/such/file", "no such file", "can be written"}},
+		{"compare --against /no/such", []string{"--against /no/such", "no such file"}},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			wantError(t, terem(t, 0, strings.Fields(tt.args)...), launch.StatusUsage, tt.want...)

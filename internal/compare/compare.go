@@ -268,6 +268,10 @@ func (c *comparison) remove(s *subject, id string) {
 	const limit = 30 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
+	c.removeIn(ctx, s, id)
+}
+
+func (c *comparison) removeIn(ctx context.Context, s *subject, id string) {
 	if err := s.Remove(ctx, id); err != nil {
 		c.o.Progress.Say(fmt.Sprintf("%s: could not take %s away: %v", s.about.Name, id, err))
 	}

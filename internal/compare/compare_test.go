@@ -59,18 +59,14 @@ func fakes(t *testing.T, scripts map[string]string) {
 func run(t *testing.T, ctx context.Context, o Options) (*result.Result, error) {
 	t.Helper()
 	fds, goroutines := len(entries(t, "/proc/self/fd")), runtime.NumGoroutine()
+	others := leftovers() // of a comparison beside this one
 	r, err := Run(ctx, o)
 	if left := entries(t, os.Getenv("TMPDIR")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	for _, pattern := range []string{"/sys/fs/cgroup/*/terem-compare-*", "/sys/fs/cgroup/terem-compare-*"} {
-		if left, _ := filepath.Glob(pattern); len(left) > 0 {
-			t.Errorf("cgroups left behind: %v", left)
-		}
-	}
-	for _, p := range table() {
-		if p.pid != os.Getpid() && p.bears("terem-compare-") {
-			t.Errorf("process left behind: %+v", p)
+	for what := range leftovers() {
+		if !others[what] {
+			t.Errorf("left behind: %s", what)
 		}
 	}
 	for range 100 { // an AfterFunc of the context package may be under way
@@ -83,6 +79,23 @@ func run(t *testing.T, ctx context.Context, o Options) (*result.Result, error) {
 		t.Errorf("%d descriptors before, %d after; %d goroutines, %d", fds, now, goroutines, runtime.NumGoroutine())
 	}
 	return r, err
+}
+
+// leftovers are the cgroups and processes of comparisons.
+func leftovers() map[string]bool {
+	found := map[string]bool{}
+	for _, pattern := range []string{"/sys/fs/cgroup/*/terem-compare-*", "/sys/fs/cgroup/terem-compare-*"} {
+		groups, _ := filepath.Glob(pattern) // it is well formed
+		for _, g := range groups {
+			found[g] = true
+		}
+	}
+	for _, p := range table() {
+		if p.pid != os.Getpid() && p.bears("terem-compare-") {
+			found[fmt.Sprintf("process %d (%s)", p.pid, p.name)] = true
+		}
+	}
+	return found
 }
 
 func entries(t *testing.T, dir string) []os.DirEntry {
@@ -211,6 +224,46 @@ func TestInterrupt(t *testing.T) {
 		}
 		if errors.Is(err, context.DeadlineExceeded) && r.Ended == "" {
 			t.Error("the result does not say that it is not whole")
+		}
+	}
+}
+
+// TestInterruptedDocker cuts commands off that the user's daemon carries out all the same,
+// a container's even after a look for it.
+func TestInterruptedDocker(t *testing.T) {
+	const docker = `case "$*" in
+--version) echo 1.0;;
+version*) echo 1.0;;
+import*) ln -s x $STATE/image; test -z "$SLOW_IMPORT" || exec sleep 1000;;
+run*) ln -s y $STATE/container; exec sleep 1000;;
+"ps --all --quiet --filter label=terem=terem-compare-"*) readlink $STATE/container || :;;
+ps*) ;;
+"rm --force --volumes y") rm $STATE/container;;
+"images --quiet terem-compare-"*:root) readlink $STATE/image || :;;
+"image rm --force terem-compare-"*:root) rm $STATE/image;;
+*) exit 1;;
+esac`
+	for _, slow := range []string{"", "1"} {
+		o := options(t, "docker")
+		state := t.TempDir()
+		t.Setenv("STATE", state)
+		t.Setenv("SLOW_IMPORT", slow)
+		fakes(t, map[string]string{"docker": docker})
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			defer cancel()
+			for name := map[string]string{"": "container", "1": "image"}[slow]; ctx.Err() == nil; time.Sleep(time.Millisecond) {
+				if _, err := os.Lstat(filepath.Join(state, name)); err == nil {
+					return
+				}
+			}
+		}()
+		if _, err := run(t, ctx, o); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+		cancel()
+		if left := entries(t, state); len(left) > 0 {
+			t.Errorf("the daemon has %v still", left)
 		}
 	}
 }

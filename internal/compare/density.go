@@ -34,6 +34,9 @@ func (c *comparison) density(ctx context.Context) error {
 			}
 			n += densityStep
 		}
+		if ctx.Err() != nil {
+			return ctx.Err() // the host has not said no
+		}
 		c.r.Add(result.DensityCount, s.about.Name, "", round, float64(n))
 		c.r.Find(result.DensityCount, s.about.Name, "").Error = "ended by " + why
 		return nil

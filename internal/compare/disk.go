@@ -58,6 +58,7 @@ func (c *comparison) disk(ctx context.Context) error {
 		for i, w := range ways {
 			per, err := parseLoop(lines[i], "read")
 			if err != nil {
+				c.r.Fail(w.measure, s.about.Name, err)
 				return err
 			}
 			if w.size == seqSize {

@@ -124,21 +124,24 @@ func (h *herd) idles(ctx context.Context, p *spawn.Process, limit time.Duration)
 	return err
 }
 
-// end stops all instances.
+// end stops all instances. An engine that hangs has its time once, not for each.
 func (h *herd) end() {
 	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), 2*h.c.o.Patience) // after an interrupt, too
+	defer cancel()
 	for _, p := range h.alive {
 		p.Poll()
 		if p.Ended == 0 {
 			_ = unix.Kill(p.PID, unix.SIGTERM) // asked at once, waited for below
 		}
 	}
-	for i, p := range h.alive {
+	for end, i := time.Now().Add(patience), 0; i < len(h.alive); i++ {
+		p := h.alive[i]
 		if p.Ended == 0 {
-			_ = p.Signal(0, patience) // one that does not end is killed
+			_ = p.Signal(0, max(time.Until(end), 0)) // one that does not end is killed
 		}
 		p.Kill()
-		h.c.remove(h.s, h.ids[i])
+		h.c.removeIn(ctx, h.s, h.ids[i])
 	}
 }
 

@@ -58,7 +58,7 @@ func (c *comparison) steps(ctx context.Context, s *subject, round int) (err erro
 	for i, step := range steps {
 		if step.Program() {
 			w.Close()
-			took[i], err = drain(out, c.limit(s))
+			took[i], err = drain(ctx, out, c.limit(s))
 		} else {
 			took[i], err = c.step(ctx, s, step.Command, w)
 		}
@@ -85,11 +85,12 @@ func (c *comparison) step(ctx context.Context, s *subject, command spawn.Command
 }
 
 // drain waits until nobody can write to the pipe any more: until the program is gone.
-func drain(out *os.File, limit time.Duration) (time.Duration, error) {
+func drain(ctx context.Context, out *os.File, limit time.Duration) (time.Duration, error) {
 	begun := time.Now()
 	if err := out.SetReadDeadline(begun.Add(limit)); err != nil {
 		return 0, err
 	}
+	defer context.AfterFunc(ctx, func() { _ = out.SetReadDeadline(time.Now()) })() // a pipe has deadlines
 	const most = 1 << 16
 	if _, err := io.Copy(io.Discard, io.LimitReader(out, most)); err != nil {
 		return 0, err

@@ -7,11 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // probe is the program of testdata/probe, or why it could not be built.
@@ -173,10 +176,20 @@ func must(t testing.TB, c Config, args ...string) string {
 	return out
 }
 
-const holderName = "terem-test-holder"
+const (
+	holderName = "terem-test-holder"
+	// sharedMounts, in its environment, has the holder share its mounts, as systemd does.
+	sharedMounts = "TEREM_TEST_SHARED=1"
+)
 
 // holder is a process beside the test that starts a container, says so, and waits.
 func holder(root string, args []string) int {
+	if slices.Contains(os.Environ(), sharedMounts) {
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, ""); err != nil {
+			fmt.Println("error:", err)
+			return 1
+		}
+	}
 	k, err := Start(context.Background(), Config{Root: root, Argv: append([]string{"/probe"}, args...), Stdout: os.Stdout})
 	if err != nil {
 		fmt.Println("error:", err)

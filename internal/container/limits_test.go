@@ -225,7 +225,10 @@ func FuzzParsers(f *testing.F) {
 func TestParseRange(t *testing.T) {
 	for text, want := range map[string]int{
 		"":                                    firstUser,
-		"alice:100000:65536\n":                firstUser,
+		"alice:100000:65536\n":                165_536, // they are hers
+		"bob:165536:9\nalice:100000:65536\n":  165_545,
+		"alice:90000:10000\nbob:165536:9":     firstUser,
+		"alice:100000:4294867295\n":           firstUser,
 		"alice:1:2\nroot:200000:65536\n":      200_000,
 		"root:300000:1000\nroot:400000:70000": 400_000,
 		"root:0:65536":                        firstUser,

@@ -66,10 +66,17 @@ func cloneTrees(root string, binds []Bind, recursive uint) (tree mount, bound []
 }
 
 // cloneTree is a second mount of what is at a path that a person gave: links are followed.
+// It is made private: on most hosts all mounts are shared (mount_namespaces(7)), and so would
+// be the second one, wherever it goes: what is mounted in it would be mounted on the host.
 func cloneTree(path string, recursive uint) (mount, error) {
 	fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|recursive)
 	if err != nil {
 		return -1, &os.PathError{Op: "open_tree", Path: path, Err: err}
+	}
+	private := &unix.MountAttr{Propagation: unix.MS_PRIVATE}
+	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|recursive, private); err != nil {
+		unix.Close(fd)
+		return -1, &os.PathError{Op: "mount_setattr", Path: path, Err: err}
 	}
 	return mount(fd), nil
 }

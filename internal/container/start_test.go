@@ -245,6 +245,42 @@ func TestKilledParent(t *testing.T) {
 	})
 }
 
+// TestSharedMounts: where systemd is process 1 all mounts are shared. A container starts
+// there, and nothing that is mounted in it is seen outside.
+func TestSharedMounts(t *testing.T) {
+	needRoot(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	p, err := os.StartProcess("/proc/self/exe", []string{holderName, newRoot(t), "children", "3"}, &os.ProcAttr{
+		Env: []string{sharedMounts}, Files: []*os.File{nil, w, os.Stderr}, Sys: &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS},
+	})
+	w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = p.Kill() // or it has ended
+		_, _ = p.Wait()
+	}()
+	var said []string
+	for lines := bufio.NewScanner(r); lines.Scan(); {
+		said = append(said, lines.Text())
+		if strings.HasPrefix(lines.Text(), "holding") {
+			break
+		}
+	}
+	mounts, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", p.Pid))
+	if err != nil || len(said) == 0 || !strings.HasPrefix(said[len(said)-1], "holding") {
+		t.Fatalf("%q, %v", said, err)
+	}
+	if strings.Contains(string(mounts), "terem-root") || !strings.Contains(string(mounts), "shared:") {
+		t.Errorf("mounts outside:\n%s", mounts)
+	}
+}
+
 // TestUnprivileged starts containers as an ordinary user.
 func TestUnprivileged(t *testing.T) {
 	needRoot(t)

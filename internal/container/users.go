@@ -2,9 +2,11 @@ package container
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,8 +22,8 @@ import (
 
 const (
 	mappedUsers = 65536
-	// firstUser is where the range starts, if /etc/subuid does not say otherwise: where
-	// most distributions start it.
+	// firstUser is where the range starts if /etc/subuid gives root none, and nobody else
+	// a part of that.
 	firstUser = 100_000
 )
 
@@ -55,22 +57,45 @@ func firstOf(path string) int {
 	return parseRange(f)
 }
 
-// parseRange finds the first line "root:start:count" that is large enough (subuid(5)).
+// numbers is a range of user or group numbers.
+type numbers struct{ start, count uint64 }
+
+// parseRange finds root's first range that is large enough (subuid(5)). If there is none it
+// takes one that is nobody's: the first users of most hosts were given the numbers from
+// 100000 on, and would be the masters of a container's processes.
 func parseRange(r io.Reader) int {
+	// Number 2^32-1 means "no change" to system calls.
+	const last = 1<<32 - 2
+	var others []numbers
 	for lines := bufio.NewScanner(r); lines.Scan(); {
 		fields := strings.Split(strings.TrimSpace(lines.Text()), ":")
-		if len(fields) != 3 || fields[0] != "root" && fields[0] != "0" {
+		if len(fields) != 3 {
 			continue
 		}
 		start, err := strconv.ParseUint(fields[1], 10, 32)
 		count, err2 := strconv.ParseUint(fields[2], 10, 32)
-		// Number 2^32-1 means "no change" to system calls.
-		const last = 1<<32 - 2
-		if err == nil && err2 == nil && start > 0 && count >= mappedUsers && start <= last-mappedUsers {
+		if err != nil || err2 != nil {
+			continue
+		}
+		root := fields[0] == "root" || fields[0] == "0"
+		if root && start > 0 && count >= mappedUsers && start <= last-mappedUsers {
 			return int(start)
 		}
+		if !root {
+			others = append(others, numbers{start, count})
+		}
 	}
-	return firstUser
+	slices.SortFunc(others, func(a, b numbers) int { return cmp.Compare(a.start, b.start) })
+	first := uint64(firstUser)
+	for _, o := range others {
+		if o.start < first+mappedUsers && first < o.start+o.count {
+			first = o.start + o.count
+		}
+	}
+	if first > last-mappedUsers {
+		return firstUser // all are somebody's
+	}
+	return int(first)
 }
 
 // shiftOwners makes a mount show its files with the numbers of a process's user namespace.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -15,29 +16,33 @@ type Fingerprint struct {
 	Memory string `json:"memory"`
 	Kernel string `json:"kernel"`
 	KVM    string `json:"kvm"`
-	// Governor chooses the CPUs' clock rate (cpufreq); "none to see" in most VMs.
-	Governor string `json:"governor"`
-	Go       string `json:"go"`
-	Load     string `json:"load"` // 1, 5 and 15 minutes, as it began
+	// Governor is who sets the CPUs' frequency (cpufreq); unknown where that is not up to
+	// this kernel, as in most virtual machines.
+	Governor string `json:"governor,omitempty"`
+
+	Go   string `json:"go"`
+	Load string `json:"load"` // 1, 5 and 15 minutes, as it began
 }
 
 // Read reads the fingerprint from a root's /proc and /sys; "/" but in tests. What
 // cannot be read is "unknown".
 func Read(root string) Fingerprint {
 	return Fingerprint{
-		CPU:      field(read(root, "proc/cpuinfo"), "model name"),
-		CPUs:     runtime.NumCPU(),
-		Memory:   field(read(root, "proc/meminfo"), "MemTotal"),
-		Kernel:   orUnknown(strings.TrimSpace(read(root, "proc/sys/kernel/osrelease"))),
-		KVM:      backend(root),
-		Governor: orNone(strings.TrimSpace(read(root, "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"))),
-		Go:       runtime.Version(),
-		Load:     orUnknown(strings.Join(first(strings.Fields(read(root, "proc/loadavg")), 3), " ")),
+		CPU:    field(read(root, "proc/cpuinfo"), "model name"),
+		CPUs:   runtime.NumCPU(),
+		Memory: field(read(root, "proc/meminfo"), "MemTotal"),
+		Kernel: orUnknown(strings.TrimSpace(read(root, "proc/sys/kernel/osrelease"))),
+		KVM:    backend(root),
+
+		Governor: governor(root),
+
+		Go:   runtime.Version(),
+		Load: orUnknown(strings.Join(first(strings.Fields(read(root, "proc/loadavg")), 3), " ")),
 	}
 }
 
 func (f Fingerprint) String() string {
-	return fmt.Sprintf("%s, %d CPUs, %s; Linux %s; %s; %s; load %s", f.CPU, f.CPUs, f.Memory, f.Kernel, f.KVM, f.Go, f.Load)
+	return fmt.Sprintf("%s, %d CPUs, governor %s, %s; Linux %s; %s; %s; load %s", f.CPU, f.CPUs, orUnknown(f.Governor), f.Memory, f.Kernel, f.KVM, f.Go, f.Load)
 }
 
 // backend names the module that implements KVM: kvm_intel and kvm_amd use the
@@ -49,6 +54,19 @@ func backend(root string) string {
 		names = append(names, filepath.Base(p))
 	}
 	return orUnknown(strings.Join(names, ", "))
+}
+
+// governor names the governors of all CPUs.
+func governor(root string) string {
+	paths, _ := filepath.Glob(filepath.Join(root, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor")) // well formed
+	var names []string
+	for _, p := range paths {
+		if b, err := os.ReadFile(p); err == nil {
+			names = append(names, strings.TrimSpace(string(b)))
+		}
+	}
+	slices.Sort(names)
+	return orUnknown(strings.Join(slices.Compact(names), ", "))
 }
 
 // field is the value of the first "name : value" line.
@@ -75,13 +93,6 @@ func orUnknown(s string) string {
 		return "unknown"
 	}
 	return s
-}
-
-func orNone(governor string) string {
-	if governor == "" {
-		return "none to see"
-	}
-	return governor
 }
 
 func first(s []string, n int) []string { return s[:min(n, len(s))] }

@@ -15,7 +15,10 @@ func TestRead(t *testing.T) {
 		"proc/sys/kernel/osrelease": "6.1.0\n",
 		"proc/loadavg":              "0.50 0.25 0.10 1/100 4242\n",
 		"sys/module/kvm_pvm/refcnt": "0\n",
-		"sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "powersave\n",
+
+		"sys/devices/system/cpu/cpu0/cpufreq/scaling_governor":  "powersave\n",
+		"sys/devices/system/cpu/cpu1/cpufreq/scaling_governor":  "powersave\n",
+		"sys/devices/system/cpu/cpu10/cpufreq/scaling_governor": "performance\n",
 	} {
 		full := filepath.Join(root, path)
 		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
@@ -26,7 +29,8 @@ func TestRead(t *testing.T) {
 		}
 	}
 	f := Read(root)
-	if f.CPU != "A CPU: fast" || f.Memory != "1024 kB" || f.Kernel != "6.1.0" || f.KVM != "kvm_pvm" || f.Load != "0.50 0.25 0.10" || f.Governor != "powersave" {
+	if f.CPU != "A CPU: fast" || f.Memory != "1024 kB" || f.Kernel != "6.1.0" || f.KVM != "kvm_pvm" || f.Load != "0.50 0.25 0.10" ||
+		f.Governor != "performance, powersave" {
 		t.Errorf("%+v", f)
 	}
 	if s := Read(t.TempDir()).String(); !strings.Contains(s, "unknown") {

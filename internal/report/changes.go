@@ -242,7 +242,7 @@ func unlike(old, new *result.Result) []string {
 	var list []string
 	for _, f := range []struct{ what, old, new string }{
 		{"CPU", a.CPU, b.CPU}, {"number of CPUs", fmt.Sprint(a.CPUs), fmt.Sprint(b.CPUs)}, {"memory", a.Memory, b.Memory},
-		{"kernel", a.Kernel, b.Kernel}, {"KVM", a.KVM, b.KVM},
+		{"kernel", a.Kernel, b.Kernel}, {"KVM", a.KVM, b.KVM}, {"governor", cmp.Or(a.Governor, "unknown"), cmp.Or(b.Governor, "unknown")},
 		{"program", old.Method.Program, new.Method.Program}, {"gap", old.Method.Gap.String(), new.Method.Gap.String()},
 	} {
 		if f.old != f.new {

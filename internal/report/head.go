@@ -17,8 +17,8 @@ type fact struct{ Name, Text string }
 func facts(r *result.Result) []fact {
 	h := r.Host
 	list := []fact{
-		{"host", when(h.CPU != "", "%s, %d %s, %s", h.CPU, h.CPUs, plural(h.CPUs, "CPU"), ram(h.Memory))},
-		{"kernel", when(h.Kernel != "", "Linux %s, KVM by %s, CPU governor %s", h.Kernel, h.KVM, cmp.Or(h.Governor, "unknown"))},
+		{"host", when(h.CPU != "", "%s, %d %s, governor %s, %s", h.CPU, h.CPUs, plural(h.CPUs, "CPU"), cmp.Or(h.Governor, "unknown"), ram(h.Memory))},
+		{"kernel", when(h.Kernel != "", "Linux %s, KVM by %s", h.Kernel, h.KVM)},
 		{"when", when(!r.Started.IsZero(), "%s, took %s", r.Started.UTC().Format("2006-01-02 15:04 UTC"), r.Took.Round(time.Second))},
 		{"program", r.Method.Program},
 		{"method", when(r.Method.Rounds != 0, "%s", method(r.Method))},

@@ -50,19 +50,28 @@ func (r *Result) finish(m Measure) {
 	})
 	for i, s := range of {
 		s.Rank = i + 1
-		s.Tied = i > 0 && r.tied(of[i-1], s)
+		s.Tied = i > 0 && r.tied(of[i-1], s, m.More)
 	}
 }
 
-// tied says whether the samples leave open which of two is less: the interval of their
-// ratio holds 1.
-func (r *Result) tied(a, b *Series) bool {
-	x, y := paired(a, b)
-	if len(x) == 0 || slices.Min(y) <= 0 {
-		return a.Summary.CI.High >= b.Summary.CI.Low && b.Summary.CI.High >= a.Summary.CI.Low
+// enough is how many rounds two series must share for an interval of 95 %.
+const enough = 6
+
+// tied says whether the samples leave open that the first of two, which has the better
+// median, is better: the interval of their ratio must lie on its side of 1. The rounds that
+// both have may say the opposite of all. Where they are too few for an interval, no sample
+// of the one may be as good as any of the other.
+func (r *Result) tied(first, second *Series, more bool) bool {
+	x, y := paired(first, second)
+	apart := first.Summary.Max < second.Summary.Min
+	if more {
+		x, y, apart = y, x, first.Summary.Min > second.Summary.Max
+	}
+	if len(x) < enough || slices.Min(y) <= 0 {
+		return !apart
 	}
 	_, ci := stats.Ratio(x, y, r.Method.Seed)
-	return ci.Low <= 1 && ci.High >= 1
+	return ci.High >= 1
 }
 
 func (r *Result) ratio(s *Series) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"testing"
+
+	"terem/internal/stats"
 )
 
 // filled has three targets, each twice as slow as the one before, and a fourth that
@@ -57,6 +59,46 @@ func TestMoreIsBetter(t *testing.T) {
 	r.Finish()
 	if of := r.Of(DensityCount); of[0].Target != "b" || of[0].Rank != 1 {
 		t.Errorf("first is %s", of[0].Target)
+	}
+}
+
+// TestTied has pairs of series that no one could order, and one that all could.
+func TestTied(t *testing.T) {
+	for _, tt := range []struct {
+		what string
+		a, b []float64
+		more bool
+		tied bool
+	}{
+		{"three rounds of runs that overlap", []float64{10, 20, 30}, []float64{11, 21, 31}, false, true},
+		{"three that do not", []float64{10, 20, 30}, []float64{31, 32, 33}, false, false},
+		{"three that do not, of which more is better", []float64{10, 20, 30}, []float64{31, 32, 33}, true, false},
+		{"as many", []float64{5}, []float64{5}, true, true},
+		{"one below the other in each round", []float64{10, 20, 30, 15, 25, 12, 22}, []float64{11, 22, 33, 16.5, 27.5, 13.2, 24.2}, false, false},
+		// Its median is less, and it is slower in all rounds that both have.
+		{"rounds against medians", []float64{90, 91, 92, 93, 94, 95, 20, 20, 20, 20, 20, 20, 20}, []float64{80, 81, 82, 83, 84, 85}, false, true},
+	} {
+		r := &Result{}
+		measure := StartGone
+		if tt.more {
+			measure = DensityCount
+		}
+		for round, v := range tt.a {
+			r.Add(measure, "a", "", round, v)
+		}
+		for round, v := range tt.b {
+			r.Add(measure, "b", "", round, v)
+		}
+		for _, s := range r.Series {
+			s.Summary = stats.Summarize(s.Samples)
+		}
+		first, second := r.Series[0], r.Series[1]
+		if tt.more {
+			first, second = second, first
+		}
+		if got := r.tied(first, second, tt.more); got != tt.tied {
+			t.Errorf("%s: tied %v", tt.what, got)
+		}
 	}
 }
 

@@ -172,6 +172,7 @@ func (p *Process) Line(ctx context.Context, limit time.Duration) (string, error)
 func (p *Process) Kill() {
 	if p.Ended == 0 {
 		_ = unix.Kill(-p.PID, unix.SIGKILL) // it may have ended by itself
+		_ = unix.Kill(p.PID, unix.SIGKILL)  // or have gone over to another group
 		p.reap()
 	}
 	p.close()

@@ -116,6 +116,35 @@ func TestLate(t *testing.T) {
 	t.Error("the child lives on")
 }
 
+// TestOtherGroup has a program that leaves its process group: it is killed all the same.
+func TestOtherGroup(t *testing.T) {
+	const script = "import os, time; os.setpgid(0, os.getpgid(os.getppid())); print(1, flush=True); time.sleep(1000)"
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("needs python3")
+	}
+	p, err := newHost(t).Run(t.Context(), Command{Argv: []string{"python3", "-c", script}}, 2*time.Second)
+	if !errors.Is(err, ErrLate) || p.Status() != 137 || p.Out.String() != "1\n" {
+		t.Errorf("error %v, said %q", err, p.Out.String())
+	}
+}
+
+// TestEndlessOutput has a writer that is never behind the reader: /dev/zero.
+func TestEndlessOutput(t *testing.T) {
+	fd, err := unix.Open("/dev/zero", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Process{pidfd: -1, pipes: [2]int{fd, -1}}
+	defer p.close()
+	done := make(chan struct{})
+	go func() { defer close(done); p.drain(0, 1) }()
+	select {
+	case <-done:
+	case <-time.After(limit):
+		t.Fatal("the reader never ends")
+	}
+}
+
 func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)

@@ -75,11 +75,14 @@ func (p *Process) end(now int64) {
 	p.pidfd = -1
 }
 
-// drain reads all that is there of standard output (0) or error (1).
+// drain reads what is there of standard output (0) or error (1), but no more than a pipe
+// holds: a program that writes faster than is read would never let it end.
 func (p *Process) drain(which int, now int64) {
+	const pipeSize = 64 << 10 // pipe(7)
 	var buf [4096]byte
-	for p.pipes[which] >= 0 {
+	for got := 0; p.pipes[which] >= 0 && got < pipeSize; {
 		n, err := unix.Read(p.pipes[which], buf[:])
+		got += max(n, 0)
 		switch {
 		case n > 0 && which == 0:
 			if p.First == 0 && !p.late {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +28,7 @@ type daemon struct {
 	users   int
 	process *spawn.Process // the private one
 	failure error          // of the first acquire: it is not tried twice
+	touched bool           // it was asked to make an image
 }
 
 func newDaemon(w *Workspace) *daemon { return &daemon{w: w} }
@@ -130,6 +132,7 @@ func (d *daemon) importRoot(ctx context.Context) error {
 	if err := writeTar(name, d.w.Root); err != nil {
 		return fmt.Errorf("pack the root file system: %w", err)
 	}
+	d.touched = true
 	_, err = d.w.run(ctx, limit, d.command("import", name, d.image()))
 	return err
 }
@@ -166,9 +169,30 @@ func (d *daemon) release(ctx context.Context) error {
 		d.process.Kill()
 		return nil
 	}
-	if d.failure != nil {
+	if !d.touched {
 		return nil
 	}
-	_, err := d.w.run(ctx, limit, d.command("image", "rm", "--force", d.image()))
-	return err
+	return d.sweep(ctx)
+}
+
+// sweep takes away what of ours the user's daemon has still. A command that is cut off may
+// be carried out all the same, and after it was undone: so this is the last look.
+func (d *daemon) sweep(ctx context.Context) error {
+	const limit = 20 * time.Second
+	list := func(words ...string) ([]string, error) {
+		p, err := d.w.run(ctx, limit, d.command(words...))
+		if err != nil {
+			return nil, err
+		}
+		return strings.Fields(p.Out.String()), nil
+	}
+	containers, err := list("ps", "--all", "--quiet", "--filter", "label=terem="+d.w.ID)
+	if err == nil && len(containers) > 0 {
+		_, err = d.w.run(ctx, limit, d.command(append([]string{"rm", "--force", "--volumes"}, containers...)...))
+	}
+	images, err2 := list("images", "--quiet", d.image())
+	if err2 == nil && len(images) > 0 {
+		_, err2 = d.w.run(ctx, limit, d.command("image", "rm", "--force", d.image())) // by our name: it may have another by now
+	}
+	return errors.Join(err, err2)
 }

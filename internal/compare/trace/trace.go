@@ -59,7 +59,10 @@ func Run(ctx context.Context, argv, env []string, limit time.Duration) (Count, e
 	defer t.kill()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = unix.Kill(-pid, unix.SIGKILL) }) // it may be gone
+	stop := context.AfterFunc(ctx, func() {
+		_ = unix.Kill(-pid, unix.SIGKILL) // it may be gone,
+		_ = unix.Kill(pid, unix.SIGKILL)  // or have gone over to another group
+	})
 	defer stop()
 	if err := t.begin(); err != nil {
 		return t.count, err
@@ -126,7 +129,7 @@ func (t *tracer) stopped(pid int, ws unix.WaitStatus) {
 	case s == syscallStop:
 		t.syscall(pid)
 	case s == unix.SIGTRAP && ws.TrapCause() > 0:
-		t.event(ws.TrapCause())
+		t.event(pid, ws.TrapCause())
 	case s == unix.SIGSTOP && !t.known[pid]: // the first stop of a child
 	case s == unix.SIGTRAP: // of an execve without event
 	default:
@@ -136,7 +139,17 @@ func (t *tracer) stopped(pid int, ws unix.WaitStatus) {
 	_ = unix.PtraceSyscall(pid, deliver) // it may have died
 }
 
-func (t *tracer) event(cause int) {
+func (t *tracer) event(pid, cause int) {
+	if cause == unix.PTRACE_EVENT_EXEC {
+		// The thread has the number of the process's first one from now on, and is within
+		// its execve; its own number is free, and that of the others will be.
+		if former, err := unix.PtraceGetEventMsg(pid); err == nil && int(former) != pid {
+			delete(t.known, int(former))
+			delete(t.inside, int(former))
+			t.inside[pid] = true
+		}
+		return
+	}
 	switch cause {
 	case unix.PTRACE_EVENT_FORK, unix.PTRACE_EVENT_VFORK:
 		t.count.Processes++
@@ -159,12 +172,24 @@ func (t *tracer) syscall(pid int) {
 	t.count.Calls[regs.Orig_rax]++
 }
 
-// kill ends what is traced still.
+// killTime is how long what was killed has to end: longer than any that can be ended.
+const killTime = 10 * time.Second
+
+// kill ends what is traced still. It asks for all at once: the first thread of a process
+// is the last to be waited for, when none of the others is left.
 func (t *tracer) kill() {
-	for pid := range t.known {
-		_ = unix.Kill(pid, unix.SIGKILL) // it may be gone
-	}
-	for pid := range t.known {
-		_, _ = unix.Wait4(pid, nil, unix.WALL, nil) // not a child of ours if it is a thread
+	for end := time.Now().Add(killTime); len(t.known) > 0 && time.Now().Before(end); {
+		for pid := range t.known {
+			if unix.Kill(pid, unix.SIGKILL) == unix.ESRCH {
+				delete(t.known, pid)
+				continue
+			}
+			var ws unix.WaitStatus
+			got, err := unix.Wait4(pid, &ws, unix.WALL|unix.WNOHANG, nil)
+			if got == pid && (ws.Exited() || ws.Signaled()) || errors.Is(err, unix.ECHILD) {
+				delete(t.known, pid)
+			}
+		}
+		time.Sleep(time.Millisecond)
 	}
 }

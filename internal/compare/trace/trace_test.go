@@ -3,6 +3,7 @@ package trace
 import (
 	"context"
 	"errors"
+	"os/exec"
 	"runtime"
 	"testing"
 	"time"
@@ -55,6 +56,34 @@ func TestLate(t *testing.T) {
 	}
 	if _, err := run(t, t.Context(), limit, "no-such-program"); err == nil {
 		t.Error("a program that is not there ran")
+	}
+}
+
+// TestThreadsLeftBehind: a process with threads that outlives the program is killed.
+func TestThreadsLeftBehind(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("needs python3")
+	}
+	const script = `import os, threading, time
+r, w = os.pipe()
+if os.fork() == 0:
+	for _ in range(8): threading.Thread(target=time.sleep, args=(1000,)).start()
+	os.write(w, b"x")
+	time.sleep(1000)
+os.read(r, 1)
+os._exit(0)`
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c, err := run(t, t.Context(), limit, "python3", "-c", script)
+		if err != nil || c.Processes < 2 || c.Threads != c.Processes+8 {
+			t.Errorf("%+v, %v", c, err)
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(limit / 2):
+		t.Fatal("it waits for ever")
 	}
 }
 
