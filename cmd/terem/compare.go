@@ -14,7 +14,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"terem/internal/compare"
 	"terem/internal/compare/result"
@@ -149,7 +148,8 @@ func writable(path string) error {
 	case st.IsDir():
 		return errors.New("is a directory")
 	case !st.Mode().IsRegular():
-		return unix.Access(path, unix.W_OK)
+		const toWrite = 2 // W_OK of access(2)
+		return syscall.Access(path, toWrite)
 	}
 	probe, err := os.CreateTemp(filepath.Dir(path), ".terem-")
 	if err != nil {
@@ -225,8 +225,8 @@ func toFile(path string, write func(io.Writer) error) (err error) {
 
 // newFile are the permissions that a new file gets.
 func newFile() os.FileMode {
-	mask := unix.Umask(0)
-	unix.Umask(mask)
+	mask := syscall.Umask(0)
+	syscall.Umask(mask)
 	const permissions = 0o666
 	return permissions &^ os.FileMode(mask)
 }

@@ -6,9 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"terem/guest"
 )
@@ -51,7 +50,7 @@ func TestToFile(t *testing.T) {
 // TestToPipe: what is no file stays what it is.
 func TestToPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
-	if err := unix.Mkfifo(path, 0o600); err != nil {
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r, err := os.OpenFile(path, os.O_RDWR, 0) // so that neither end waits for the other

@@ -34,6 +34,12 @@ func newWorkspace(o Options) (*target.Workspace, error) {
 	if err != nil {
 		return nil, &machine.Error{Class: machine.Host, Thing: "a directory for the comparison", Err: err, Mend: "set TMPDIR"}
 	}
+	var st unix.Statfs_t
+	if unix.Statfs(dir, &st) == nil && st.Flags&unix.ST_NOEXEC != 0 {
+		os.Remove(dir)
+		return nil, &machine.Error{Class: machine.Host, Thing: filepath.Dir(dir), Err: errors.New("no program may run from there (noexec)"),
+			Mend: "set TMPDIR to a directory from which programs may run"}
+	}
 	w := &target.Workspace{ID: "terem-compare-" + token(), Dir: dir, Root: filepath.Join(dir, "root"), Terem: o.Terem, CPUs: runtime.NumCPU()}
 	err = guest.ExtractRoot(a.Initrd, w.Root)
 	if err == nil {

@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -180,6 +181,8 @@ const (
 	holderName = "terem-test-holder"
 	// sharedMounts, in its environment, has the holder share its mounts, as systemd does.
 	sharedMounts = "TEREM_TEST_SHARED=1"
+	// readOnlyRoot, likewise, is Config.ReadOnly.
+	readOnlyRoot = "TEREM_TEST_READONLY=1"
 )
 
 // holder is a process beside the test that starts a container, says so, and waits.
@@ -190,9 +193,14 @@ func holder(root string, args []string) int {
 			return 1
 		}
 	}
-	k, err := Start(context.Background(), Config{Root: root, Argv: append([]string{"/probe"}, args...), Stdout: os.Stdout})
+	k, err := Start(context.Background(), Config{Root: root, Argv: append([]string{"/probe"}, args...), Stdout: os.Stdout,
+		ReadOnly: slices.Contains(os.Environ(), readOnlyRoot)})
 	if err != nil {
 		fmt.Println("error:", err)
+		var own *Error
+		if errors.As(err, &own) {
+			return own.Status
+		}
 		return 1
 	}
 	fmt.Println("holding", k.Pid())

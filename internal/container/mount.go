@@ -88,6 +88,12 @@ func (m mount) set(attributes uint64, recursive uint) error {
 	return os.NewSyscallError("mount_setattr", unix.MountSetattr(int(m), "", unix.AT_EMPTY_PATH|recursive, attr))
 }
 
+// clear takes attributes from a mount.
+func (m mount) clear(attributes uint64) error {
+	attr := &unix.MountAttr{Attr_clr: attributes}
+	return os.NewSyscallError("mount_setattr", unix.MountSetattr(int(m), "", unix.AT_EMPTY_PATH, attr))
+}
+
 func closeMounts(mounts []mount) {
 	for _, m := range mounts {
 		m.close()

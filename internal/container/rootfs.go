@@ -25,6 +25,9 @@ func (s *stage) enterRoot() (err error) {
 		if s.root, s.binds, err = cloneTrees(s.Root, s.Binds, unix.AT_RECURSIVE); err != nil {
 			return err
 		}
+		if err := s.sealBelow(); err != nil {
+			return err
+		}
 	}
 	if s.host, err = unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
 		return os.NewSyscallError("open /", err)
@@ -78,6 +81,25 @@ func (s *stage) sealRoot() error {
 		attributes |= unix.MOUNT_ATTR_RDONLY
 	}
 	return s.root.set(attributes, 0)
+}
+
+// sealBelow does the same for what is mounted in the root directory, which an ordinary
+// user cannot leave out: it might hide something. The root itself is left for later, when
+// all that is to be in it has been mounted.
+func (s *stage) sealBelow() error {
+	attributes := uint64(unix.MOUNT_ATTR_NODEV)
+	var before unix.Statfs_t
+	if err := unix.Fstatfs(int(s.root), &before); err != nil {
+		return os.NewSyscallError("fstatfs", err)
+	}
+	if s.ReadOnly {
+		attributes |= unix.MOUNT_ATTR_RDONLY
+	}
+	err := s.root.set(attributes, unix.AT_RECURSIVE)
+	if err == nil && s.ReadOnly && before.Flags&unix.ST_RDONLY == 0 {
+		err = s.root.clear(unix.MOUNT_ATTR_RDONLY)
+	}
+	return err
 }
 
 // mountProc shows the processes of this namespace. What tells of the host, or changes it,

@@ -3,6 +3,7 @@ package target
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"terem/guest"
 	"terem/guest/cmdline"
@@ -18,7 +19,7 @@ type qemu struct {
 
 func (*qemu) About() About {
 	return About{Name: "qemu", Title: "QEMU microvm", Kind: result.VM, Package: "qemu-system-x86", Slow: true,
-		Note: "the same kernel and initial RAM disk as terem's VM"}
+		Note: "the same kernel and initial RAM disk as terem's VM; its disk likewise"}
 }
 
 func (t *qemu) Find(ctx context.Context) (string, error) {
@@ -52,7 +53,8 @@ func (t *qemu) Command(r Run) (spawn.Command, error) {
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio",
 		"-kernel", a.VMLinux, "-initrd", a.Initrd, "-append", line}
 	if r.Data != "" {
-		argv = append(argv, "-drive", "if=none,format=raw,id=d,file="+r.Data, "-device", "virtio-blk-device,drive=d")
+		file := strings.ReplaceAll(r.Data, ",", ",,") // a comma ends it otherwise
+		argv = append(argv, "-drive", "if=none,format=raw,readonly=on,id=d,file="+file, "-device", "virtio-blk-device,drive=d")
 	}
 	return spawn.Command{Argv: argv}, nil
 }

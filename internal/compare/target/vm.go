@@ -19,7 +19,7 @@ type vm struct {
 
 func (*vm) About() About {
 	return About{Name: "vm", Title: "terem VM, cold", Kind: result.VM, Slow: true,
-		Note: "one virtual CPU; the root file system is the guest's initial RAM disk"}
+		Note: "one virtual CPU; the root file system is the guest's initial RAM disk; O_DIRECT passes the guest's page cache, not the host's"}
 }
 
 // Find wants KVM and a guest.

@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"terem/internal/compare/result"
+	"terem/internal/machine"
 )
 
 // TestHangingRemoval has an engine that does not take its containers away: each of twenty
@@ -28,6 +33,32 @@ echo start 1 1; rmdir "$2/$6"`})
 	}
 	if took := time.Since(begun); took > time.Minute {
 		t.Errorf("it took %v", took)
+	}
+}
+
+// TestNoExec has a TMPDIR from which no program may run.
+func TestNoExec(t *testing.T) {
+	o := options(t, "process")
+	dir := os.Getenv("TMPDIR")
+	failed := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for ever: the mount ends with the thread
+		err := errors.Join(unix.Unshare(unix.CLONE_FS|unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
+			unix.Mount("none", dir, "tmpfs", unix.MS_NOEXEC, ""))
+		if err != nil {
+			failed <- err
+			return
+		}
+		_, err = newWorkspace(o)
+		failed <- err
+	}()
+	err := <-failed
+	if errors.Is(err, unix.EPERM) {
+		t.Skip("needs the right to mount")
+	}
+	var own *machine.Error
+	if !errors.As(err, &own) || own.Class != machine.Host || !strings.Contains(err.Error(), "noexec") {
+		t.Errorf("error %v", err)
 	}
 }
 
