@@ -28,7 +28,7 @@ func (c *comparison) phases(ctx context.Context) error {
 	return c.interleave(ctx, result.Phases, able, phaseRounds, phaseRounds, func(s *subject, round int) error {
 		err := c.steps(ctx, s, round)
 		if err != nil {
-			c.r.Fail(result.Phases, s.about.Name, err)
+			c.fail(result.Phases, s.about.Name, err)
 		}
 		return err
 	})

@@ -40,6 +40,13 @@ func (c *comparison) interleave(ctx context.Context, measure string, subjects []
 	return nil
 }
 
+// fail notes a run that gave no sample, unless it was the user who ended it.
+func (c *comparison) fail(measure, target string, err error) {
+	if !errors.Is(err, context.Canceled) {
+		c.r.Fail(measure, target, err)
+	}
+}
+
 // chosen says whether a round is one of slow out of rounds.
 func chosen(round, rounds, slow int) bool {
 	slow = min(slow, rounds)

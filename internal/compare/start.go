@@ -25,7 +25,7 @@ func (c *comparison) start(ctx context.Context) error {
 	err := c.interleave(ctx, result.GroupStart, c.ready, m.Rounds, m.SlowRounds, func(s *subject, round int) error {
 		err := c.startOnce(ctx, s, round)
 		if err != nil {
-			c.r.Fail(result.StartGone, s.about.Name, err)
+			c.fail(result.StartGone, s.about.Name, err)
 		}
 		return err
 	})
