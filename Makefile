@@ -5,7 +5,7 @@ TEREM   := bin/terem
 RUNARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup guest guest-debian run-debian test test-short test-stock test-debian test-crash fuzz bench lint golden clean
+.PHONY: help run build setup guest guest-debian run-debian test test-short test-stock test-debian test-crash fuzz compare engines bench lint golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ test-crash: guest ## kill terem 50 times while its guest writes and flushes, and
 
 fuzz: ## run each fuzz target for FUZZTIME (default 60s)
 	@sh scripts/fuzz.sh
+
+compare: guest ## measure process, containers and VMs side by side; eight minutes
+	@$(TEREM) compare --html compare.html --json compare.json
+
+engines: ## install the container engines that terem compare knows (as root; else print the line to run)
+	@sh guest/setup.sh bubblewrap crun runc systemd-container podman docker.io runsc default-jdk-headless qemu-system-x86
 
 bench: guest ## measure start, exits, boot and memory beside the peers
 	@$(GO) run ./bench $(BENCHARGS)

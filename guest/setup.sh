@@ -40,7 +40,7 @@ need=$(missing)
 [ -n "$need" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ]; then
-	echo "guest/setup.sh: building a guest needs packages that are not installed. Please run:" >&2
+	echo "guest/setup.sh: these packages are needed and not installed. Please run:" >&2
 	echo "  sudo apt-get update && sudo apt-get install --yes --no-install-recommends $need" >&2
 	exit 1
 fi

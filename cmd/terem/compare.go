@@ -63,6 +63,7 @@ func newCompare(status *int) *cobra.Command {
 	fs.StringSliceVarP(&f.o.Groups, "measure", "m", nil, "what to measure (`groups`): "+strings.Join(compare.Groups(), ", ")+" (default: all but density)")
 	fs.IntVarP(&f.o.Rounds, "rounds", "n", 0, "`number` of rounds of starts (default: 30; 8 for what takes seconds)")
 	fs.Uint64Var(&f.o.Seed, "seed", 0, "`number` that sets the order of runs (default: another each time)")
+	fs.DurationVar(&f.o.Gap, "gap", compare.DefaultGap, "`time` to wait before each run")
 	fs.BoolVarP(&f.o.Explain, "explain", "e", false, "show what the kernel sees of each target")
 	fs.StringVar(&f.json, "json", "", "write the result and all samples to a `file`; - is standard output, in place of tables")
 	fs.StringVar(&f.html, "html", "", "write a page with plots to a `file`")
@@ -102,6 +103,9 @@ func (f *compareFlags) run(c *cobra.Command) (status int, err error) {
 func (f *compareFlags) check(c *cobra.Command) (err error) {
 	if f.o.Rounds < 0 || c.Flag("rounds").Changed && f.o.Rounds == 0 {
 		return &usageError{c.CommandPath(), fmt.Errorf("--rounds %d: at least one is needed", f.o.Rounds)}
+	}
+	if f.o.Gap < 0 {
+		return &usageError{c.CommandPath(), fmt.Errorf("--gap %v: time does not run backwards", f.o.Gap)}
 	}
 	if f.o.Quick && c.Flag("measure").Changed && !slices.Equal(f.o.Groups, []string{result.GroupStart}) {
 		return &usageError{c.CommandPath(), fmt.Errorf("--quick --measure %s: --quick measures starts alone", strings.Join(f.o.Groups, ","))}

@@ -23,7 +23,7 @@ func rooms() []room {
 	const unix = "golang.org/x/sys/unix"
 	return []room{
 		{"bench/...", []string{"bench/...", "guest/...", "internal/host", "internal/stats", "internal/lastwords", "internal/smaps"}, []string{"golang.org/x/arch/...", unix}, nil},
-		{"cmd/terem", []string{"internal/...", "boot", "devices/virtio/rng", "guest/..."}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}, nil},
+		{"cmd/terem", []string{"internal/...", "boot", "devices/virtio/rng", "guest/..."}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", unix}, nil},
 
 		{"internal/arch", nil, nil, nil},
 		{"internal/container", nil, []string{unix, "golang.org/x/net/bpf", "github.com/moby/sys/capability", "github.com/opencontainers/cgroups/..."}, nil},

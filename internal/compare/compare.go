@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +24,7 @@ type Options struct {
 	Rounds   int      // 0: as docs/method.md has it
 	Seed     uint64   // 0: one drawn now
 	Explain  bool
+	Gap      time.Duration // before each run; DefaultGap is the method's
 	Patience time.Duration // the least that a run is given before it is killed; 0: 30 seconds
 	Terem    string        // path of this program
 	Version  string
@@ -49,10 +49,12 @@ const (
 	quickRounds = 12
 	quickSlow   = 3
 	warmups     = 2
-	gap         = 20 * time.Millisecond
 	patience    = 30 * time.Second
 	slowFrom    = time.Second // a run that takes longer is slow
 )
+
+// DefaultGap lets a host settle between two runs.
+const DefaultGap = 20 * time.Millisecond
 
 // DefaultGroups are what is measured if nothing else is asked for.
 func DefaultGroups() []string {
@@ -143,7 +145,7 @@ func newComparison(o Options) (*comparison, error) {
 	}
 	c := &comparison{o: o, w: w, random: rand.New(rand.NewPCG(o.Seed, 0)), all: target.All(w)}
 	c.r = &result.Result{Schema: result.Schema, Terem: o.Version, Started: time.Now().UTC().Truncate(time.Second), Host: host.Read("/")}
-	c.r.Method = result.Method{Seed: o.Seed, Quick: o.Quick, Rounds: rounds, SlowRounds: slowRounds, Warmups: warmups, Gap: gap,
+	c.r.Method = result.Method{Seed: o.Seed, Quick: o.Quick, Rounds: rounds, SlowRounds: slowRounds, Warmups: warmups, Gap: o.Gap,
 		Program: "/bin/probe of terem's guest, linked statically, from that guest's root file system"}
 	if o.Quick {
 		c.r.Method.Rounds, c.r.Method.SlowRounds = quickRounds, quickSlow
@@ -234,8 +236,7 @@ func (c *comparison) runAs(ctx context.Context, s *subject, r target.Run, late b
 		return nil, err
 	}
 	command.Late = late
-	runtime.GC() // not in the middle of a run
-	sleep(ctx, gap)
+	sleep(ctx, c.o.Gap)
 	p, err := c.w.Host.Run(ctx, command, c.limit(s))
 	if err == nil {
 		err = p.Failure()
@@ -253,19 +254,18 @@ func (c *comparison) newID() string {
 }
 
 // limit bounds a run: a target that hangs must not hang the comparison. The first run of
-// one that takes seconds is compared with that of another virtual machine, if there is one.
+// one that takes seconds gets what another virtual machine would need, if there is one.
 func (c *comparison) limit(s *subject) time.Duration {
-	const times = 5
-	least, took := c.o.Patience, s.took
+	const times, twin = 5, 3
+	if s.took > 0 || !s.about.Slow {
+		return max(c.o.Patience, times*s.took)
+	}
 	for _, r := range c.ready {
-		if s.took == 0 && s.about.Slow && r.about.Slow {
-			took = r.took
+		if r.about.Slow {
+			return max(c.o.Patience/2, twin*r.took)
 		}
 	}
-	if took == 0 && s.about.Slow {
-		return 2 * least
-	}
-	return max(least, times*took)
+	return 2 * c.o.Patience
 }
 
 // remove works after an interrupt, too.

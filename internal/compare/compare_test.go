@@ -41,7 +41,7 @@ func options(t *testing.T, targets ...string) Options {
 		t.Skipf("needs the guest's root file system: %v", err)
 	}
 	t.Setenv("TMPDIR", shortTemp(t))
-	return Options{Targets: targets, Quick: true, Rounds: 6, Seed: 1, CacheDir: dir, Progress: &quiet{}}
+	return Options{Targets: targets, Quick: true, Rounds: 6, Seed: 1, Gap: time.Millisecond, CacheDir: dir, Progress: &quiet{}}
 }
 
 // shortTemp is a directory with a short name: podman takes 50 characters for a path in it.

@@ -13,8 +13,8 @@ import (
 
 // Rounds and sizes of the disk measures.
 const (
-	diskRounds = 8
-	diskSlow   = 4
+	diskRounds = 7
+	diskSlow   = 3
 	seqSize    = 128 << 10
 	randSize   = 4 << 10
 )
@@ -42,7 +42,7 @@ func (c *comparison) disk(ctx context.Context) error {
 	return c.interleave(ctx, result.GroupDisk, able, diskRounds, diskSlow, func(s *subject, round int) error {
 		p, err := c.run(ctx, s, sequence(programs), data)
 		if err != nil {
-			c.r.Fail(result.DiskSeq, s.about.Name, err)
+			c.fail(result.DiskSeq, s.about.Name, err)
 			return err
 		}
 		var lines []string
@@ -52,13 +52,13 @@ func (c *comparison) disk(ctx context.Context) error {
 			}
 		}
 		if len(lines) != len(ways) {
-			c.r.Fail(result.DiskSeq, s.about.Name, errLine)
+			c.fail(result.DiskSeq, s.about.Name, errLine)
 			return errLine
 		}
 		for i, w := range ways {
 			per, err := parseLoop(lines[i], "read")
 			if err != nil {
-				c.r.Fail(w.measure, s.about.Name, err)
+				c.fail(w.measure, s.about.Name, err)
 				return err
 			}
 			if w.size == seqSize {

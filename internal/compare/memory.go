@@ -32,7 +32,7 @@ func (c *comparison) memory(ctx context.Context) error {
 	return c.interleave(ctx, result.GroupMemory, able, memoryRounds, memorySlow, func(s *subject, round int) error {
 		err := c.weigh(ctx, s, round)
 		if err != nil {
-			c.r.Fail(result.Memory1, s.about.Name, err)
+			c.fail(result.Memory1, s.about.Name, err)
 		}
 		return err
 	})

@@ -28,7 +28,7 @@ func (c *comparison) phases(ctx context.Context) error {
 	return c.interleave(ctx, result.Phases, able, phaseRounds, phaseRounds, func(s *subject, round int) error {
 		err := c.steps(ctx, s, round)
 		if err != nil {
-			c.r.Fail(result.Phases, s.about.Name, err)
+			c.fail(result.Phases, s.about.Name, err)
 		}
 		return err
 	})
@@ -42,7 +42,7 @@ func (c *comparison) steps(ctx context.Context, s *subject, round int) (err erro
 	if err != nil {
 		return err
 	}
-	sleep(ctx, gap)
+	sleep(ctx, c.o.Gap)
 	out, w, err := os.Pipe()
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ func (c *comparison) plan() {
 			rounds = min(rounds, slow)
 		}
 		runs += rounds
-		total += time.Duration(rounds) * (each + gap)
+		total += time.Duration(rounds) * (each + c.o.Gap)
 	}
 	for _, s := range c.ready {
 		for _, g := range c.o.Groups {

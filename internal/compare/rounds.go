@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"terem/internal/compare/result"
 	"terem/internal/compare/target"
@@ -18,6 +19,7 @@ const maxFailures = 3
 func (c *comparison) interleave(ctx context.Context, measure string, subjects []*subject, rounds, slow int, once func(s *subject, round int) error) error {
 	failed := map[*subject]int{}
 	for round := range rounds {
+		runtime.GC() // not in the middle of a run
 		for _, i := range c.random.Perm(len(subjects)) {
 			s := subjects[i]
 			if s.slow && !chosen(round, rounds, slow) || failed[s] >= maxFailures {
@@ -36,6 +38,13 @@ func (c *comparison) interleave(ctx context.Context, measure string, subjects []
 		}
 	}
 	return nil
+}
+
+// fail notes a run that gave no sample, unless it was the user who ended it.
+func (c *comparison) fail(measure, target string, err error) {
+	if !errors.Is(err, context.Canceled) {
+		c.r.Fail(measure, target, err)
+	}
 }
 
 // chosen says whether a round is one of slow out of rounds.

@@ -16,7 +16,7 @@ func probe(words ...string) []string { return append([]string{"/bin/probe"}, wor
 
 // quick is the time below which a run's end is measured in another run than its output: to
 // be told of the first byte takes microseconds, which would be felt.
-const quick = 20 * time.Millisecond
+const quick = 2 * time.Millisecond
 
 // start measures from the outside how long a target takes: to the program's first
 // instruction, to its first byte of output, and to its own end.
@@ -25,7 +25,7 @@ func (c *comparison) start(ctx context.Context) error {
 	err := c.interleave(ctx, result.GroupStart, c.ready, m.Rounds, m.SlowRounds, func(s *subject, round int) error {
 		err := c.startOnce(ctx, s, round)
 		if err != nil {
-			c.r.Fail(result.StartGone, s.about.Name, err)
+			c.fail(result.StartGone, s.about.Name, err)
 		}
 		return err
 	})

@@ -16,7 +16,7 @@ const workTime = 100 * time.Millisecond
 // workRounds and workSlow are fewer than for starts: a run has four loops of thousands of
 // rounds each.
 const (
-	workRounds = 10
+	workRounds = 8
 	workSlow   = 4
 )
 
@@ -34,14 +34,14 @@ func (c *comparison) work(ctx context.Context) error {
 		}
 		p, err := c.run(ctx, s, sequence(programs), "")
 		if err != nil {
-			c.r.Fail(result.WorkCompute, s.about.Name, err)
+			c.fail(result.WorkCompute, s.about.Name, err)
 			return err
 		}
 		for _, l := range loops {
 			if per, err := parseLoop(p.Out.String(), l.mode); err == nil {
 				c.r.Add(l.measure, s.about.Name, "", round, per)
 			} else if s.about.Can(l.mode) {
-				c.r.Fail(l.measure, s.about.Name, err)
+				c.fail(l.measure, s.about.Name, err)
 			}
 		}
 		return nil

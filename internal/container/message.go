@@ -64,7 +64,7 @@ func send(socket int, v any, fds ...int) error {
 	}
 	for len(p) > 0 {
 		n, err := unix.SendmsgN(socket, p, rights, nil, unix.MSG_NOSIGNAL)
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {
@@ -108,7 +108,7 @@ func receive(socket int, v any) (fds []int, err error) {
 func receiveFirst(socket int, p []byte) (n int, fds []int, err error) {
 	control := make([]byte, unix.CmsgSpace(4*maxFiles))
 	n, controlled, _, _, err := unix.Recvmsg(socket, p, control, unix.MSG_CMSG_CLOEXEC)
-	for err == unix.EINTR {
+	for errors.Is(err, unix.EINTR) {
 		n, controlled, _, _, err = unix.Recvmsg(socket, p, control, unix.MSG_CMSG_CLOEXEC)
 	}
 	if err != nil {
@@ -133,7 +133,7 @@ func (r reader) Read(p []byte) (int, error) {
 	for {
 		n, err := unix.Read(int(r), p)
 		switch {
-		case err == unix.EINTR:
+		case errors.Is(err, unix.EINTR):
 		case err != nil:
 			return 0, os.NewSyscallError("read", err)
 		case n == 0 && len(p) > 0:

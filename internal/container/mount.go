@@ -1,6 +1,7 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -39,10 +40,10 @@ func newMount(kind string, attributes int, options ...string) (mount, error) {
 // the path. The error of a path that is not there is unix.ENOENT itself.
 func clone(dir int, path string, recursive uint) (mount, error) {
 	fd, err := unix.OpenTree(dir, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW|recursive)
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		return mount(fd), nil
-	case unix.ENOENT:
+	case errors.Is(err, unix.ENOENT):
 		return -1, err
 	}
 	return -1, &os.PathError{Op: "open_tree", Path: path, Err: err}
@@ -105,7 +106,7 @@ func (m mount) close() { _ = unix.Close(int(m)) } // attached or not, nothing is
 func (m mount) attach(root int, name string) error {
 	const permissions = 0o755
 	err := unix.Mkdirat(root, name, permissions)
-	if err == nil || err == unix.EEXIST || err == unix.EROFS || err == unix.EACCES {
+	if err == nil || errors.Is(err, unix.EEXIST) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EACCES) {
 		err = m.attachOver(root, name) // which says what is wrong, if it is
 	}
 	return err
@@ -146,14 +147,14 @@ func (m mount) attachOver(root int, name string) error {
 		defer unix.Close(target)
 		err = unix.MoveMount(int(m), "", target, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
 	}
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		return nil
-	case unix.ELOOP:
+	case errors.Is(err, unix.ELOOP):
 		return &Error{Status: StatusUsage, Thing: "/" + name + " of the root", Err: err, Mend: "it must be a directory, not a link"}
-	case unix.ENOTDIR:
+	case errors.Is(err, unix.ENOTDIR):
 		return &Error{Status: StatusUsage, Thing: "/" + name + " of the root", Err: err, Mend: "it must be a directory"}
-	case unix.ENOENT:
+	case errors.Is(err, unix.ENOENT):
 		return &Error{Status: StatusUsage, Thing: "/" + name + " of the root", Err: err, Mend: "make that directory"}
 	}
 	return &os.PathError{Op: "mount", Path: name, Err: err}

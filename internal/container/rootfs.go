@@ -55,7 +55,7 @@ func (s *stage) pivot() error {
 	// Both the same: the old root ends up above the new one, from where it is taken off
 	// (pivot_root(2), "pivot_root(".", ".")").
 	err := unix.PivotRoot(".", ".")
-	if err == unix.EINVAL {
+	if errors.Is(err, unix.EINVAL) {
 		return &Error{Status: StatusHost, Thing: "pivot_root", Err: errors.New("this host runs from its initial RAM disk, which cannot be left"),
 			Mend: "run terem where the root file system is on a disk"}
 	}
@@ -172,7 +172,7 @@ func (s *stage) hide(in mount, names ...string) error {
 	for _, name := range names {
 		var st unix.Stat_t
 		switch err := unix.Fstatat(int(in), name, &st, unix.AT_SYMLINK_NOFOLLOW); {
-		case err == unix.ENOENT:
+		case errors.Is(err, unix.ENOENT):
 			continue // this kernel has no such thing
 		case err != nil:
 			return &os.PathError{Op: "stat", Path: name, Err: err}
@@ -199,7 +199,7 @@ func (s *stage) hide(in mount, names ...string) error {
 func readOnly(in mount, names ...string) error {
 	for _, name := range names {
 		self, err := clone(int(in), name, unix.AT_RECURSIVE)
-		if err == unix.ENOENT {
+		if errors.Is(err, unix.ENOENT) {
 			continue
 		}
 		if err == nil {

@@ -85,7 +85,7 @@ func (s *stage) become() report {
 	}
 	err := execute(s.Argv, s.Env)
 	r := report{Status: StatusNoExec, Thing: s.Argv[0], Error: err.Error()}
-	if err == unix.ENOENT || err == unix.ENOTDIR {
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		r.Status, r.Error = StatusNoProgram, "no such program in the container"
 	}
 	return r

@@ -170,7 +170,7 @@ func (s *start) await() error {
 		var r report
 		fds, err := receive(int(s.outside.Fd()), &r)
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return fmt.Errorf("first stage: %w", err)

@@ -3,6 +3,7 @@ package container
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -107,7 +108,7 @@ func shiftOwners(tree mount, thing string, pid int) error {
 	defer ns.Close()
 	attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(ns.Fd())}
 	err = unix.MountSetattr(int(tree), "", unix.AT_EMPTY_PATH, attr)
-	if err == unix.EINVAL || err == unix.EOPNOTSUPP || err == unix.ENOSYS {
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
 		return &Error{Status: StatusHost, Thing: thing, Err: fmt.Errorf("its file system cannot shift the owners of files: %w", err),
 			Mend: "use --userns host, or a directory on ext4, xfs or btrfs"}
 	}

@@ -107,6 +107,9 @@ func (l *live) wipe() string {
 func (l *live) bar(columns int) string {
 	const widest, least = 30, 8
 	words := fmt.Sprintf("%d of %d runs, %s, about %s left", l.done, l.runs, clock(l.elapsed()), clock(l.left()))
+	if l.runs == 0 { // before the plan
+		words = clock(l.elapsed())
+	}
 	if l.failed > 0 {
 		words += fmt.Sprintf(", %d failed", l.failed)
 	}
