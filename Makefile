@@ -5,10 +5,10 @@ TEREM   := bin/terem
 RUNARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup guest guest-debian run-debian test test-short test-stock test-debian test-crash fuzz compare engines bench lint golden clean
+.PHONY: help run build setup guest guest-debian run-debian test test-short test-stock test-debian test-crash test-v2 fuzz compare engines bench lint golden clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: guest ## get everything ready and boot Linux on this terminal (RUNARGS="--cpus 2")
 	@$(TEREM) run $(RUNARGS)
@@ -44,6 +44,9 @@ test-debian: guest-debian ## boot Debian, log in, power off; a minute and more o
 
 test-crash: guest ## kill terem 50 times while its guest writes and flushes, and look at the disk
 	@TEREM_CRASH_ROUNDS=50 $(GO) test -count 1 -timeout 60m -v -run TestKilled ./internal/launch
+
+test-v2: guest ## start containers where control groups are of version 2: in a guest; four minutes on a software backend
+	@TEREM_V2_BINARY=$(CURDIR)/$(TEREM) $(GO) test -count 1 -timeout 15m -v -run TestUnified ./internal/container
 
 fuzz: ## run each fuzz target for FUZZTIME (default 60s)
 	@sh scripts/fuzz.sh

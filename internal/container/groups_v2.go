@@ -31,6 +31,9 @@ func planV2(name string, l Limits, r *cgroups.Resources) (*groups, error) {
 		return nil, err
 	}
 	parent := parentV2(own[""], os.Geteuid() == 0)
+	if above := filepath.Dir(parent); crowded(above) {
+		return planCrowded(above, l)
+	}
 	dir := filepath.Join(parent, name)
 	m, err := groupsv2.NewManager(&cgroups.Cgroup{Resources: r}, dir)
 	if err != nil {
@@ -61,6 +64,24 @@ func parentV2(own string, root bool) string {
 		own = filepath.Dir(filepath.Join("/", own))
 	}
 	return filepath.Join(groupsv2.UnifiedMountpoint, own, "terem")
+}
+
+// crowded says whether a group has processes of its own. The top of the tree may have
+// them, and is told by having no type. In a container of another engine's, what seems the
+// top is the container's group, with terem in it.
+func crowded(dir string) bool {
+	procs, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	return err == nil && len(procs) != 0 && exists(dir, "cgroup.type")
+}
+
+// planCrowded makes no group below a crowded one, where there is no limit to set. To try
+// would make a threaded domain of the one above, which would stay (cgroup-v2.rst, "Threads").
+func planCrowded(above string, l Limits) (*groups, error) {
+	if len(l.needs()) == 0 {
+		return &groups{}, nil
+	}
+	return nil, &Error{Status: StatusHost, Thing: "control groups", Err: fmt.Errorf("%s has processes of its own, so it hands no limits on", above),
+		Mend: "move them to a group below it, or leave the limits out"}
 }
 
 // missingV2 finds a limit whose controller a group does not have.

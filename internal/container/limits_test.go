@@ -146,6 +146,36 @@ func TestParentV2(t *testing.T) {
 	}
 }
 
+func TestCrowded(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		files map[string]string
+		want  bool
+	}{
+		{"the top of the tree", map[string]string{"cgroup.procs": "1\n2\n"}, false},
+		{"a service's", map[string]string{"cgroup.procs": "12\n", "cgroup.type": "domain\n"}, true},
+		{"a slice", map[string]string{"cgroup.procs": "", "cgroup.type": "domain\n"}, false},
+		{"no group", nil, false},
+	} {
+		dir := t.TempDir()
+		for name, text := range tt.files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := crowded(dir); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+	if g, err := planCrowded("/sys/fs/cgroup", Limits{}); err != nil || g.manager != nil {
+		t.Errorf("without limits: %+v, %v; want no groups", g, err)
+	}
+	var own *Error
+	if _, err := planCrowded("/sys/fs/cgroup", Limits{PIDs: 20}); !errors.As(err, &own) || own.Status != StatusHost {
+		t.Errorf("with a limit: %v", err)
+	}
+}
+
 func TestMissingV2(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "cgroup.controllers"), []byte("cpuset cpu io\n"), 0o600); err != nil {

@@ -64,6 +64,9 @@ func explain(err error, privileged bool) error {
 	case errors.Is(err, unix.EPERM) && !privileged:
 		e.Err = fmt.Errorf("this host lets no ordinary user make namespaces: %w", err)
 		e.Mend = "run terem as root"
+	case errors.Is(err, unix.EAGAIN):
+		e.Err = fmt.Errorf("no process more is allowed here: %w", err)
+		e.Mend = "look at ulimit -u, and at pids.max of the control groups"
 	case errors.Is(err, unix.EACCES):
 		e.Err = fmt.Errorf("the container's users may not execute terem itself: %w", err)
 		e.Mend = "chmod a+rx its file, or use --userns host"
