@@ -27,7 +27,13 @@ each costs: to start, to work, to read a disk, to idle.
 
 Every technology that the host has takes part; what is missing is listed with the command
 that installs it. Runs are interleaved in random order (see docs/method.md). Nothing that
-terem did not make is touched, and what it makes is taken away again.`
+terem did not make is touched, and what it makes is taken away again.
+
+Exit status:
+  0      measured, also if some targets are missing or fail
+  64     usage: a flag is wrong
+  69     host: no guest's root file system, no space, nothing runs here
+  130    interrupted; what was measured until then is printed and written`
 
 const compareExample = `  terem compare                                  all of it, in less than eight minutes
   terem compare --quick                          starts alone, in less than ninety seconds
@@ -114,6 +120,9 @@ func (f *compareFlags) check(c *cobra.Command) (err error) {
 		if flag := c.Flag(name); flag.Changed && strings.Trim(flag.Value.String(), "[]") == "" {
 			return &usageError{c.CommandPath(), fmt.Errorf("--%s: its value is empty", name)}
 		}
+	}
+	if f.json != "" && f.json == f.html {
+		return &usageError{c.CommandPath(), fmt.Errorf("--json %s --html %s: one would replace the other", f.json, f.html)}
 	}
 	if f.against != "" {
 		if f.old, err = report.Load(f.against); err != nil {

@@ -197,7 +197,7 @@ func (f *containerFlags) root() error {
 func parseBind(s string) (b container.Bind, err error) {
 	paths, readOnly := strings.CutSuffix(s, ":ro")
 	source, target, ok := strings.Cut(paths, ":")
-	if !ok || source == "" || !strings.HasPrefix(target, "/") {
+	if !ok || source == "" || !strings.HasPrefix(target, "/") || strings.Contains(target, ":") {
 		return b, fmt.Errorf("--bind %s: want SOURCE:TARGET or SOURCE:TARGET:ro, with a path in the container", s)
 	}
 	return container.Bind{Source: source, Target: target, ReadOnly: readOnly}, nil

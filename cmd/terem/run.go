@@ -118,7 +118,7 @@ func commandAfterDash(c *cobra.Command, args []string) error {
 		n = len(args)
 	}
 	if n > 0 {
-		return fmt.Errorf("%q is no flag: put the guest's command after --", args[0])
+		return fmt.Errorf("%q is no flag: put the command after --", args[0])
 	}
 	return nil
 }

@@ -32,6 +32,9 @@ func (c *comparison) explain(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if s.about.Package == target.DockerPackage {
+			in.Note = "the client's calls alone: its daemon makes the container"
+		}
 		if err != nil {
 			in.Note = strings.ReplaceAll(err.Error(), "\n", "; ")
 		}

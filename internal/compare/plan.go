@@ -33,12 +33,16 @@ func (c *comparison) plan() {
 			case result.GroupDisk:
 				add(s, diskRounds, diskSlow, s.took+4*workTime)
 			case result.GroupMemory:
-				add(s, memoryRounds, memorySlow, 10*s.took)
+				add(s, memoryRounds, memorySlow, s.took*time.Duration(1+19/c.w.CPUs)) // 1, then 4, then 15 at once
 			}
 		}
 	}
 	if slices.Contains(c.o.Groups, result.GroupDensity) {
 		total += time.Duration(len(c.ready)) * densityTime
+		runs += len(c.ready)
+	}
+	runs++ // what the measuring costs
+	if c.o.Explain {
 		runs += len(c.ready)
 	}
 	c.o.Progress.Plan(total, runs)

@@ -39,6 +39,7 @@ func Changes(w io.Writer, old, new *result.Result, o Options) error {
 		o.Width = defaultWidth
 	}
 	p := &page{width: max(o.Width, leastWidth), color: o.Color}
+	p.line("")
 	p.line(p.paint(bold, fmt.Sprintf("Against the report of %s", old.Started.UTC().Format("2006-01-02 15:04 UTC"))))
 	for _, warning := range unlike(old, new) {
 		p.hanging(p.paint(yellow, fmt.Sprintf("%-*s", nameWidth, "WARNING")), warning)

@@ -23,6 +23,9 @@ func lessons(r *result.Result) []string {
 			list = append(list, s)
 		}
 	}
+	if base := r.Find(result.StartEntry, result.Base, ""); base != nil && base.Noisy {
+		list = append(list, "The process's own start is too noisy here to compare others with: try again on a quieter machine.")
+	}
 	return list
 }
 

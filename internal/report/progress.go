@@ -55,7 +55,7 @@ func (c *course) plan(total time.Duration, runs int) {
 	if c.began.IsZero() {
 		c.began = c.now()
 	}
-	c.planned, c.runs = total, runs
+	c.planned, c.runs, c.done, c.failed = total, runs, 0, 0
 }
 
 func (c *course) finish(err error) {

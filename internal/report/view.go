@@ -63,25 +63,25 @@ func view(r *result.Result) []group {
 	return slices.DeleteFunc(all, func(g group) bool { return len(g.Sheets) == 0 })
 }
 
-// rows are a measure's rows: those with a place in their order, then the noisy ones.
+// rows are a measure's rows in the order of their medians. A noisy one has no place, and
+// the next does not take it: what is second to something unknown is not first.
 func rows(r *result.Result, measure string) []row {
-	var calm, noisy []row
+	var all []row
 	for _, s := range r.Of(measure) {
 		if len(s.Samples) == 0 {
 			continue
 		}
 		w := row{Series: s, Of: target(r, s.Target)}
-		if s.Noisy {
-			noisy = append(noisy, w)
-			continue
-		}
-		w.Place = fmt.Sprint(len(calm) + 1)
-		if len(calm) > 0 && s.Tied && overlap(calm[len(calm)-1].Summary.CI, s.Summary.CI) {
+		switch {
+		case s.Noisy:
+		case s.Tied && len(all) > 0 && overlap(all[len(all)-1].Summary.CI, s.Summary.CI):
 			w.Place = "="
+		default:
+			w.Place = fmt.Sprint(len(all) + 1)
 		}
-		calm = append(calm, w)
+		all = append(all, w)
 	}
-	return append(calm, noisy...)
+	return all
 }
 
 func overlap(a, b stats.Interval) bool { return a.Low <= b.High && b.Low <= a.High }

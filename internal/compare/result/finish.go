@@ -2,7 +2,6 @@ package result
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	"terem/internal/stats"
@@ -23,22 +22,22 @@ func (r *Result) Finish() {
 		s.Rank, s.Tied = 0, false
 		s.Noisy = s.Summary.CI.High-s.Summary.CI.Low > noisyAt*s.Summary.Median
 	}
-	place := map[string]int{}
+	place, at := map[string]int{}, map[*Series]int{}
 	for i, m := range Measures() {
 		place[m.Name] = i
-		r.finish(m)
+		r.finish(m, at)
 	}
 	slices.SortStableFunc(r.Series, func(a, b *Series) int {
-		return cmp.Or(cmp.Compare(place[a.Measure], place[b.Measure]), cmp.Compare(order(a), order(b)))
+		return cmp.Or(cmp.Compare(place[a.Measure], place[b.Measure]), cmp.Compare(at[a], at[b]))
 	})
 }
 
-// finish orders the series of one measure.
-func (r *Result) finish(m Measure) {
+// finish orders the series of one measure by their medians, and notes the order.
+func (r *Result) finish(m Measure, at map[*Series]int) {
 	var of []*Series
 	for _, s := range r.Of(m.Name) {
 		r.ratio(s)
-		if len(s.Samples) > 0 && !m.Stack && !s.Noisy {
+		if len(s.Samples) > 0 && !m.Stack {
 			of = append(of, s)
 		}
 	}
@@ -49,6 +48,10 @@ func (r *Result) finish(m Measure) {
 		return cmp.Compare(a.Summary.Median, b.Summary.Median)
 	})
 	for i, s := range of {
+		at[s] = i
+		if s.Noisy {
+			continue // it has no place, and the next does not take it
+		}
 		s.Rank = i + 1
 		s.Tied = i > 0 && r.tied(of[i-1], s, m.More)
 	}
@@ -123,12 +126,4 @@ func (r *Result) series(measure, target, part string) *Series {
 		r.Series = append(r.Series, s)
 	}
 	return s
-}
-
-// order puts series that have no rank after those that have one.
-func order(s *Series) int {
-	if s.Rank == 0 {
-		return math.MaxInt
-	}
-	return s.Rank
 }

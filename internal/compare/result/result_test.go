@@ -114,6 +114,20 @@ func TestNoisy(t *testing.T) {
 	}
 }
 
+// TestNoisyKeepsItsPlaceFree: what is second to something unknown is not first.
+func TestNoisyKeepsItsPlaceFree(t *testing.T) {
+	r := &Result{}
+	for round := range 10 {
+		r.Add(StartGone, "slow", "", round, 5000+float64(round))
+		r.Add(StartGone, "wild", "", round, float64(1+round*round))
+	}
+	r.Finish()
+	of := r.Of(StartGone)
+	if of[0].Target != "wild" || of[0].Rank != 0 || of[1].Target != "slow" || of[1].Rank != 2 {
+		t.Errorf("first %s with place %d, then %s with place %d", of[0].Target, of[0].Rank, of[1].Target, of[1].Rank)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	r := &Result{}
 	r.Fail(StartGone, "qemu", errors.New("no such machine"))

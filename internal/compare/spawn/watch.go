@@ -33,7 +33,7 @@ func (p *Process) watch(cancel int, limit time.Duration, done func() bool) error
 	for late := false; !done(); {
 		left := max(deadline-Now(), 0)
 		if late {
-			return fmt.Errorf("%w: nothing in %v", ErrLate, limit)
+			return fmt.Errorf("%w: nothing in %v", ErrLate, limit.Round(time.Second/10))
 		}
 		late = left == 0 // one look more
 		out := p.pipes[0]

@@ -88,12 +88,18 @@ func (t *terminal) typed(far *os.File) {
 	}
 }
 
+// helpText explains the keys; its lines end as a raw terminal needs it.
+const helpText = "\r\n" +
+	"Ctrl-A x       end the container\r\n" +
+	"Ctrl-A Ctrl-A  send Ctrl-A\r\n" +
+	"Ctrl-A h       this help\r\n"
+
 func (t *terminal) act(a tty.Action) {
 	switch a {
 	case tty.Quit:
 		t.s.end(0, "ended by Ctrl-A x")
 	case tty.Help:
-		fmt.Fprint(t.s.o.Config.Stderr, tty.HelpText)
+		fmt.Fprint(t.s.o.Config.Stderr, helpText)
 	}
 }
 
