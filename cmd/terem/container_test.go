@@ -68,6 +68,16 @@ func TestContainerProgram(t *testing.T) {
 	if o := terem(t, 65534, "container", "run", "--root", "/usr", "--memory", "64M", "--", "/nope"); o.status != 69 || strings.Count(o.stderr, "\n") != 1 {
 		t.Errorf("an ordinary user's limit: %+v, want status 69", o)
 	}
+	private := filepath.Join(t.TempDir(), "private")
+	if err := os.Mkdir(private, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for dir := filepath.Dir(private); dir != "/" && dir != "/tmp"; dir = filepath.Dir(dir) { // up to where everybody may pass
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantError(t, terem(t, 65534, "container", "run", "--root", private, "--", "/nope"), 64, "--root", "permission denied", "that you may enter")
 }
 
 func TestEnvironment(t *testing.T) {

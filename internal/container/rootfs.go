@@ -49,7 +49,9 @@ func (s *stage) pivot() error {
 	if err := unix.MoveMount(int(s.root), "", unix.AT_FDCWD, "/", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
 		return os.NewSyscallError("move_mount /", err)
 	}
-	if err := unix.Fchdir(int(s.root)); err != nil {
+	if err := unix.Fchdir(int(s.root)); errors.Is(err, unix.EACCES) {
+		return &Error{Status: StatusUsage, Thing: "--root", Err: err, Mend: "name a directory that you may enter"}
+	} else if err != nil {
 		return os.NewSyscallError("fchdir", err)
 	}
 	// Both the same: the old root ends up above the new one, from where it is taken off
