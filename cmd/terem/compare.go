@@ -74,8 +74,11 @@ func newCompare(status *int) *cobra.Command {
 	fs.StringVar(&f.json, "json", "", "write the result and all samples to a `file`; - is standard output, in place of tables")
 	fs.StringVar(&f.html, "html", "", "write a page with plots to a `file`")
 	fs.StringVar(&f.against, "against", "", "say what changed since the result in a `file` of --json")
-	for name, words := range map[string][]string{"targets": compare.Names(), "measure": compare.Groups()} {
-		if err := c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	for name, words := range map[string]func() []string{"targets": compare.Names, "measure": compare.Groups} {
+		complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return words(), cobra.ShellCompDirectiveNoFileComp // asked for by a shell, and not at each start
+		}
+		if err := c.RegisterFlagCompletionFunc(name, complete); err != nil {
 			panic(err) // a flag of that name is defined above
 		}
 	}

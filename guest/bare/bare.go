@@ -38,19 +38,31 @@ type Part struct {
 func (p Program) Parts() ([]Part, error) {
 	parts := []Part{{p.Name + " flags", []byte(strings.Join(flags, "\n"))}}
 	for _, src := range []fs.FS{shared, p.Source} {
-		names, err := fs.Glob(src, "src/*.[ch]")
+		files, err := sources(src)
 		if err != nil {
 			return nil, err
 		}
-		for _, n := range names {
-			b, err := fs.ReadFile(src, n)
-			if err != nil {
-				return nil, err
-			}
-			parts = append(parts, Part{p.Name + " " + n, b})
+		for _, f := range files {
+			parts = append(parts, Part{p.Name + " " + f.Name, f.Text})
 		}
 	}
 	return parts, nil
+}
+
+// sources are the files of a source tree, in a fixed order.
+func sources(src fs.FS) (files []Part, err error) {
+	names, err := fs.Glob(src, "src/*.[ch]")
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		b, err := fs.ReadFile(src, n)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, Part{n, b})
+	}
+	return files, nil
 }
 
 // Unpack writes the source into a directory of the program's name below dir and returns that, with the
@@ -79,17 +91,13 @@ func (p Program) Unpack(dir string) (work string, args []string, err error) {
 
 // unpack copies source files, and returns the names of those to compile.
 func unpack(work string, src fs.FS) (compile []string, err error) {
-	names, err := fs.Glob(src, "src/*.[ch]")
+	files, err := sources(src)
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range names {
-		b, err := fs.ReadFile(src, n)
-		if err != nil {
-			return nil, err
-		}
-		base := filepath.Base(n)
-		if err := os.WriteFile(filepath.Join(work, base), b, 0o644); err != nil {
+	for _, f := range files {
+		base := filepath.Base(f.Name)
+		if err := os.WriteFile(filepath.Join(work, base), f.Text, 0o644); err != nil {
 			return nil, err
 		}
 		if filepath.Ext(base) == ".c" {

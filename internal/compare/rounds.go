@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"terem/internal/compare/result"
 	"terem/internal/compare/target"
@@ -58,7 +59,7 @@ func chosen(round, rounds, slow int) bool {
 func (c *comparison) find(ctx context.Context) error {
 	for _, t := range c.all {
 		about := t.About()
-		if c.o.Targets != nil && !contains(c.o.Targets, about.Name) {
+		if c.o.Targets != nil && !slices.Contains(c.o.Targets, about.Name) {
 			continue
 		}
 		c.r.Targets = append(c.r.Targets, result.Target{Name: about.Name, Title: about.Title, Kind: about.Kind, Note: about.Note})
@@ -76,15 +77,6 @@ func (c *comparison) find(ctx context.Context) error {
 	}
 	c.plan()
 	return nil
-}
-
-func contains(list []string, word string) bool {
-	for _, w := range list {
-		if w == word {
-			return true
-		}
-	}
-	return false
 }
 
 func (c *comparison) try(ctx context.Context, t target.Target, entry *result.Target) (err error) {

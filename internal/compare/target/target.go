@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,17 +68,7 @@ type About struct {
 }
 
 // Can says whether the target runs a mode of the probe.
-func (a About) Can(mode string) bool {
-	if a.Modes == nil {
-		return true
-	}
-	for _, m := range a.Modes {
-		if m == mode {
-			return true
-		}
-	}
-	return false
-}
+func (a About) Can(mode string) bool { return a.Modes == nil || slices.Contains(a.Modes, mode) }
 
 // Run is one run of a program.
 type Run struct {

@@ -13,7 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 func main() {
@@ -107,16 +108,17 @@ func main() {
 	case "terminal":
 		tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 		check(err)
-		var size [4]uint16
-		syscall.Syscall(syscall.SYS_IOCTL, tty.Fd(), syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size)))
+		size, err := unix.IoctlGetWinsize(int(tty.Fd()), unix.TIOCGWINSZ)
+		check(err)
 		name, _ := os.Readlink("/proc/self/fd/0")
-		fmt.Println(name, size[1], size[0])
+		fmt.Println(name, size.Col, size.Row)
 		resized := make(chan os.Signal, 1)
 		signal.Notify(resized, syscall.SIGWINCH)
 		fmt.Println("ready")
 		<-resized
-		syscall.Syscall(syscall.SYS_IOCTL, tty.Fd(), syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size)))
-		fmt.Println("now", size[1], size[0])
+		size, err = unix.IoctlGetWinsize(int(tty.Fd()), unix.TIOCGWINSZ)
+		check(err)
+		fmt.Println("now", size.Col, size.Row)
 	default:
 		os.Exit(64)
 	}
