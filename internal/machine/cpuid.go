@@ -124,7 +124,6 @@ func (c change) apply(leaves []kvm.CPUIDEntry) {
 		if e.Function != c.bit.leaf || e.Index != c.bit.index || c.on {
 			continue
 		}
-		r := [...]*uint32{&e.Eax, &e.Ebx, &e.Ecx, &e.Edx}[c.bit.reg]
-		*r &^= 1 << c.bit.bit
+		*c.bit.reg.of(e) &^= 1 << c.bit.bit
 	}
 }

@@ -72,7 +72,7 @@ func (m *Machine) makeVM() (err error) {
 	if m.sys, err = openKVM(); err != nil {
 		return err
 	}
-	m.leaves = sync.OnceValues(m.sys.SupportedCPUID)
+	m.leaves = sync.OnceValues(func() ([]kvm.CPUIDEntry, error) { return offered(m.sys) })
 	m.workers.Go(func() { _, _ = m.leaves() }) // it takes as long as all the rest of makeVM
 	if err := checkHost(m.sys, &m.conf); err != nil {
 		return err

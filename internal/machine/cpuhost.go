@@ -1,0 +1,43 @@
+package machine
+
+import "terem/kvm"
+
+// cpuidSource is what KVM says of the processors that it can make: a *kvm.System.
+type cpuidSource interface {
+	SupportedCPUID() ([]kvm.CPUIDEntry, error)
+	Check(kvm.Capability) (int, error)
+}
+
+// offered lists the CPUID leaves that a guest can have: what KVM lists, and the mode of
+// the local APIC's timer that it can do and, before Linux 6.14, does not list: whether
+// that works is known only to who makes the interrupt controllers
+// (api.rst, "Known KVM API problems", Local APIC features). terem always has KVM make
+// them. The default guest has no other timer.
+func offered(s cpuidSource) ([]kvm.CPUIDEntry, error) {
+	leaves, err := s.SupportedCPUID()
+	if err != nil {
+		return nil, err
+	}
+	can, err := s.Check(kvm.CapTSCDeadlineTimer)
+	if err != nil {
+		return nil, err
+	}
+	if can > 0 {
+		setBit(leaves, features["tsc_deadline_timer"])
+	}
+	return leaves, nil
+}
+
+// setBit sets a feature, if there is its leaf.
+func setBit(leaves []kvm.CPUIDEntry, b cpuidBit) {
+	for i := range leaves {
+		if e := &leaves[i]; e.Function == b.leaf && e.Index == b.index {
+			*b.reg.of(e) |= 1 << b.bit
+		}
+	}
+}
+
+// of is where a leaf keeps the register.
+func (r register) of(e *kvm.CPUIDEntry) *uint32 {
+	return [...]*uint32{&e.Eax, &e.Ebx, &e.Ecx, &e.Edx}[r]
+}
