@@ -107,26 +107,3 @@ func TestOpenDevice(t *testing.T) {
 		t.Errorf("a device that is not KVM: %v", err)
 	}
 }
-
-func TestEventCounts(t *testing.T) {
-	e, err := NewEvent()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for want := range uint64(4) {
-		for range want {
-			if err := e.Signal(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if n, err := e.Drain(); n != want || err != nil {
-			t.Errorf("Drain gives %d, %v; want %d", n, err, want)
-		}
-	}
-	if err := e.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := (&Event{fd: -1}).Signal(); !errors.Is(err, unix.EBADF) {
-		t.Errorf("a bad descriptor: %v", err)
-	}
-}

@@ -1,6 +1,10 @@
 package kvm
 
-import "errors"
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
 
 // ErrInterrupted is returned by VCPU.Run when it came back without an exit of
 // the guest: after a Kick, or after a signal that the Go runtime sent to the
@@ -23,4 +27,12 @@ func wrap(op string, err error) error {
 		return nil
 	}
 	return &Error{Op: op, Err: err}
+}
+
+// closeFD closes a descriptor and forgets its number, which the kernel gives to the
+// next file that is opened.
+func closeFD(fd *int) error {
+	err := unix.Close(*fd)
+	*fd = -1
+	return wrap("close", err)
 }

@@ -53,8 +53,9 @@ func (s *System) check() error {
 	return err
 }
 
-// Close closes /dev/kvm. VMs made from it live on.
-func (s *System) Close() error { return wrap("close", unix.Close(s.fd)) }
+// Close closes /dev/kvm. VMs made from it live on. As with [VM.Close], what is called
+// later fails.
+func (s *System) Close() error { return closeFD(&s.fd) }
 
 // Check gives the value of a capability: 0 if the host lacks it, else 1 or a
 // number that the capability defines (KVM_CHECK_EXTENSION).

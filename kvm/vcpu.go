@@ -26,7 +26,7 @@ func (c *VCPU) Close() error {
 	if err := unix.Munmap(c.page); err != nil {
 		return wrap("munmap vCPU", err)
 	}
-	return wrap("close", unix.Close(c.fd))
+	return closeFD(&c.fd)
 }
 
 // Bind says that the calling OS thread runs this vCPU from now on. The goroutine

@@ -24,8 +24,9 @@ type VM struct {
 }
 
 // Close closes the VM's descriptor. The kernel frees the VM when its vCPUs are
-// closed as well.
-func (v *VM) Close() error { return wrap("close", unix.Close(v.fd)) }
+// closed as well. Nothing else may be called at the same time; what is called later
+// fails, and reaches no file that has got the descriptor's number since.
+func (v *VM) Close() error { return closeFD(&v.fd) }
 
 // Map makes host memory appear to the guest at guest-physical address gpa. Both
 // must be page-aligned, and host must come from mmap and outlive the VM. An empty
@@ -69,16 +70,19 @@ func (v *VM) IRQLine(gsi uint32, high bool) error {
 }
 
 // IRQFD makes each Signal of e a rising edge on the interrupt line gsi.
-func (v *VM) IRQFD(gsi uint32, e *Event) error {
-	return ioctl(v.fd, "KVM_IRQFD", ioc(dirWrite, nrIRQFD, sizeof[irqfd]()),
-		&irqfd{fd: uint32(e.fd), gsi: gsi})
-}
+func (v *VM) IRQFD(gsi uint32, e *Event) error { return v.irqfd(gsi, e, 0) }
 
 // RemoveIRQFD undoes IRQFD.
 func (v *VM) RemoveIRQFD(gsi uint32, e *Event) error {
 	const deassign = 1
-	return ioctl(v.fd, "KVM_IRQFD", ioc(dirWrite, nrIRQFD, sizeof[irqfd]()),
-		&irqfd{fd: uint32(e.fd), gsi: gsi, flags: deassign})
+	return v.irqfd(gsi, e, deassign)
+}
+
+func (v *VM) irqfd(gsi uint32, e *Event, flags uint32) error {
+	return e.with("KVM_IRQFD", func() error {
+		return ioctl(v.fd, "KVM_IRQFD", ioc(dirWrite, nrIRQFD, sizeof[irqfd]()),
+			&irqfd{fd: uint32(e.fd), gsi: gsi, flags: flags})
+	})
 }
 
 // IOMatch says which guest stores an ioeventfd takes.
@@ -106,16 +110,20 @@ func (m IOMatch) abi(e *Event) *ioeventfd {
 }
 
 // IOEventFD makes a matching guest store signal e instead of ending KVM_RUN.
-func (v *VM) IOEventFD(m IOMatch, e *Event) error {
-	return ioctl(v.fd, "KVM_IOEVENTFD", ioc(dirWrite, nrIOEventFD, sizeof[ioeventfd]()), m.abi(e))
-}
+func (v *VM) IOEventFD(m IOMatch, e *Event) error { return v.ioeventfd(m, e, 0) }
 
 // RemoveIOEventFD undoes IOEventFD.
 func (v *VM) RemoveIOEventFD(m IOMatch, e *Event) error {
 	const deassign = 1 << 2
-	a := m.abi(e)
-	a.flags |= deassign
-	return ioctl(v.fd, "KVM_IOEVENTFD", ioc(dirWrite, nrIOEventFD, sizeof[ioeventfd]()), a)
+	return v.ioeventfd(m, e, deassign)
+}
+
+func (v *VM) ioeventfd(m IOMatch, e *Event, flags uint32) error {
+	return e.with("KVM_IOEVENTFD", func() error {
+		a := m.abi(e)
+		a.flags |= flags
+		return ioctl(v.fd, "KVM_IOEVENTFD", ioc(dirWrite, nrIOEventFD, sizeof[ioeventfd]()), a)
+	})
 }
 
 // ExitOnMSRWrite makes guest writes to the given MSR end Run with ExitWRMSR. All

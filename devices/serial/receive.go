@@ -6,36 +6,41 @@ import (
 )
 
 // Receive sends p to the guest. It returns when the UART has taken all of p, or
-// when ctx is done, with the number of bytes taken; the error is then the cause.
+// when ctx is done, with the number of bytes taken; the error is then the cause. If ctx
+// is done already, nothing is taken: the guest may be gone.
 //
 // While the FIFO is full, or the guest does not listen (see the package's doc), it
 // waits. Bytes of calls that overlap may be interleaved.
 func (u *UART) Receive(ctx context.Context, p []byte) (int, error) {
 	n := 0
-	for {
+	for ctx.Err() == nil {
 		if n += u.take(p[n:], 0); n == len(p) {
 			return n, nil
 		}
-		select {
-		case <-u.room:
-		case <-ctx.Done():
-			return n, fmt.Errorf("serial: receive: %w", context.Cause(ctx))
-		}
+		u.wait(ctx)
 	}
+	return n, fmt.Errorf("serial: receive: %w", context.Cause(ctx))
 }
 
 // SendBreak sends a break, which Linux takes as the SysRq key. It waits as Receive
 // does, so that the break stays in its place between characters.
 func (u *UART) SendBreak(ctx context.Context) error {
 	null := []byte{0}
-	for u.take(null, lsrBreak) == 0 {
-		select {
-		case <-u.room:
-		case <-ctx.Done():
-			return fmt.Errorf("serial: send break: %w", context.Cause(ctx))
+	for ctx.Err() == nil {
+		if u.take(null, lsrBreak) == 1 {
+			return nil
 		}
+		u.wait(ctx)
 	}
-	return nil
+	return fmt.Errorf("serial: send break: %w", context.Cause(ctx))
+}
+
+// wait waits until there may be room in the FIFO, or ctx is done.
+func (u *UART) wait(ctx context.Context) {
+	select {
+	case <-u.room:
+	case <-ctx.Done():
+	}
 }
 
 // take puts as much of p into the FIFO as fits and reports how much that was.

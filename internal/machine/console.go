@@ -98,7 +98,7 @@ func each(r io.Reader, f func([]byte) error) error {
 // not come so far has started nothing and mounted no disk.
 func (m *Machine) Terminate(grace time.Duration) {
 	listens := m.listening()
-	if m.conf.Init && !listens {
+	if m.conf.Init && !listens || m.ctx.Err() != nil {
 		return
 	}
 	m.board.pm.PressPowerButton()

@@ -26,8 +26,9 @@ func newLine(vm *kvm.VM, gsi uint32) (*line, error) {
 	return &line{vm, gsi, e}, nil
 }
 
-// Trigger is a rising edge. A write to an eventfd of ours cannot fail while it is
-// open, and devices are closed before their lines.
+// Trigger is a rising edge. A write to an eventfd of ours cannot fail while it is open.
+// What comes after Close, from somebody who types on a machine that is just closed, goes
+// nowhere.
 func (l *line) Trigger() { _ = l.event.Signal() }
 
 func (l *line) Close() error {

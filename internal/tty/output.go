@@ -2,6 +2,7 @@ package tty
 
 import (
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -11,10 +12,12 @@ import (
 // reads, until Stop calls it off. One goroutine at a time may Write.
 type Output struct {
 	f       *os.File
-	wake    int // eventfd, readable once stopped
 	stopped atomic.Bool
 	broken  func(error)
 	failed  bool
+
+	mu   sync.Mutex // held while wake is written to, and closed
+	wake int        // eventfd, readable once stopped; -1: closed
 }
 
 // NewOutput makes an Output. broken is called once, at the first write that fails:
@@ -64,10 +67,21 @@ func (o *Output) wait(fd int) bool {
 
 // Stop ends a Write that waits, and all later ones.
 func (o *Output) Stop() {
-	o.stopped.Store(true)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.stopped.Swap(true) || o.wake < 0 {
+		return
+	}
 	one := []byte{1, 0, 0, 0, 0, 0, 0, 0}
 	_, _ = unix.Write(o.wake, one) // an eventfd of ours takes it
 }
 
-// Close frees the eventfd. No Write may be under way.
-func (o *Output) Close() error { return os.NewSyscallError("close", unix.Close(o.wake)) }
+// Close stops the Output and frees the eventfd. No Write may be under way; later ones are dropped.
+func (o *Output) Close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stopped.Store(true)
+	err := unix.Close(o.wake)
+	o.wake = -1
+	return os.NewSyscallError("close", err)
+}
