@@ -89,6 +89,7 @@ const (
 // I/O ports of the devices that the house puts at addresses of its own choice or that tables
 // given to the guest must name.
 //
+//	0x040          interval timer, 4 ports
 //	0x060, 0x064   i8042
 //	0x070, 0x071   CMOS clock
 //	0x3f8          COM1, 8 ports
@@ -98,6 +99,7 @@ const (
 //	0x608          ACPI PM timer, 4 ports
 //	0xcf9          reset control
 const (
+	PITPort          = 0x40
 	I8042DataPort    = 0x60
 	I8042CommandPort = 0x64
 	RTCPort          = 0x70

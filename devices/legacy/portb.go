@@ -23,8 +23,8 @@ type PortBState struct {
 	Refresh bool // the refresh bit at the next read
 }
 
-// PortB is the PS/2 system control port B of a machine without a timer 2. (With
-// KVM's PIT, KVM serves this port itself.)
+// PortB is the PS/2 system control port B of a machine without a timer 2. (When a
+// guest has made KVM put an interval timer there, KVM serves this port too.)
 //
 // Guests wait here for two things: for the refresh bit to change, and, with the
 // gate on, for timer 2's output to rise or to fall. Both bits change with every

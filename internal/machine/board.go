@@ -10,6 +10,7 @@ import (
 	"terem/devices/ctl"
 	"terem/devices/i8042"
 	"terem/devices/legacy"
+	"terem/devices/pit"
 	"terem/devices/rtc"
 	"terem/devices/serial"
 	"terem/kvm"
@@ -32,10 +33,10 @@ type handlers struct {
 	listen   func()
 	mark     func(ctl.Event) // the guest came to Began or Executing
 	exit     func(status uint8)
+	failed   func(error) // the host does not have what the guest needs to go on
 }
 
-// newBoard wires the devices of a PC, as far as a kernel looks for them. KVM's PIT,
-// if there is one, answers port 0x61 itself.
+// newBoard wires the devices of a PC, as far as a kernel looks for them.
 func newBoard(vm *kvm.VM, c *Config, h handlers) (_ *board, err error) {
 	b := &board{}
 	defer func() {
@@ -61,10 +62,11 @@ func newBoard(vm *kvm.VM, c *Config, h handlers) (_ *board, err error) {
 		Now: func() time.Time { return start.Add(time.Since(start)) },
 		SCI: sci, PowerOff: h.powerOff, Reset: h.reset,
 	})
-	return b, b.attach(c, h)
+	return b, b.attach(vm, c, h)
 }
 
-func (b *board) attach(c *Config, h handlers) error {
+func (b *board) attach(vm *kvm.VM, c *Config, h handlers) error {
+	portB := &legacy.PortB{}
 	keyboard := i8042.New(h.reset)
 	clock := rtc.New(time.Now)
 	low := min(c.Memory, uint64(memory.PCIHole))
@@ -86,6 +88,8 @@ func (b *board) attach(c *Config, h handlers) error {
 		name       string
 		dev        devices.Device
 	}{
+		{memory.PITPort, pit.Size, "pit", pit.New(wantPIT(vm, portB, h.failed))},
+		{0x61, 1, "port b", portB},
 		{memory.I8042DataPort, 1, "i8042 data", keyboard.Data()},
 		{memory.I8042CommandPort, 1, "i8042 command", keyboard.Port()},
 		{memory.RTCPort, memory.RTCPorts, "rtc", clock},
@@ -102,10 +106,7 @@ func (b *board) attach(c *Config, h handlers) error {
 			return err
 		}
 	}
-	if c.PIT {
-		return nil
-	}
-	return b.ports.Attach(devices.Range{Base: 0x61, Size: 1}, "port b", &legacy.PortB{})
+	return nil
 }
 
 // line makes an interrupt line that lives as long as the board.

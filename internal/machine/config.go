@@ -23,7 +23,6 @@ type Config struct {
 	CPUs       int
 	CPU        CPUModel
 	Out        io.Writer // what the guest writes to its serial port; nil: dropped
-	PIT        bool      // an 8254 timer, for kernels that know no better one
 	ACPI       bool      // ACPI tables besides the MP table
 	Init       bool      // the default guest's own init makes the console a pipe (Machine.Feed)
 	NoAssist   bool      // do not finish instructions for KVM

@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"terem/kvm"
@@ -81,6 +82,35 @@ func TestTimerFromModel(t *testing.T) {
 		}
 		if got := find(leaves, 1, 0).Ecx>>24&1 == 1; got != want {
 			t.Errorf("%s: tsc_deadline_timer %v", model, got)
+		}
+	}
+}
+
+// TestWithoutClock: kvm-clock goes as a whole, and the guest is told its TSC's frequency.
+func TestWithoutClock(t *testing.T) {
+	host := append(intelLike(), kvm.CPUIDEntry{Function: leafKVMFeatures, Eax: 0x01007efb})
+	for model, want := range map[string]uint32{"host": 0x01007efb, "host,-kvmclock": 0x00007ef2, "host,+kvmclock": 0x01007efb} {
+		m, err := ParseCPU(model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaves := m.leaves(host, 0, 1)
+		if got := find(leaves, leafKVMFeatures, 0).Eax; got != want || hasClock(leaves) != (want&8 != 0) {
+			t.Errorf("%s: features %#x, a clock: %v; want %#x", model, got, hasClock(leaves), want)
+		}
+	}
+	if hasClock(intelLike()) {
+		t.Error("a clock without KVM's leaf")
+	}
+}
+
+func TestTellTSC(t *testing.T) {
+	for model, want := range map[string]bool{"host": false, "host,-kvmclock": true} {
+		c := tinyConfig(codeHalt)
+		c.CPU, _ = ParseCPU(model) // one that cannot be read is the host's, and fails below
+		m := newTiny(t, c)
+		if got := strings.Contains(m.CmdLine(), "tsc_early_khz="); got != want {
+			t.Errorf("%s: the command line is %q", model, m.CmdLine())
 		}
 	}
 }

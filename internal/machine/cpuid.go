@@ -71,6 +71,7 @@ func (m CPUModel) leaves(host []kvm.CPUIDEntry, id, n int) []kvm.CPUIDEntry {
 	for _, c := range m.changes {
 		c.apply(out)
 	}
+	withoutClock(out)
 	return out
 }
 

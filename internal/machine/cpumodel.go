@@ -31,7 +31,7 @@ func ParseCPU(s string) (CPUModel, error) {
 }
 
 // features are the flags that can be named, as in /proc/cpuinfo
-// (arch/x86/include/asm/cpufeatures.h).
+// (arch/x86/include/asm/cpufeatures.h). It does not show kvmclock: that is QEMU's name.
 var features = map[string]cpuidBit{
 	"tsc": {1, 0, edx, 4}, "sse": {1, 0, edx, 25}, "sse2": {1, 0, edx, 26},
 	"pni": {1, 0, ecx, 0}, "pclmulqdq": {1, 0, ecx, 1}, "vmx": {1, 0, ecx, 5}, "ssse3": {1, 0, ecx, 9},
@@ -50,6 +50,8 @@ var features = map[string]cpuidBit{
 	"vaes": {7, 0, ecx, 9}, "vpclmulqdq": {7, 0, ecx, 10}, "avx512_vnni": {7, 0, ecx, 11},
 	"la57": {7, 0, ecx, 16}, "rdpid": {7, 0, ecx, 22},
 	"fsrm": {7, 0, edx, 4}, "amx_tile": {7, 0, edx, 24}, "avx_vnni": {7, 1, eax, 4},
+
+	"kvmclock": {leafKVMFeatures, 0, eax, bitKVMClock},
 
 	"nx": {leafAMDFeatures, 0, edx, 20}, "pdpe1gb": {leafAMDFeatures, 0, edx, 26},
 	"rdtscp": {leafAMDFeatures, 0, edx, 27}, "svm": {leafAMDFeatures, 0, ecx, 2},

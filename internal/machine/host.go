@@ -99,7 +99,7 @@ func hostMemory() (uint64, error) {
 
 // createVM makes a VM with RAM and interrupt chips. The memory slots come first:
 // a change of slots after KVM_CREATE_IRQCHIP waits for an SRCU grace period.
-func createVM(sys *kvm.System, ram *memory.Guest, v *virtioBus, pit bool) (_ *kvm.VM, err error) {
+func createVM(sys *kvm.System, ram *memory.Guest, v *virtioBus) (_ *kvm.VM, err error) {
 	vm, err := sys.CreateVM()
 	if err != nil {
 		return nil, err
@@ -125,11 +125,6 @@ func createVM(sys *kvm.System, ram *memory.Guest, v *virtioBus, pit bool) (_ *kv
 	}
 	if err := vm.CreateIRQChip(); err != nil {
 		return nil, err
-	}
-	if pit {
-		if err := vm.CreatePIT(); err != nil {
-			return nil, err
-		}
 	}
 	return vm, nil
 }

@@ -29,6 +29,7 @@ type Machine struct {
 	ledgers     []*vcpu.Ledger
 	console     panicWatch
 	leaves      func() ([]kvm.CPUIDEntry, error) // what KVM offers; fetched while the VM is made
+	clock       bool                             // the guest has kvm-clock
 	disregarded []string                         // see Disregarded
 	soft        bool                             // KVM leaves SYSCALL to us: it interprets guest kernel code
 
@@ -83,7 +84,7 @@ func (m *Machine) makeVM() (err error) {
 	if m.virtio, err = newVirtioBus(m.sys, m.conf.virtioDevices()); err != nil {
 		return err
 	}
-	if m.vm, err = createVM(m.sys, m.ram, m.virtio, m.conf.PIT); err != nil {
+	if m.vm, err = createVM(m.sys, m.ram, m.virtio); err != nil {
 		return &Error{Class: Host, Thing: "virtual machine", Err: err, Mend: "see `terem doctor`"}
 	}
 	m.conf.Out = &m.console
@@ -94,6 +95,7 @@ func (m *Machine) makeVM() (err error) {
 		listen:   sync.OnceFunc(func() { close(m.listens) }),
 		mark:     m.marks.event,
 		exit:     func(s uint8) { m.ended(Outcome{Kind: Exited, Status: s}) },
+		failed:   func(err error) { m.over(Outcome{Kind: Broken, Err: err}) },
 	})
 	if err != nil {
 		return err
@@ -109,7 +111,9 @@ func (m *Machine) makeCPUs() error {
 		return err
 	}
 	for id := range m.conf.CPUs {
-		c := vcpu.Config{ID: id, CPUID: m.conf.CPU.leaves(leaves, id, m.conf.CPUs), Ports: &m.board.ports, Memory: &m.board.mem}
+		cpuid := m.conf.CPU.leaves(leaves, id, m.conf.CPUs)
+		m.clock = hasClock(cpuid)
+		c := vcpu.Config{ID: id, CPUID: cpuid, Ports: &m.board.ports, Memory: &m.board.mem}
 		if m.conf.CountExits {
 			c.Ledger = vcpu.NewLedger()
 			m.ledgers = append(m.ledgers, c.Ledger)
@@ -134,7 +138,7 @@ func (m *Machine) ready() error {
 	var entry boot.Entry
 	m.marks.note(markMade)
 	err := m.cpus[0].Do(func(c *kvm.VCPU) (err error) {
-		if err := errors.Join(m.inspect(c), m.checkCPU(c)); err != nil {
+		if err := errors.Join(m.inspect(c), m.checkCPU(c), m.tellTSC(c)); err != nil {
 			return err
 		}
 		if !m.conf.ACPI {
