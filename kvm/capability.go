@@ -24,6 +24,8 @@ const (
 	CapUserSpaceMSR     Capability = 188
 	CapMSRFilter        Capability = 189
 	CapBinaryStats      Capability = 203
+
+	CapExitOnEmulationFailure Capability = 204
 )
 
 // A Need is a capability that this program uses.
@@ -55,6 +57,7 @@ func Needs() []Need {
 		{CapSetGuestDebug, "SET_GUEST_DEBUG", "finishing SYSCALL on a software backend", false},
 		{CapUserSpaceMSR, "X86_USER_SPACE_MSR", "finishing SYSCALL on a software backend", false},
 		{CapMSRFilter, "X86_MSR_FILTER", "finishing SYSCALL on a software backend", false},
+		{CapExitOnEmulationFailure, "EXIT_ON_EMULATION_FAILURE", "the right signal for a program on a software backend", false},
 		{CapReadOnlyMem, "READONLY_MEM", "virtio registers that a guest reads without an exit", false},
 		{CapSyncRegs, "SYNC_REGS", "quick access to registers on an exit", false},
 		{CapBinaryStats, "BINARY_STATS_FD", "exit and instruction counters of the kernel", false},

@@ -144,6 +144,14 @@ func (v *VM) ExitOnMSRWrite(msr uint32) error {
 	return ioctl(v.fd, "KVM_X86_SET_MSR_FILTER", ioc(dirWrite, nrSetMSRFilter, sizeof[msrFilter]()), f)
 }
 
+// ExitOnEmulationFailure makes an instruction that KVM cannot emulate end Run with ExitInternalError at
+// every privilege level. Otherwise KVM gives user code a #UD by itself, whatever the instruction is
+// (KVM_CAP_EXIT_ON_EMULATION_FAILURE, api.rst section 7.28).
+func (v *VM) ExitOnEmulationFailure() error {
+	c := &enableCap{cap: uint32(CapExitOnEmulationFailure), args: [4]uint64{1}}
+	return ioctl(v.fd, "KVM_ENABLE_CAP", ioc(dirWrite, nrEnableCap, sizeof[enableCap]()), c)
+}
+
 // CreateVCPU makes vCPU number id; its APIC ID is the same.
 func (v *VM) CreateVCPU(id int) (*VCPU, error) {
 	fd, err := createVCPU(v.fd, id)

@@ -16,7 +16,7 @@ const Software = "lpj=10000000 no_timer_check rodata=off no-kvmapf no-steal-acc 
 
 // slowFeatures are CPU features as numbers (word*32+bit), which the kernel finds
 // sooner than names: smap, cx16, popcnt, erms, fsrm, fsgsbase, rdrand, rdseed, pcid,
-// invpcid, fzrm, fsrs, fsrc, xsaves, pku. XSAVE itself stays: programs see the CPU's
+// invpcid, fzrm, fsrs, fsrc, xsaves, pku, bmi1, bmi2, adx. XSAVE itself stays: programs see the CPU's
 // own CPUID there, use AVX, and lose the upper halves of their registers at the next
 // switch if the kernel does not know of them.
-const slowFeatures = "308,141,151,297,580,288,158,306,145,298,394,395,396,323,515"
+const slowFeatures = "308,141,151,297,580,288,158,306,145,298,394,395,396,323,515,291,296,307"

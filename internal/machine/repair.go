@@ -1,7 +1,9 @@
 package machine
 
 import (
+	"errors"
 	"sync"
+	"syscall"
 
 	"terem/boot"
 	"terem/kvm"
@@ -18,9 +20,18 @@ type repair struct {
 	err  error
 }
 
-// filter makes every vCPU's writes of LSTAR exits, once.
+// filter makes every vCPU's writes of LSTAR exits, once, and the instructions of
+// programs that KVM cannot emulate, where it has that: before Linux 5.15 it gives
+// them all #UD.
 func (r *repair) filter() error {
-	r.once.Do(func() { r.err = r.vm.ExitOnMSRWrite(kvm.MSRLSTAR) })
+	r.once.Do(func() {
+		if r.err = r.vm.ExitOnMSRWrite(kvm.MSRLSTAR); r.err != nil {
+			return
+		}
+		if err := r.vm.ExitOnEmulationFailure(); !errors.Is(err, syscall.EINVAL) {
+			r.err = err
+		}
+	})
 	return r.err
 }
 

@@ -7,10 +7,14 @@ const maxInsn = 15
 
 // Opcode maps, as the high byte of insn.op.
 const (
-	map1   = 0x0000 // one byte
-	map0F  = 0x0f00
-	map38  = 0x3800 // 0F 38
-	escape = 0x0f
+	map1    = 0x0000 // one byte
+	map0F   = 0x0f00
+	map38   = 0x3800 // 0F 38
+	vexMaps = 0xc000 // with a VEX prefix; map number m is m << 8 further
+	vex0F   = vexMaps + 1<<8
+	vex38   = vexMaps + 2<<8
+	vex3A   = vexMaps + 3<<8
+	escape  = 0x0f
 )
 
 // Prefixes (SDM vol. 2, section 2.1.1). The last one of F2 and F3, or else 66, selects the form.
@@ -37,7 +41,8 @@ const (
 
 // insn is one decoded instruction, 64-bit mode.
 //
-//	[prefixes] [REX] opcode ModRM [SIB] [disp8 | disp32]
+//	[prefixes] [REX] opcode ModRM [SIB] [disp8 | disp32] [imm8]
+//	[segment, 67] VEX opcode ModRM [SIB] [disp8 | disp32] [imm8]
 type insn struct {
 	len    int
 	op     uint16 // map | opcode byte
@@ -53,6 +58,9 @@ type insn struct {
 	base, index int
 	scale       uint
 	disp        int64
+	vvvv        int  // the further register that a VEX prefix names
+	long        bool // VEX.L
+	imm         byte // of RORX and INT
 }
 
 // digit is ModRM.reg as an opcode extension: "/4".
@@ -98,16 +106,22 @@ func (c *cursor) disp32() int64 {
 	return int64(int32(binary.LittleEndian.Uint32(d[:])))
 }
 
-// decode understands the opcodes of the table alone: INT3 and FWAIT, and those of the maps 0F and
-// 0F 38, all of which are taken to have a ModRM byte. ok is false for all else and for code that
-// ends too early.
+// decode understands the opcodes of the table alone: INT3, INT n and FWAIT, and those of the maps 0F and 0F 38 and of VEX, all of which, but for UD2, are taken to have a ModRM byte. ok is
+// false for all else and for code that ends too early.
 func decode(code []byte) (in insn, ok bool) {
 	c := &cursor{b: code[:min(len(code), maxInsn)]}
 	in = insn{base: regNone, index: regNone}
-	in.prefixes(c)
+	locked := in.prefixes(c)
 	op := c.next()
 	switch {
-	case op == 0xcc || op == 0x9b:
+	case op == opVEX2 || op == opVEX3:
+		if in.prefix != prefixNone || in.rex != 0 || locked {
+			return in, false // #UD (SDM vol. 2, section 2.3.2 and on)
+		}
+		in.vex(c, op)
+	case op == opINT:
+		in.op, in.imm = map1|uint16(op), c.next()
+	case op == opINT3 || op == opFWAIT:
 		in.op = map1 | uint16(op)
 	case op != escape:
 		return in, false
@@ -116,13 +130,52 @@ func decode(code []byte) (in insn, ok bool) {
 		if in.op == map0F|0x38 {
 			in.op = map38 | uint16(c.next())
 		}
-		in.operands(c)
+		if in.op != map0F|opUD2 {
+			in.operands(c)
+		}
 	}
 	in.len = c.at
-	return in, !c.over
+	return in, !c.over && (!locked || in.op == map0F|opCMPXCHG16B)
 }
 
-func (in *insn) prefixes(c *cursor) {
+// Opcodes that are told apart before the table.
+const (
+	opUD2        = 0x0b // after 0F
+	opCMPXCHG16B = 0xc7 // after 0F; the only one here that LOCK may precede
+	opFWAIT      = 0x9b
+	opVEX3       = 0xc4
+	opVEX2       = 0xc5
+	opINT3       = 0xcc
+	opINT        = 0xcd
+)
+
+// vex reads the rest of a VEX prefix and the instruction behind it (SDM vol. 2, figure 2-9). R, X, B and
+// vvvv are stored inverted.
+//
+//	c5  R vvvv L pp
+//	c4  R X B mmmmm  W vvvv L pp
+func (in *insn) vex(c *cursor, first byte) {
+	p := c.next()
+	in.op = vex0F
+	in.rex = ^p >> 5 & rexR
+	if first == opVEX3 {
+		in.rex = ^p >> 5 & (rexR | rexX | rexB)
+		in.op = vexMaps + uint16(p&0x1f)<<8
+		p = c.next()
+		in.rex |= p >> 4 & rexW
+	}
+	in.vvvv = int(^p >> 3 & 15)
+	in.long = p&4 != 0
+	in.prefix = [4]byte{prefixNone, prefix66, prefixF3, prefixF2}[p&3]
+	in.op |= uint16(c.next())
+	in.operands(c)
+	if in.op&0xff00 == vex3A {
+		in.imm = c.next()
+	}
+}
+
+// prefixes reads what comes before the opcode, and says whether LOCK is among it.
+func (in *insn) prefixes(c *cursor) (locked bool) {
 	for ; ; c.at++ {
 		switch p := c.peek(); p {
 		case prefix66:
@@ -136,13 +189,15 @@ func (in *insn) prefixes(c *cursor) {
 			in.seg = p
 		case prefix67:
 			in.addr32 = true
-		case prefixLock, 0x2e, 0x36, 0x3e, 0x26: // CS, SS, DS, ES: no meaning in 64-bit mode
+		case prefixLock:
+			locked = true
+		case 0x2e, 0x36, 0x3e, 0x26: // CS, SS, DS, ES: no meaning in 64-bit mode
 		default:
 			if p&0xf0 == 0x40 {
 				in.rex = p
 				c.at++
 			}
-			return
+			return locked
 		}
 	}
 }

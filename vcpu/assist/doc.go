@@ -19,7 +19,8 @@
 //	decode.go    prefixes, opcode, ModRM   operand.go  registers and addresses
 //	table.go     every instruction that can be finished
 //	paging.go    the guest's page tables   space.go    guest-linear memory
-//	simple.go, memop.go, xsave.go          the instructions
+//	simple.go, memop.go, xsave.go, bits.go, descriptor.go   the instructions
+//	instead.go   an exception for what nobody finishes   gate.go   the guest's IDT
 //	syscall.go   entry after SYSCALL       step.go     the handler's first instruction
 //	interrupt.go interrupts that KVM holds while registers are rewritten
 //	probe.go     what this host needs      params.go   what its guest should be told

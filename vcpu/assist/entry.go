@@ -2,6 +2,7 @@ package assist
 
 import (
 	"encoding/binary"
+	"errors"
 
 	"terem/kvm"
 )
@@ -36,31 +37,65 @@ const (
 	syscallLength = 2
 )
 
-// fromSyscall tells the fetch fault of an unfinished SYSCALL from a real fault.
-func (u *Unit) fromSyscall(regs *kvm.Regs, sregs *kvm.Sregs, f *frame) bool {
+// origin is where a page fault at the handler comes from.
+type origin int
+
+const (
+	realFault    origin = iota
+	fromSyscall         // the fetch at LSTAR after an unfinished SYSCALL
+	fromLostPage        // the same, or a jump; the page of the SYSCALL is gone, and nobody can tell
+)
+
+// origin tells the fetch fault of an unfinished SYSCALL from a real fault.
+func (u *Unit) origin(regs *kvm.Regs, sregs *kvm.Sregs, f *frame) origin {
 	if sregs.CR2 != u.trap.lstar || f.rip != u.trap.lstar || f.cs&selectorRPL != selectorRPL {
-		return false
+		return realFault
 	}
-	return u.isSyscallAt(regs.RCX-syscallLength, sregs)
+	return u.lookAt(regs.RCX-syscallLength, sregs)
 }
 
-// isSyscallAt looks for the instruction that RCX claims to follow: a user program may as well have
-// jumped to LSTAR, which must stay a fault.
-func (u *Unit) isSyscallAt(linear uint64, sregs *kvm.Sregs) bool {
+// lookAt looks for the instruction that RCX claims to follow: a user program may as well have jumped to
+// LSTAR, which must stay a fault. Another thread may have dropped the page since it was executed
+// (MADV_DONTNEED, mprotect): then its bytes are not to be had as the program has them.
+func (u *Unit) lookAt(linear uint64, sregs *kvm.Sregs) origin {
 	p := supervisor(u, sregs)
 	p.user = true
-	var b [syscallLength]byte
-	n, _ := p.fetch(linear, b[:])
-	return n == syscallLength && b == [syscallLength]byte{0x0f, 0x05}
+	for i, want := range [syscallLength]byte{0x0f, 0x05} {
+		var b [1]byte
+		if _, err := p.fetch(linear+uint64(i), b[:]); err != nil {
+			return p.lost(linear+uint64(i), err)
+		}
+		if b[0] != want {
+			return realFault
+		}
+	}
+	return fromSyscall
+}
+
+// lost judges a fetch that failed: of a page that is not there, or that a program may read and not execute.
+// What is the kernel's own was never executed by a program.
+func (p *pager) lost(linear uint64, err error) origin {
+	var f *fault
+	if !errors.As(err, &f) || f.vector != vectorPF {
+		return realFault
+	}
+	if f.code&codePresent != 0 {
+		if _, err := p.translate(linear, accessRead); err != nil {
+			return realFault
+		}
+	}
+	return fromLostPage
 }
 
 // enter undoes the fault and does what SYSCALL does. With an interrupt that KVM has begun to
 // deliver, the guest goes back to the SYSCALL instead, takes the interrupt there, and executes the
-// SYSCALL again: an interrupt frame of a user belongs to a user's CS. The result names what was done.
+// SYSCALL again: an interrupt frame of a user belongs to a user's CS. And where the SYSCALL's page is lost it
+// goes back as well: the true fault happens there, the guest's kernel brings the page, and the program
+// executes what that holds. The result names what was done.
 //
 // RCX and R11 are what the SYSCALL left, or what a program put there that jumped to LSTAR. So R11 is
 // cut down to flags that a program may change.
-func (u *Unit) enter(c traced, regs *kvm.Regs, sregs *kvm.Sregs, f *frame) (string, error) {
+func (u *Unit) enter(c traced, regs *kvm.Regs, sregs *kvm.Sregs, f *frame, o origin) (string, error) {
 	pending, err := u.settle(c, sregs)
 	if err != nil {
 		return "", err
@@ -73,9 +108,12 @@ func (u *Unit) enter(c traced, regs *kvm.Regs, sregs *kvm.Sregs, f *frame) (stri
 	flags := regs.R11&userFlags | f.rflags&flagIOPL | flagIF | flagFixed
 	regs.RSP = f.rsp
 	c.MarkShared(true)
-	if pending {
+	if pending || o == fromLostPage {
 		regs.RIP, regs.RFLAGS = regs.RCX-syscallLength, flags
 		sregs.CS, sregs.SS = codeSegment(uint16(f.cs), 3), dataSegment(uint16(f.ss), 3)
+		if o == fromLostPage {
+			return "SYSCALL whose page is gone", nil
+		}
 		return "rewound SYSCALL", nil
 	}
 	selector := uint16(u.trap.star>>32) &^ selectorRPL

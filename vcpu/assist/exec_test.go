@@ -26,8 +26,6 @@ func TestFinish(t *testing.T) {
 		{"FWAIT", "9b", func(f *fakeCPU) { f.sregs.CR0 |= cr0TS }, nil}, // MP clear: no #NM
 		{"CLAC", "0f01ca", func(f *fakeCPU) { f.regs.RFLAGS |= flagAC }, func(f *fakeCPU) { f.regs.RFLAGS = 2 }},
 		{"STAC", "0f01cb", nil, func(f *fakeCPU) { f.regs.RFLAGS = 2 | flagAC }},
-		{"VERW verw ax", "0f00e8", func(f *fakeCPU) { f.regs.RAX = 0x18 }, func(f *fakeCPU) { f.regs.RFLAGS |= flagZF }},
-		{"VERW verw ax", "0f00e8", nil, nil},
 		{"SERIALIZE", "0f01e8", nil, nil},
 		{"PREFETCH prefetchw [rax]", "0f0d08", nil, nil},
 		{"ENDBR64", "f30f1efa", nil, nil},
@@ -130,6 +128,20 @@ func TestFaults(t *testing.T) {
 		{"xsave with TS", "0fae20", "7", func(f *fakeCPU) { f.sregs.CR0 |= cr0TS }, 0},
 		{"xrstor without OSXSAVE", "0fae28", "6", func(f *fakeCPU) { f.sregs.CR4 &^= cr4XSave }, 0},
 		{"xrstors of a standard area", "0fc718", "13(0x0)", at(fakeData), 0},
+		{"ud2", "0f0b", "6", nil, 0},
+		{"ud1", "0fb9c0", "6", nil, 0},
+		{"ud0", "0fffc0", "6", nil, 0},
+		{"rorx, vvvv", "c4e363f0c120", "6", nil, 0},
+		{"shlx, L", "c4e2e5f7c1", "6", nil, 0},
+		{"shlx, absent page", "c4e2e1f700", "14(0x0)", at(pageAbsent), pageAbsent},
+		{"lar, absent page", "0f0200", "14(0x0)", at(pageAbsent), pageAbsent},
+		{"lar, absent table", "0f02c0", "14(0x0)", func(f *fakeCPU) {
+			f.regs.RAX = 0x18
+			f.sregs.GDT.Base, f.sregs.GDT.Limit = pageAbsent, 0x7f
+		}, pageAbsent + 0x18},
+		{"sgdt, read-only page", "0f0100", "14(0x3)", at(pageReadRO), pageReadRO},
+		{"sldt at CPL 3, UMIP", "0f00c0", "13(0x0)", func(f *fakeCPU) { user(f); f.sregs.CR4 |= 1 << 11 }, 0},
+		{"int 0x20 at CPL 3", "cd20", "13(0x102)", user, 0},
 		{"clac at CPL 3", "0f01ca", "6", user, 0},
 		{"xsaves at CPL 3", "0fc728", "13(0x0)", user, 0},
 		{"xrstors at CPL 3", "0fc718", "13(0x0)", user, 0},
@@ -158,7 +170,7 @@ func TestUnfinished(t *testing.T) {
 		text       string
 	}{
 		{"movd", "660f6ec0", nil, 1, errUnknown, "movd"},
-		{"cut off", "0f", nil, 1, errUnknown, "terem does not know"},
+		{"cut off", "0f", func(f *fakeCPU) { f.regs.RIP = pageUser - 1 }, 1, errUnknown, "terem does not know"},
 		{"cmpxchg8b", "0fc708", func(f *fakeCPU) { f.regs.RAX = fakeData }, 1, errUnknown, "cmpxchg8b"},
 		{"no RAM", "f30fb800", func(f *fakeCPU) { f.regs.RAX = pageNoRAM }, 1, errNotRAM, "popcnt"},
 		{"32-bit code", "9b", func(f *fakeCPU) { f.sregs.CS.L = 0 }, 1, errMode, "not in 64-bit mode"},

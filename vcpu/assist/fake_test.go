@@ -14,23 +14,25 @@ import (
 // Where things lie in the guest of the tests: 2 MiB of RAM, mapped one to one in pages of 4 KiB for
 // the kernel, but for the pages that are named here.
 const (
-	fakePML4    = 0x1000
-	fakePDPT    = 0x2000
-	fakePD      = 0x3000
-	fakePT      = 0x4000
-	fakeIDT     = 0x5000
-	fakeCode    = 0x10000
-	fakeData    = 0x12000
-	pageAbsent  = 0x20000
-	pageReadRO  = 0x21000 // readable
-	pageUser    = 0x22000 // for user and kernel, executable
-	pageNoRAM   = 0x23000 // leads out of guest RAM
-	pageNoExec  = 0x24000
-	linearHuge  = 0x200000 // a 2 MiB page that shows all of RAM again
-	fakeHandler = 0x18000
-	fakeLSTAR   = 0x19000
-	fakeStack   = 0x1a000
-	fakeRAM     = 2 << 20
+	fakePML4      = 0x1000
+	fakePDPT      = 0x2000
+	fakePD        = 0x3000
+	fakePT        = 0x4000
+	fakeIDT       = 0x5000
+	fakeCode      = 0x10000
+	fakeData      = 0x12000
+	pageAbsent    = 0x20000
+	pageReadRO    = 0x21000 // readable
+	pageUser      = 0x22000 // for user and kernel, executable
+	pageNoRAM     = 0x23000 // leads out of guest RAM
+	pageNoExec    = 0x24000
+	pageUserNX    = 0x25000 // for user and kernel, not executable
+	pageUserNoRAM = 0x26000
+	linearHuge    = 0x200000 // a 2 MiB page that shows all of RAM again
+	fakeHandler   = 0x18000
+	fakeLSTAR     = 0x19000
+	fakeStack     = 0x1a000
+	fakeRAM       = 2 << 20
 )
 
 // fakeCPU is a vCPU without KVM: registers in a struct.
@@ -157,6 +159,10 @@ func mapFake(t testing.TB, m *memory.Guest) {
 			entry = page | all
 		case pageNoRAM:
 			entry = 0x4000_0000 | pteP | pteRW
+		case pageUserNoRAM:
+			entry = 0x4000_0000 | all
+		case pageUserNX:
+			entry = page | all | pteXD
 		case pageNoExec:
 			entry |= pteXD
 		}

@@ -14,7 +14,8 @@ import (
 func FuzzInternal(f *testing.F) {
 	for _, code := range []string{
 		"cc", "9b", "0f01ca", "0f01d0", "f3480fb8c1", "65f34f0fb844ec10", "480fc70f", "0fae27", "0fae2f",
-		"0fc727", "0fc71f", "660f388207", "660f38f80f", "f3480faed1", "0fae5704", "0f", "f3", "67c0",
+		"0fc727", "0fc71f", "660f388207", "660f38f80f", "f3480faed1", "0fae5704",
+		"c4e2e1f7c1", "c4e3fbf0c10d", "c5f5efd0", "0f02c1", "0f03c1", "0f0107", "f20f38f0c5", "cd80", "66480f38f6c1", "0f", "f3", "67c0",
 	} {
 		f.Add(unhex(f, code), []byte{0, 0x20, 1}, uint64(0), byte(0))
 	}
@@ -40,8 +41,8 @@ func FuzzInternal(f *testing.F) {
 		before := c.regs
 		err := u.finish(c, kvm.InternalEmulation, code[:min(len(code), maxInsn)])
 		var e *Unfinished
-		if err != nil && !errors.As(err, &e) {
-			t.Fatalf("error %v", err)
+		if err != nil && (mode&1 != 0 || !errors.As(err, &e)) {
+			t.Fatalf("error %v, CPL %d", err, cpl(&c.sregs))
 		}
 		if err != nil && c.regs != before {
 			t.Fatal("an unfinished instruction changed registers")
@@ -67,9 +68,16 @@ func FuzzDebug(f *testing.F) {
 		u := New(m)
 		check(t, u.arm(c))
 		check(t, u.writeMSR(c, kvm.MSRLSTAR, lstar))
+		if len(code)%2 == 1 { // a program that got itself there
+			c.sregs.CS, c.sregs.SS = codeSegment(0x33, 3), dataSegment(0x2b, 3)
+		}
+		user, flags := cpl(&c.sregs) == 3, c.regs.RFLAGS
 		var e *Unfinished
-		if err := u.debug(c, 0); err != nil && !errors.As(err, &e) {
+		if err := u.debug(c, 0); err != nil && (user || !errors.As(err, &e)) {
 			t.Fatalf("error %v", err)
+		}
+		if user && (cpl(&c.sregs) != 3 || c.regs.RFLAGS != flags) {
+			t.Fatalf("a program changed its level or flags: %v", c)
 		}
 		if c.sregs.CS.DPL == 0 && c.dirtySregs && c.regs.RIP != lstar {
 			t.Fatalf("kernel mode at %#x", c.regs.RIP)

@@ -2,6 +2,7 @@ package assist
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"terem/kvm"
@@ -46,17 +47,17 @@ func (u *Unit) finish(c cpu, suberror uint32, insn []byte) error {
 	var code [maxInsn]byte
 	n, err := x.code(code[:], insn)
 	if err != nil {
-		return unfinished(&x.regs, &x.sregs, insn, suberror, err)
+		return x.instead(insn, err)
 	}
 	f := x.find(code[:n])
 	if f == nil {
-		return unfinished(&x.regs, &x.sregs, code[:n], suberror, errUnknown)
+		return x.instead(code[:n], errUnknown)
 	}
 	if err := x.run(f); err != nil {
 		if isKVM(err) {
 			return err
 		}
-		return unfinished(&x.regs, &x.sregs, code[:n], suberror, err)
+		return x.instead(code[:n], err)
 	}
 	u.count(f.name, start)
 	return nil
@@ -67,11 +68,12 @@ func (x *exec) code(dst, insn []byte) (int, error) {
 	if !longMode(&x.sregs) {
 		return 0, errMode
 	}
-	if n, err := x.fetch(x.regs.RIP, dst); err == nil {
+	n, err := x.fetch(x.regs.RIP, dst)
+	if err == nil {
 		return n, nil
 	}
 	if len(insn) == 0 {
-		return 0, errFetch
+		return 0, fmt.Errorf("%w: %w", errFetch, err)
 	}
 	return copy(dst, insn), nil
 }

@@ -23,6 +23,23 @@ func (x *exec) int3() error {
 	return nil
 }
 
+// intN is INT n of a program, which comes here because no gate of the host is for it. Through most gates a
+// program may not go (SDM vol. 3, section 6.12.1.1).
+func (x *exec) intN() error {
+	const external, idt = 0, 2 // of the error code
+	if !x.user {
+		return errUnknown
+	}
+	if x.in.imm == vectorBP {
+		return x.int3()
+	}
+	g, ok := x.u.gate(&x.sregs, x.in.imm)
+	if ok && g.dpl == 3 {
+		return errUnknown
+	}
+	return &fault{vector: vectorGP, hasCode: true, code: uint32(x.in.imm)<<3 | idt | external}
+}
+
 func (x *exec) nop() error { return nil }
 
 // fwait waits for x87 exceptions that are pending. KVM_GET_FPU would show them; a kernel uses the
@@ -46,19 +63,8 @@ func (x *exec) alignmentCheck(ac uint64) error {
 	return nil
 }
 
-// verw is executed for its side effect on the host's CPU buffers; kernels give it a usable data
-// segment. So the answer is "yes" for every selector but the null one.
-func (x *exec) verw() error {
-	sel, err := x.source(2)
-	if err != nil {
-		return err
-	}
-	x.regs.RFLAGS &^= flagZF
-	if sel&^3 != 0 {
-		x.regs.RFLAGS |= flagZF
-	}
-	return nil
-}
+// undefined is UD0, UD1 and UD2, by which a kernel says that something is wrong with it.
+func (x *exec) undefined() error { return undefined() }
 
 // noKeys is RDPKRU or WRPKRU, which exist only where the guest was given protection keys.
 func (x *exec) noKeys() error { return undefined() }

@@ -1,7 +1,7 @@
 package assist
 
 import (
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -124,28 +124,10 @@ func (u *Unit) breakAt(c traced, linear uint64) error {
 	return nil
 }
 
-// pageFaultHandler reads gate 14 of the IDT (SDM vol. 3, figure 6-8).
-//
-//	0 offset 15:0   2 selector   4 IST   5 type, DPL, P   6 offset 31:16   8 offset 63:32
+// pageFaultHandler is where gate 14 of the IDT leads.
 func (u *Unit) pageFaultHandler(s *kvm.Sregs) (uint64, bool) {
-	const (
-		gateSize = 16
-		offset   = vectorPF * gateSize
-		present  = 1 << 7
-	)
-	if !longMode(s) || s.IDT.Limit < offset+gateSize-1 {
-		return 0, false
-	}
-	var g [gateSize]byte
-	p := supervisor(u, s)
-	if p.read(s.IDT.Base+offset, g[:]) != nil || g[5]&present == 0 {
-		return 0, false
-	}
-	lo := uint64(binary.LittleEndian.Uint16(g[0:]))
-	mid := uint64(binary.LittleEndian.Uint16(g[6:]))
-	hi := uint64(binary.LittleEndian.Uint32(g[8:]))
-	h := hi<<32 | mid<<16 | lo
-	return h, h != 0
+	g, ok := u.gate(s, vectorPF)
+	return g.offset, ok && g.offset != 0
 }
 
 // supervisor is a pager for the CPU's own accesses to its tables and stacks, which are the
@@ -172,22 +154,45 @@ func (u *Unit) debug(c traced, dr6 uint64) error {
 	switch {
 	case u.trap.at == 0 || regs.RIP != u.trap.at:
 		return u.guestDebug(c, regs, sregs, dr6)
+	case cpl(sregs) != 0:
+		return u.jumped(c, regs, sregs)
 	case u.trap.at != u.trap.handler:
 		return u.breakAt(c, u.trap.handler) // the handler's first instruction is done
 	}
-	f, ok := u.frame(regs, sregs)
-	if ok && u.fromSyscall(regs, sregs, &f) {
-		did, err := u.enter(c, regs, sregs, &f)
-		if err == nil {
-			u.count(did, start)
+	if f, ok := u.frame(regs, sregs); ok {
+		if o := u.origin(regs, sregs, &f); o != realFault {
+			did, err := u.enter(c, regs, sregs, &f, o)
+			if err == nil {
+				u.count(did, start)
+			}
+			return err
 		}
-		return err
 	}
 	if err := u.stepOver(c, regs, sregs); err != nil {
 		return err
 	}
 	u.count("page fault stepped", start)
 	return u.refresh(c, sregs)
+}
+
+// jumped is for a program at the handler's own address. KVM stops it there where it interprets user code, as
+// it does with a stack pointer that is not canonical: a program can bring that about by sigreturn. Nothing was
+// pushed then: RSP is the program's, and so is what it points at. Hardware cannot fetch the instruction and
+// raises a page fault; a kernel that lets its programs execute the handler is none that this can help.
+func (u *Unit) jumped(c traced, regs *kvm.Regs, sregs *kvm.Sregs) error {
+	start := time.Now()
+	p := newPager(u.m, regs, sregs)
+	_, err := p.translate(regs.RIP, accessFetch)
+	f := &fault{vector: vectorUD}
+	errors.As(err, &f)
+	if err := c.SetRegs(*regs); err != nil {
+		return err
+	}
+	if err := u.raise(c, sregs, f); err != nil {
+		return err
+	}
+	u.count("jump to the page-fault handler", start)
+	return nil
 }
 
 // guestDebug raises the #DB that KVM reported instead of delivering, because breakpoints are armed.

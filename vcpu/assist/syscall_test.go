@@ -94,6 +94,59 @@ func TestRealFault(t *testing.T) {
 	}
 }
 
+// TestSyscallFromLostPage: another thread dropped the page of the SYSCALL, or forbade to execute it. The
+// program goes back to it and takes the true fault there.
+func TestSyscallFromLostPage(t *testing.T) {
+	for name, rcx := range map[string]uint64{
+		"absent":                  pageAbsent + 0x102,
+		"absent from a page on":   pageAbsent + 1, // its first byte is on the page before
+		"not executable any more": pageUserNX + 2,
+	} {
+		t.Run(name, func(t *testing.T) {
+			u, f, m := faulted(t, 0xf3, 0x0f, 0x1e, 0xfa)
+			check(t, m.Store64(fakePT+(pageAbsent/memory.PageSize-1)*8, pageAbsent-memory.PageSize|pteP|pteUS))
+			check(t, m.Write(pageAbsent-1, []byte{0x0f}))
+			f.regs.RCX = rcx
+			check(t, u.debug(f, 0))
+			if f.regs.RIP != rcx-2 || f.regs.RSP != testUserRSP || f.regs.RFLAGS != 0x247 {
+				t.Errorf("%v", f)
+			}
+			if f.sregs.CS != codeSegment(0x33, 3) || f.sregs.SS != dataSegment(0x2b, 3) || !f.dirtySregs {
+				t.Errorf("CS %+v, SS %+v", f.sregs.CS, f.sregs.SS)
+			}
+			if counted(u, "SYSCALL whose page is gone") != 1 {
+				t.Errorf("counted %+v", u.Counts())
+			}
+		})
+	}
+}
+
+// TestUserAtTheHandler: a program at the address of the page-fault handler, with a frame of its own making
+// on its stack, that says it came by SYSCALL with IOPL 3. It takes the page fault that hardware raises.
+func TestUserAtTheHandler(t *testing.T) {
+	for _, sameBreakpoint := range []bool{true, false} {
+		u, f, m := faulted(t, 0x6a, 0xff) // push -1
+		if !sameBreakpoint {              // it has moved behind the PUSH
+			f.sregs.CR2 = 0x1234
+			check(t, u.debug(f, 0))
+			f.regs.RIP, f.sregs.CR2 = f.breakpoint, fakeLSTAR
+		}
+		f.sregs.CS, f.sregs.SS = codeSegment(0x33, 3), dataSegment(0x2b, 3)
+		f.regs.RSP = pageUser
+		for i, v := range []uint64{0x14, fakeLSTAR, 0x33, 0x3202, testUserRSP, 0x2b} {
+			check(t, m.Store64(pageUser+memory.Addr(8*i), v))
+		}
+		before, cs, at := f.regs, f.sregs.CS, f.breakpoint
+		check(t, u.debug(f, 0))
+		if f.raised() != "14(0x15)" || f.sregs.CR2 != before.RIP || f.regs != before || f.sregs.CS != cs {
+			t.Errorf("raised %q, CR2 %#x, %v", f.raised(), f.sregs.CR2, f)
+		}
+		if f.breakpoint != at || counted(u, "SYSCALL") != 0 {
+			t.Errorf("breakpoint %#x, counted %+v", f.breakpoint, u.Counts())
+		}
+	}
+}
+
 func TestFirstInstructions(t *testing.T) {
 	for code, want := range map[string]uint64{
 		"f30f1efa": 4, "0f1f00": 3, "0f01ca": 3, "6690": 2, "90": 1, "fc": 1, "fa": 1,

@@ -37,6 +37,7 @@ type Unit struct {
 	trap   trap
 	layout *xlayout // the host's XSAVE layout; nil until an instruction asks for it
 	counts []Count
+	given  *Unfinished // the first for which the guest got an exception instead
 
 	// Buffers for the XSAVE family: 8 KiB that should not be allocated for each instruction.
 	saved kvm.XSave
