@@ -15,6 +15,8 @@ type Container struct {
 	process  *os.Process
 	terminal *os.File
 	groups   *groups
+	copied   bool     // the root is a copy
+	notes    []string // what a user should know
 
 	stopWatching func() bool // ends the watch on Start's context
 
@@ -108,6 +110,12 @@ func (k *Container) Resize(columns, rows uint16) error {
 	return errors.Join(err, os.NewSyscallError("TIOCSWINSZ", failure))
 }
 
+// Notes are what a user should know of how the container differs from what was asked
+// for, in a line each.
+func (k *Container) Notes() []string { return k.notes }
+
+func (k *Container) note(line string) { k.notes = append(k.notes, line) }
+
 // Describe says what the container is made of, a line for each kind of thing.
 func (k *Container) Describe() []string {
 	lines := []string{fmt.Sprintf("process %d", k.Pid())}
@@ -121,6 +129,9 @@ func (k *Container) Describe() []string {
 		default:
 			lines = append(lines, "namespace "+theirs)
 		}
+	}
+	if k.copied {
+		lines = append(lines, "root file system: a copy in memory, since the owners of the original cannot be shifted")
 	}
 	for _, dir := range k.groups.dirs() {
 		lines = append(lines, "control group "+dir)

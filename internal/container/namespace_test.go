@@ -70,15 +70,6 @@ func TestOwners(t *testing.T) {
 	}
 }
 
-// TestHostsFileSystem: a root that cannot shift owners is refused, not mounted unshifted.
-func TestHostsFileSystem(t *testing.T) {
-	needRoot(t)
-	_, err := tryBegin(t, Config{Root: "/proc/sys"}, "exit", "0")
-	if err == nil || !strings.Contains(err.Error(), "--userns host") {
-		t.Errorf("error %v, want one that names --userns host", err)
-	}
-}
-
 func TestNetwork(t *testing.T) {
 	needRoot(t)
 	if got := must(t, Config{}, "interfaces"); got != "lo true\n" {

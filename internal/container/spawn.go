@@ -30,6 +30,9 @@ func (s *start) spawn() error {
 		attr.Sys.Cloneflags |= unix.CLONE_NEWNET
 	}
 	identity(attr.Sys, s.c.Users, s.privileged)
+	if attr.Sys.UidMappings != nil {
+		s.owners = owners{attr.Sys.UidMappings[0].HostID, attr.Sys.GidMappings[0].HostID}
+	}
 	if s.born != nil {
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(s.born.Fd())
 	}

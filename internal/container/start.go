@@ -17,6 +17,7 @@ type start struct {
 	mounted    bool // the next two are there: the root and what is bound into it
 	tree       mount
 	binds      []mount
+	owners     owners   // what a file of root's has in a copy
 	inside     *os.File // the first stage's end of the pair of sockets
 	outside    *os.File
 	null       *os.File // in place of standard files that were not given
@@ -60,7 +61,7 @@ func (s *start) steps(ctx context.Context) error {
 		return err
 	}
 	s.k.stopWatching = context.AfterFunc(ctx, func() { _ = s.k.Kill() })
-	if err := s.shiftOwners(); err != nil {
+	if err := s.shiftOwners(ctx); err != nil {
 		return err
 	}
 	if err := s.instruct(); err != nil {
@@ -90,16 +91,42 @@ func (s *start) openRoot() error {
 	return err
 }
 
-// shiftOwners shows the files of the root in the numbers of the new user namespace.
-func (s *start) shiftOwners() error {
+// shiftOwners shows the files of the root in the numbers of the new user namespace, or
+// a copy of them. What is bound is shared with the host, so a copy would not do: it stays
+// as it is, and the container has the rights there that everybody has.
+func (s *start) shiftOwners(ctx context.Context) error {
 	if !s.mounted || s.c.Users == UsersHost {
 		return nil
 	}
-	err := shiftOwners(s.tree, "--root "+s.c.Root, s.k.process.Pid)
+	err := shiftOwners(s.tree, s.k.process.Pid)
+	if errors.Is(err, errNoShift) {
+		err = s.copyRoot(ctx)
+	}
 	for i, b := range s.c.Binds {
-		err = errors.Join(err, shiftOwners(s.binds[i], "--bind "+b.Source, s.k.process.Pid))
+		if err != nil {
+			return err
+		}
+		if err = shiftOwners(s.binds[i], s.k.process.Pid); errors.Is(err, errNoShift) {
+			s.k.note(fmt.Sprintf("--bind %s: %v; they are nobody's in the container", b.Source, errNoShift))
+			err = nil
+		}
 	}
 	return err
+}
+
+// copyRoot puts a copy in the place of the root.
+func (s *start) copyRoot(ctx context.Context) error {
+	copied, err := copyShifted(ctx, s.tree, s.owners)
+	if err != nil {
+		return &Error{Status: StatusHost, Thing: "--root " + s.c.Root, Err: fmt.Errorf("%w, and to copy it into memory fails: %w", errNoShift, err),
+			Mend: "use --userns host, or a directory on ext4, xfs or btrfs"}
+	}
+	s.tree.close()
+	s.tree, s.k.copied = copied, true
+	if !s.c.ReadOnly {
+		s.k.note(fmt.Sprintf("--root %s: %v; the container has a copy in memory, and what it writes there goes with it", s.c.Root, errNoShift))
+	}
+	return nil
 }
 
 // openFiles makes the sockets, and finds files for those that were not given.

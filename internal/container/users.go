@@ -18,8 +18,9 @@ import (
 // A user namespace (user_namespaces(7)) gives a container numbers of its own. Started by
 // root, numbers 0 to 65535 inside are a range of the host's that nobody else has, so that
 // a program which finds a way out is nobody there. The root's files keep their numbers on
-// the disk, and the mount of them shifts those. Started by an ordinary user, there is only
-// one number: 0 inside is that user outside.
+// the disk, and the mount of them shifts those; or the container gets a copy that has the
+// numbers of the range (copy.go). Started by an ordinary user, there is only one number: 0
+// inside is that user outside.
 
 const (
 	mappedUsers = 65536
@@ -99,18 +100,21 @@ func parseRange(r io.Reader) int {
 	return int(first)
 }
 
+// errNoShift is a file system, or a kernel, that cannot show files with other owners.
+var errNoShift = errors.New("its file system cannot shift the owners of files")
+
 // shiftOwners makes a mount show its files with the numbers of a process's user namespace.
-func shiftOwners(tree mount, thing string, pid int) error {
+func shiftOwners(tree mount, pid int) error {
 	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/user", pid))
 	if err != nil {
 		return err
 	}
 	defer ns.Close()
 	attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(ns.Fd())}
-	err = unix.MountSetattr(int(tree), "", unix.AT_EMPTY_PATH, attr)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
-		return &Error{Status: StatusHost, Thing: thing, Err: fmt.Errorf("its file system cannot shift the owners of files: %w", err),
-			Mend: "use --userns host, or a directory on ext4, xfs or btrfs"}
+	switch err = unix.MountSetattr(int(tree), "", unix.AT_EMPTY_PATH, attr); {
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP),
+		errors.Is(err, unix.EPERM): // it is shifted already, for somebody else
+		return errNoShift
 	}
 	return os.NewSyscallError("mount_setattr", err)
 }

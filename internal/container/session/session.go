@@ -152,6 +152,11 @@ func (s *session) conclude(o container.Outcome) int {
 }
 
 func (s *session) describe() {
+	if !s.o.Quiet {
+		for _, line := range s.k.Notes() {
+			fmt.Fprintf(s.o.Config.Stderr, "terem: %s\n", line)
+		}
+	}
 	if !s.o.Verbose {
 		return
 	}

@@ -40,6 +40,12 @@ func main() {
 		b, err := os.ReadFile(arg(2))
 		fmt.Print(string(b))
 		check(err)
+	case "stat": // mode, owner, links, size, blocks, seconds of the last change
+		for _, path := range os.Args[2:] {
+			var st syscall.Stat_t
+			check(syscall.Lstat(path, &st))
+			fmt.Printf("%s %o %d:%d %d %d %d\n", path, st.Mode, st.Uid, st.Gid, st.Nlink, st.Size, st.Mtim.Sec)
+		}
 	case "list":
 		entries, err := os.ReadDir(arg(2))
 		for _, e := range entries {
