@@ -144,3 +144,17 @@ func (e *Error) Error() string {
 
 // Unwrap returns the underlying error.
 func (e *Error) Unwrap() error { return e.Err }
+
+// inWords is a failure of this host's, of which nothing is known but what the kernel says.
+func inWords(thing string, err error) *Error {
+	var own *Error
+	if errors.As(err, &own) {
+		return own
+	}
+	e := &Error{Status: StatusHost, Thing: thing, Err: err}
+	if errors.Is(err, syscall.ENOSYS) {
+		e.Err = fmt.Errorf("a system call is missing in this kernel, or denied to terem: %w", err)
+		e.Mend = "Linux 5.12 or later has all"
+	}
+	return e
+}

@@ -60,13 +60,20 @@ func (k *Container) supervise(attr *os.ProcAttr, started chan<- error) {
 
 // explain adds what to do about a first stage that cannot be started.
 func explain(err error, privileged bool) error {
-	e := &Error{Status: StatusHost, Thing: "container", Err: err}
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
+	}
+	e := inWords("container", err)
+	switch {
 	case errors.Is(err, unix.EPERM) && !privileged:
 		e.Err = fmt.Errorf("this host lets no ordinary user make namespaces: %w", err)
 		e.Mend = "run terem as root"
+	case errors.Is(err, unix.EPERM):
+		e.Err = fmt.Errorf("root has not all rights here: %w", err)
+		e.Mend = "run terem where CAP_SYS_ADMIN is left to it"
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EUSERS):
+		e.Err = fmt.Errorf("no namespace more is allowed here: %w", err)
+		e.Mend = "look at max_user_namespaces and the like, of sysctl user"
 	case errors.Is(err, unix.EAGAIN):
 		e.Err = fmt.Errorf("no process more is allowed here: %w", err)
 		e.Mend = "look at ulimit -u, and at pids.max of the control groups"

@@ -2,6 +2,7 @@ package container
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -35,12 +36,15 @@ func IsInit(argv []string) bool { return len(argv) == 1 && argv[0] == InitName }
 func Init() (status int) {
 	// Namespaces, groups and rights belong to a thread.
 	runtime.LockOSThread()
+	s := &stage{}
 	if err := unix.CloseRange(socketFD, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
-		return StatusHost // not Linux 5.11
+		// The flag is of Linux 5.11.
+		r := s.failed("close_range", unix.ENOSYS)
+		_ = send(socketFD, r)
+		return r.Status
 	}
 	const everybodyReads = 0o022
 	unix.Umask(everybodyReads) // whoever starts the container
-	s := &stage{}
 	fds, err := receive(socketFD, &s.order)
 	if err != nil {
 		return StatusHost // the process outside is gone
@@ -80,7 +84,7 @@ func (s *stage) become() report {
 		{"filter of system calls", denySyscalls},
 	} {
 		if err := step.do(); err != nil {
-			return failed(step.name, err)
+			return s.failed(step.name, err)
 		}
 	}
 	err := execute(s.Argv, s.Env)
@@ -92,16 +96,17 @@ func (s *stage) become() report {
 }
 
 // failed is the report of a step that failed.
-func failed(step string, err error) report {
-	var own *Error
-	if errors.As(err, &own) {
-		r := report{Status: own.Status, Thing: own.Thing, Mend: own.Mend}
-		if own.Err != nil {
-			r.Error = own.Err.Error()
-		}
-		return r
+func (s *stage) failed(step string, err error) report {
+	e := inWords("container: "+step, err)
+	if errors.Is(err, unix.EPERM) && e.Mend == "" && !s.Mounted {
+		e.Err = fmt.Errorf("this host lets no ordinary user have rights in namespaces: %w", err)
+		e.Mend = "run terem as root, or allow it (apparmor_restrict_unprivileged_userns of sysctl)"
 	}
-	return report{Status: StatusHost, Thing: "container: " + step, Error: err.Error()}
+	r := report{Status: e.Status, Thing: e.Thing, Mend: e.Mend}
+	if e.Err != nil {
+		r.Error = e.Err.Error()
+	}
+	return r
 }
 
 // joinGroups moves this thread, which is all of the process that will be left, into the

@@ -43,11 +43,7 @@ func Start(ctx context.Context, c Config) (*Container, error) {
 		return s.k, nil
 	}
 	s.k.abandon()
-	var own *Error
-	if errors.As(err, &own) {
-		return nil, own
-	}
-	return nil, &Error{Status: StatusHost, Thing: "container", Err: err}
+	return nil, inWords("container", err)
 }
 
 func (s *start) steps(ctx context.Context) error {
