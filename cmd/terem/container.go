@@ -22,6 +22,9 @@ const containerRunLong = `Run a program in a container, on a root file system th
 it is that of terem's own guest, so that "terem run" and "terem container run" run the same
 programs; containers share it, so it is read-only, but for /tmp in memory.
 
+A root whose owners the kernel cannot shift, such as one on a tmpfs before Linux 6.3, is
+copied into memory: what the container writes there goes with it, and a line says so.
+
 The container has its own processes, mounts, users, network, host name, IPC, control groups
 and clocks; the kernel is the host's. Root inside is nobody outside. On a terminal the
 program gets a terminal of the container's own; with pipes it gets those.

@@ -32,7 +32,7 @@ func rooms() []room {
 		{"internal/compare/trace", nil, []string{unix}, nil},
 		{"internal/compare/result", []string{"internal/host", "internal/stats"}, nil, nil},
 		{"internal/compare/spawn", []string{"internal/lastwords"}, []string{unix}, nil},
-		{"internal/compare/target", []string{"internal/compare/result", "internal/compare/spawn", "internal/lastwords", "guest/..."}, []string{unix,
+		{"internal/compare/target", []string{"internal/compare/result", "internal/compare/spawn", "internal/container", "internal/lastwords", "guest/..."}, []string{unix,
 			"github.com/opencontainers/runtime-spec/specs-go"}, nil},
 		{"internal/disk", []string{"internal/disk/qcow2", "internal/machine"}, []string{unix}, nil},
 		{"internal/disk/image", []string{"internal/disk", "internal/machine"}, []string{unix,

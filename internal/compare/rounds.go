@@ -87,6 +87,7 @@ func (c *comparison) try(ctx context.Context, t target.Target, entry *result.Tar
 	if err := t.Prepare(ctx); err != nil {
 		return err
 	}
+	entry.Note = t.About().Note // it may know more of this host by now
 	s := &subject{Target: t, about: t.About()}
 	for i := range warmups {
 		p, err := c.run(ctx, s, probe("start"), "")

@@ -12,7 +12,8 @@
 //	message.go    what the two tell each other
 //	rootfs.go     the root file system: pivot_root(2), /proc, /sys and what is hidden
 //	devices.go    a minimal /dev; mount.go: mounts as descriptors
-//	users.go      the user namespace, and the root's files in its numbers
+//	users.go      the user namespace, and the root's files in its numbers; copy.go,
+//	              copyattr.go: a copy of them, where they cannot be shown so
 //	limits.go     what may be bounded; groups.go, groups_v1.go, groups_v2.go: the
 //	              control groups that do it; sweep.go: those of a terem that was killed
 //	rights.go     capabilities; syscalls.go: the system calls denied

@@ -50,7 +50,7 @@ func TestIdentity(t *testing.T) {
 
 // TestOwners: root inside is nobody outside, and yet writes files that are root's.
 func TestOwners(t *testing.T) {
-	needRoot(t)
+	needShift(t)
 	root := newRoot(t)
 	must(t, Config{Root: root}, "write", "/tmp/file")
 	var st syscall.Stat_t
@@ -183,7 +183,7 @@ func TestReadOnly(t *testing.T) {
 }
 
 func TestBinds(t *testing.T) {
-	needRoot(t)
+	needShift(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, []byte("content\n"), 0o600); err != nil {

@@ -120,7 +120,7 @@ func (s *start) copyRoot(ctx context.Context) error {
 	s.tree.close()
 	s.tree, s.k.copied = copied, true
 	if !s.c.ReadOnly {
-		s.k.note(fmt.Sprintf("--root %s: %v; the container has a copy in memory, and what it writes there goes with it", s.c.Root, errNoShift))
+		s.k.note(fmt.Sprintf("--root %s: %v; %s, and what it writes there goes with it", s.c.Root, errNoShift, CopiedRoot))
 	}
 	return nil
 }

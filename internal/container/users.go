@@ -100,8 +100,11 @@ func parseRange(r io.Reader) int {
 	return int(first)
 }
 
+// CopiedRoot is part of the note of a container whose root is a copy.
+const CopiedRoot = "the container has a copy in memory"
+
 // errNoShift is a file system, or a kernel, that cannot show files with other owners.
-var errNoShift = errors.New("its file system cannot shift the owners of files")
+var errNoShift = errors.New("this kernel cannot shift the owners of files there")
 
 // shiftOwners makes a mount show its files with the numbers of a process's user namespace.
 func shiftOwners(tree mount, pid int) error {
