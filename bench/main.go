@@ -19,7 +19,10 @@ type config struct {
 	boots  int // of boot
 	out    string
 	terem  string
+	peers  string // directory with floor and gokvm, built before; empty: build them
 	seed   uint64
+	ips    float64 // instructions that this machine counts as a second; 0: it is no emulator
+	commit string
 }
 
 // measures are what -only may name, in the order in which they run.
@@ -35,6 +38,9 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 	fs.IntVar(&c.boots, "boots", 5, "boots of the default guest")
 	fs.StringVar(&c.out, "o", "bin/bench.json", "write the report with all samples to this file")
 	fs.StringVar(&c.terem, "terem", "bin/terem", "the terem to measure")
+	fs.StringVar(&c.peers, "peers", "", "take floor and gokvm from this directory, and build nothing")
+	fs.Float64Var(&c.ips, "ips", 0, "this machine is an emulator whose clock counts so many instructions as a second: report those")
+	fs.StringVar(&c.commit, "commit", "", "the version that is measured (default: what git says)")
 	fs.Uint64Var(&c.seed, "seed", 1, "seed of the order of runs and of the intervals")
 	if err := fs.Parse(args); err != nil {
 		return c, err
@@ -44,6 +50,9 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 		if !slices.Contains(measures(), name) {
 			return c, fmt.Errorf("-only %s: no measure is called %q: one of %s", only, name, strings.Join(measures(), ", "))
 		}
+	}
+	if c.ips < 0 {
+		return c, errors.New("-ips: time does not run backwards")
 	}
 	if c.rounds < 1 || c.boots < 1 || fs.NArg() > 0 {
 		return c, errors.New("-rounds and -boots take numbers from 1 on, and there are no further arguments")

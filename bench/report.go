@@ -23,6 +23,8 @@ const (
 	microseconds = "µs"
 	mebibytes    = "MiB"
 	count        = ""
+	instructions = "instructions"
+	millions     = "million instructions"
 )
 
 // report is everything that one run found out.
@@ -32,8 +34,9 @@ type report struct {
 	Host   host.Fingerprint `json:"host"`
 	QEMU   string           `json:"qemu,omitempty"`
 	Seed   uint64           `json:"seed"`
-	Busy   float64          `json:"busy"`  // share of all CPU time during the run, this run's own included
-	Steal  float64          `json:"steal"` // share that the hypervisor below took
+	IPS    float64          `json:"instructions_per_second,omitempty"` // of an emulator's clock, which counts those
+	Busy   float64          `json:"busy"`                              // share of all CPU time during the run, this run's own included
+	Steal  float64          `json:"steal"`                             // share that the hypervisor below took
 	Series []*series        `json:"series"`
 	Goals  []goal           `json:"goals"`
 	Notes  []note           `json:"notes"`
@@ -61,8 +64,11 @@ type note struct {
 }
 
 func newReport(c config) *report {
-	r := &report{Date: time.Now().UTC().Truncate(time.Second), Host: host.Read("/"), Seed: c.seed, Commit: "unknown"}
+	r := &report{Date: time.Now().UTC().Truncate(time.Second), Host: host.Read("/"), Seed: c.seed, IPS: c.ips, Commit: cmp.Or(c.commit, "unknown")}
 	r.ticks, _ = host.ReadTicks("/") // without them the shares are zero
+	if c.commit != "" {
+		return r
+	}
 	if out, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
 		r.Commit = strings.TrimSpace(string(out))
 	}
@@ -71,12 +77,26 @@ func newReport(c config) *report {
 
 // add appends a sample.
 func (r *report) add(measure, vmm, unit string, v float64) {
+	unit, v = r.counted(unit, v)
 	s := r.find(measure, vmm)
 	if s == nil {
 		s = &series{Measure: measure, VMM: vmm, Unit: unit}
 		r.Series = append(r.Series, s)
 	}
 	s.Samples = append(s.Samples, v)
+}
+
+// counted turns a time into instructions, where the clock counts those.
+func (r *report) counted(unit string, v float64) (string, float64) {
+	each, isTime := map[string]float64{seconds: 1, milliseconds: 1e-3, microseconds: 1e-6}[unit]
+	if r.IPS == 0 || !isTime {
+		return unit, v
+	}
+	if n := v * each * r.IPS; unit == microseconds {
+		return instructions, n
+	} else {
+		return millions, n / 1e6
+	}
 }
 
 // find gives a series; nil if there is none.

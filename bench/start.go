@@ -37,8 +37,7 @@ func (s *suite) start() error {
 			return nil
 		})
 	})
-	s.report.ratio(measureStart, nameTerem, nameFloor, 1.5)
-	s.report.ratio(measureStart, nameTerem, nameQEMU, 1.0/3)
+	s.startGoals()
 	return err
 }
 
@@ -66,7 +65,7 @@ func (s *suite) exit() error {
 			return nil
 		})
 	})
-	s.report.ratio(measureExit, nameTerem, nameFloor, 1.05)
+	s.exitGoals()
 	return err
 }
 

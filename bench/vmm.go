@@ -68,14 +68,38 @@ func (s *suite) findTerem() ([]vmm, error) {
 }
 
 func (s *suite) findFloor() ([]vmm, error) {
-	program := s.path("floor")
-	if out, err := exec.Command("cc", "-O2", "-Wall", "-pthread", "-o", program, floorSource).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build floor: %w %s: `apt-get install gcc libc6-dev` installs a compiler", err, out)
+	program, err := s.built("floor")
+	if err != nil {
+		return nil, err
+	}
+	if s.conf.peers == "" {
+		err = buildFloor(program)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return []vmm{
 		{name: nameFloor, ends: true, tiny: func(kernel string) []string { return []string{program, kernel} }},
 		{name: nameBare, ends: true, tiny: func(kernel string) []string { return []string{program, "-b", kernel} }},
 	}, nil
+}
+
+// built is where a program is that takes part: in the directory of those that were built
+// before, if there is one.
+func (s *suite) built(name string) (string, error) {
+	if s.conf.peers == "" {
+		return s.path(name), nil
+	}
+	path := filepath.Join(s.conf.peers, name)
+	_, err := os.Stat(path)
+	return path, err
+}
+
+func buildFloor(program string) error {
+	if out, err := exec.Command("cc", "-O2", "-Wall", "-pthread", "-o", program, floorSource).CombinedOutput(); err != nil {
+		return fmt.Errorf("build floor: %w %s: `apt-get install gcc libc6-dev` installs a compiler", err, out)
+	}
+	return nil
 }
 
 // findQEMU finds QEMU. Its microvm is the smallest machine that it has; all that can
@@ -104,22 +128,33 @@ func (s *suite) findQEMU() ([]vmm, error) {
 	}, nil
 }
 
-// findGokvm builds the version of gokvm that terem takes its register types from.
+// findGokvm finds gokvm, or builds it.
 func (s *suite) findGokvm() ([]vmm, error) {
-	version, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", gokvmPackage).Output()
+	path, err := s.built("gokvm")
+	if err == nil && s.conf.peers == "" {
+		err = buildGokvm(s.dir)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("find the version of gokvm: %w", err)
+		return nil, err
 	}
-	install := exec.Command("go", "install", gokvmPackage+"@"+strings.TrimSpace(string(version)))
-	install.Env = append(os.Environ(), "GOBIN="+s.dir)
-	if out, err := install.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build gokvm: %w %s", err, out)
-	}
-	path := s.path("gokvm")
 	return []vmm{{name: nameGokvm,
 		tiny: func(kernel string) []string { return []string{path, "boot", "-m", ramFlag, "-k", kernel} },
 		boot: func(g linux) []string {
 			return []string{path, "boot", "-m", ramFlag, "-k", g.kernel, "-i", g.initrd, "-p", g.cmdLine}
 		},
 	}}, nil
+}
+
+// buildGokvm builds the version of gokvm that terem takes its register types from.
+func buildGokvm(dir string) error {
+	version, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", gokvmPackage).Output()
+	if err != nil {
+		return fmt.Errorf("find the version of gokvm: %w", err)
+	}
+	install := exec.Command("go", "install", gokvmPackage+"@"+strings.TrimSpace(string(version)))
+	install.Env = append(os.Environ(), "GOBIN="+dir)
+	if out, err := install.CombinedOutput(); err != nil {
+		return fmt.Errorf("build gokvm: %w %s", err, out)
+	}
+	return nil
 }
