@@ -57,9 +57,10 @@ func newDiskCreate() *cobra.Command {
 
 const fromDirLong = `Make an ext4 image with the files of a directory or of a tar. No root needed.
 
-Files of a directory keep the owners they have there; those of a tar (plain, or packed
-by gzip, xz or zstd) get the ones the tar names, with devices, modes, times and
-extended attributes. PATH is there whole or not at all.`
+All that Linux or the tar (plain, or packed by gzip, xz or zstd; sparse or not) says of a
+file is in the image: owners, modes, times, extended attributes, access control lists,
+flags such as immutable, devices, holes. What ext4 has no room for is an error with the
+file's name. Links in a tar are followed below its root. PATH is there whole or not at all.`
 
 func newDiskFromDir() *cobra.Command {
 	f := &image.FromDir{}

@@ -1,6 +1,7 @@
 package ext4
 
 import (
+	"encoding/binary"
 	"errors"
 )
 
@@ -17,13 +18,13 @@ const (
 var errACL = errors.New("an access control list that the kernel would not take")
 
 func packACL(b []byte) ([]byte, error) {
-	if len(b) < 4 || len(b)%8 != 4 || le.Uint32(b) != aclShown {
+	if len(b) < 4 || len(b)%8 != 4 || get32(b) != aclShown {
 		return nil, errACL
 	}
-	out := le.AppendUint32(nil, aclStored)
+	out := binary.LittleEndian.AppendUint32(nil, aclStored)
 	for e := b[4:]; len(e) > 0; e = e[8:] {
 		out = append(out, e[:4]...)
-		switch tag := le.Uint16(e); tag {
+		switch tag := get16(e); tag {
 		case aclUser, aclGroup:
 			out = append(out, e[4:8]...)
 		case 0x01, 0x04, 0x10, 0x20: // owner, group, mask, others

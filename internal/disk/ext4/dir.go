@@ -26,8 +26,8 @@ func (e *entry) size() int { return (entryHead + len(e.name) + 3) &^ 3 }
 
 // put writes an entry that takes up size bytes.
 func (e *entry) put(b []byte, size int) {
-	le.PutUint32(b, e.ino)
-	le.PutUint16(b[4:], uint16(size))
+	put32(b, e.ino)
+	put16(b[4:], uint16(size))
 	b[6], b[7] = byte(len(e.name)), e.kind
 	copy(b[entryHead:], e.name)
 }
@@ -45,12 +45,12 @@ func leaf(list []entry, seed uint32) []byte {
 		at += size
 	}
 	if len(list) == 0 {
-		le.PutUint16(b[4:], leafSize) // one entry, of nothing
+		put16(b[4:], leafSize) // one entry, of nothing
 	}
 	tail := b[leafSize:]
-	le.PutUint16(tail[4:], tailSize)
+	put16(tail[4:], tailSize)
 	tail[7] = tailType
-	le.PutUint32(tail[8:], sum(seed, b[:leafSize]))
+	put32(tail[8:], sum(seed, b[:leafSize]))
 	return b
 }
 

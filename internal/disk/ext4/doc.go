@@ -1,7 +1,7 @@
 // Package ext4 fills an empty ext4 file system, as mke2fs has made it, with a tree of
 // files. mke2fs decides about the geometry and makes journal, backups and room to grow;
 // this package adds what it cannot do as an ordinary user, or takes quadratic time for
-// (ADR 0015). The format is the kernel's Documentation/filesystems/ext4; names in comments
+// (ADR 0017). The format is the kernel's Documentation/filesystems/ext4; names in comments
 // are its own.
 //
 //	node.go      what a file is: everything that ext4 can say of one
@@ -17,6 +17,7 @@
 //	xattr.go     extended attributes, in the inode or in a block of their own
 //	acl.go       access control lists, which ext4 packs in its own way
 //	checksum.go  the checksums of all of these
+//	bytes.go     numbers as they lie there
 //
 // A tree is trusted in its form and in nothing else: what ext4 has no room for is an error
 // with the path of the file. All that is written lies in the file that Fill gets.

@@ -50,23 +50,23 @@ func (x *extents) blocks() (n int64) {
 }
 
 func putHeader(b []byte, entries, room, depth int) {
-	le.PutUint16(b, extentMagic)
-	le.PutUint16(b[2:], uint16(entries))
-	le.PutUint16(b[4:], uint16(room))
-	le.PutUint16(b[6:], uint16(depth))
+	put16(b, extentMagic)
+	put16(b[2:], uint16(entries))
+	put16(b[4:], uint16(room))
+	put16(b[6:], uint16(depth))
 }
 
 func putLeaf(b []byte, e extent) {
-	le.PutUint32(b, e.first)
-	le.PutUint16(b[4:], uint16(e.blocks))
-	le.PutUint16(b[6:], uint16(e.at>>32))
-	le.PutUint32(b[8:], uint32(e.at))
+	put32(b, e.first)
+	put16(b[4:], uint16(e.blocks))
+	put16(b[6:], uint16(e.at>>32))
+	put32(b[8:], uint32(e.at))
 }
 
 func putIndex(b []byte, e extent) {
-	le.PutUint32(b, e.first)
-	le.PutUint32(b[4:], uint32(e.at))
-	le.PutUint16(b[8:], uint16(e.at>>32))
+	put32(b, e.first)
+	put32(b[4:], uint32(e.at))
+	put16(b[8:], uint16(e.at>>32))
 }
 
 // tree writes what does not fit in the inode, level by level from the leaves up, and puts
@@ -83,7 +83,7 @@ func (v *volume) tree(x *extents, seed uint32, root []byte) error {
 				put(b[extentBytes*(1+i):], e)
 			}
 			const end = extentBytes * (1 + blockExtents)
-			le.PutUint32(b[end:], sum(seed, b[:end]))
+			put32(b[end:], sum(seed, b[:end]))
 			at, _, err := v.take(1)
 			if err == nil {
 				err = v.write(b, at)
@@ -106,13 +106,13 @@ func (v *volume) tree(x *extents, seed uint32, root []byte) error {
 
 // fewExtents reads a tree that is all in the inode.
 func fewExtents(b []byte) (list []extent, err error) {
-	n := int(le.Uint16(b[2:]))
-	if le.Uint16(b) != extentMagic || n > inodeExtents || le.Uint16(b[6:]) != 0 {
+	n := int(get16(b[2:]))
+	if get16(b) != extentMagic || n > inodeExtents || get16(b[6:]) != 0 {
 		return nil, errors.New(errorsNotEmpty)
 	}
 	for i := range n {
 		e := b[extentBytes*(1+i):]
-		list = append(list, extent{le.Uint32(e), uint32(le.Uint16(e[4:])), int64(le.Uint32(e[8:])) | int64(le.Uint16(e[6:]))<<32})
+		list = append(list, extent{get32(e), uint32(get16(e[4:])), int64(get32(e[8:])) | int64(get16(e[6:]))<<32})
 	}
 	return list, nil
 }

@@ -27,22 +27,22 @@ type group struct {
 }
 
 func (g *group) high(at int) int64 {
-	return int64(le.Uint32(g.desc[at:])) | int64(le.Uint32(g.desc[at+0x20:]))<<32
+	return int64(get32(g.desc[at:])) | int64(get32(g.desc[at+0x20:]))<<32
 }
 
 func (g *group) half(at int) int64 {
-	return int64(le.Uint16(g.desc[at:])) | int64(le.Uint16(g.desc[at+0x20:]))<<16
+	return int64(get16(g.desc[at:])) | int64(get16(g.desc[at+0x20:]))<<16
 }
 
 func (g *group) putHalf(at int, n int64) {
-	le.PutUint16(g.desc[at:], uint16(n))
-	le.PutUint16(g.desc[at+0x20:], uint16(n>>16))
+	put16(g.desc[at:], uint16(n))
+	put16(g.desc[at+0x20:], uint16(n>>16))
 }
 
 func (g *group) tableAt() int64    { return g.high(0x8) * blockSize }
 func (g *group) freeBlocks() int64 { return g.half(0xc) }
 func (g *group) freeInodes() int64 { return g.half(0xe) }
-func (g *group) flags() uint16     { return le.Uint16(g.desc[0x12:]) }
+func (g *group) flags() uint16     { return get16(g.desc[0x12:]) }
 
 // load reads a group's bitmaps, or makes those that are not on the medium yet.
 func (v *volume) load(g *group) error {
@@ -161,12 +161,12 @@ func (v *volume) save(g *group) error {
 	for last > 0 && g.inodeBits[(last-1)/8]>>((last-1)%8)&1 == 0 {
 		last--
 	}
-	le.PutUint16(g.desc[0x1c:], uint16(int64(v.inodes)-last))
+	put16(g.desc[0x1c:], uint16(int64(v.inodes)-last))
 	flags := g.flags() &^ blockUninit
 	if last > 0 {
 		flags &^= inodeUninit
 	}
-	le.PutUint16(g.desc[0x12:], flags)
+	put16(g.desc[0x12:], flags)
 	g.putHalf(0x18, int64(sum(v.seed, g.blockBits[:v.per/8])))
 	if flags&inodeUninit == 0 {
 		g.putHalf(0x1a, int64(sum(v.seed, g.inodeBits[:v.inodes/8])))
@@ -174,7 +174,7 @@ func (v *volume) save(g *group) error {
 			return err
 		}
 	}
-	le.PutUint16(g.desc[0x1e:], 0)
-	le.PutUint16(g.desc[0x1e:], uint16(sum(sumNumber(v.seed, uint32(g.number)), g.desc)))
+	put16(g.desc[0x1e:], 0)
+	put16(g.desc[0x1e:], uint16(sum(sumNumber(v.seed, uint32(g.number)), g.desc)))
 	return v.write(g.blockBits, g.high(0x0))
 }

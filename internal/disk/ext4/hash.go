@@ -16,7 +16,7 @@ func newHasher(seed []byte, unsigned bool) hasher {
 	h := hasher{[4]uint32{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476}, unsigned}
 	var own [4]uint32
 	for i := range own {
-		own[i] = le.Uint32(seed[4*i:])
+		own[i] = get32(seed[4*i:])
 	}
 	if own != ([4]uint32{}) {
 		h.seed = own

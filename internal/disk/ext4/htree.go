@@ -65,7 +65,7 @@ func (v *volume) index(list []entry, seed uint32) ([][]byte, error) {
 		for k := range nodes {
 			part := to[k*nodeRoom : min((k+1)*nodeRoom, len(to))]
 			b := make([]byte, blockSize)
-			le.PutUint16(b[4:], blockSize&0xffff)
+			put16(b[4:], blockSize&0xffff)
 			putPointers(b, nodeHead, nodeRoom, part, seed)
 			top = append(top, pointer{part[0].hash, uint32(len(blocks))})
 			blocks = append(blocks, b)
@@ -99,12 +99,12 @@ func indexRoot(dots []entry, top []pointer, levels int, seed uint32) []byte {
 // first one's hash is zero by itself, so room and number stand in its place.
 func putPointers(b []byte, head, room int, list []pointer, seed uint32) {
 	for i, p := range list {
-		le.PutUint32(b[head+i*indexEntry:], p.hash)
-		le.PutUint32(b[head+i*indexEntry+4:], p.block)
+		put32(b[head+i*indexEntry:], p.hash)
+		put32(b[head+i*indexEntry+4:], p.block)
 	}
-	le.PutUint16(b[head:], uint16(room))
-	le.PutUint16(b[head+2:], uint16(len(list)))
+	put16(b[head:], uint16(room))
+	put16(b[head+2:], uint16(len(list)))
 	tail := b[head+room*indexEntry:]
 	crc := sum(seed, b[:head+len(list)*indexEntry])
-	le.PutUint32(tail[4:], sumNumber(sum(crc, tail[:4]), 0))
+	put32(tail[4:], sumNumber(sum(crc, tail[:4]), 0))
 }

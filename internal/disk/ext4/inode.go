@@ -30,25 +30,25 @@ type inode struct {
 // encode makes struct ext4_inode.
 func (v *volume) encode(n *Node, i *inode) []byte {
 	b := make([]byte, inodeSize)
-	half := func(at int, x uint32) { le.PutUint16(b[at:], uint16(x)) }
+	half := func(at int, x uint32) { put16(b[at:], uint16(x)) }
 	half(0x0, n.Mode)
 	half(0x2, n.UID)
 	half(0x18, n.GID)
 	half(0x78, n.UID>>16)
 	half(0x7a, n.GID>>16)
-	le.PutUint32(b[0x4:], uint32(i.size))
-	le.PutUint32(b[0x6c:], uint32(i.size>>32))
+	put32(b[0x4:], uint32(i.size))
+	put32(b[0x6c:], uint32(i.size>>32))
 	links := n.links
 	if links > maxLinks {
 		links = 1 // dir_nlink: more than can be counted
 	}
 	half(0x1a, uint32(links))
 	sectors := i.blocks * (blockSize / 512)
-	le.PutUint32(b[0x1c:], uint32(sectors))
+	put32(b[0x1c:], uint32(sectors))
 	half(0x74, uint32(sectors>>32))
-	le.PutUint32(b[0x20:], n.Flags&keptFlags|i.flags)
+	put32(b[0x20:], n.Flags&keptFlags|i.flags)
 	copy(b[inodeBlock:], i.block[:])
-	le.PutUint32(b[0x68:], uint32(i.attrBlock))
+	put32(b[0x68:], uint32(i.attrBlock))
 	half(0x76, uint32(i.attrBlock>>32))
 	half(0x80, extraSize)
 	putTime(b[0x8:], b[0x8c:], n.Times.Access)
@@ -67,18 +67,18 @@ func (v *volume) inodeSeed(ino uint32) uint32 { return sumNumber(sumNumber(v.see
 
 // putTime writes 32 bits of seconds, and in the extra field two more and the nanoseconds.
 func putTime(sec, extra []byte, t Time) {
-	le.PutUint32(sec, uint32(t.Sec))
+	put32(sec, uint32(t.Sec))
 	epoch := uint32((t.Sec-int64(int32(t.Sec)))>>32) & 3
-	le.PutUint32(extra, epoch|t.Nsec<<2)
+	put32(extra, epoch|t.Nsec<<2)
 }
 
 // putDevice has two forms: 8 bits each, as it always was, and 12 and 20 bits.
 func putDevice(b []byte, major, minor uint32) {
 	if major < 256 && minor < 256 {
-		le.PutUint32(b, major<<8|minor)
+		put32(b, major<<8|minor)
 		return
 	}
-	le.PutUint32(b[4:], minor&0xff|major<<8|(minor&^0xff)<<12)
+	put32(b[4:], minor&0xff|major<<8|(minor&^0xff)<<12)
 }
 
 // tableBlock is the block of an inode table that is being filled.

@@ -1,13 +1,10 @@
 package ext4
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 )
-
-var le = binary.LittleEndian
 
 // File is the image.
 type File interface {
@@ -76,26 +73,26 @@ func open(f File) (*volume, error) {
 		return nil, err
 	}
 	s := v.super
-	compat, incompat, ro := le.Uint32(s[0x5c:]), le.Uint32(s[0x60:]), le.Uint32(s[0x64:])
-	if le.Uint16(s[0x38:]) != 0xef53 || le.Uint32(s[0x18:]) != blockBits-10 || le.Uint16(s[0x58:]) != inodeSize ||
-		le.Uint32(s[0x20:]) > maxGroup || le.Uint32(s[0x20:])%8 != 0 ||
-		le.Uint32(s[0x28:]) > maxGroup || le.Uint16(s[0xfe:]) != descSize || le.Uint32(s[0x54:]) != firstInode ||
+	compat, incompat, ro := get32(s[0x5c:]), get32(s[0x60:]), get32(s[0x64:])
+	if get16(s[0x38:]) != 0xef53 || get32(s[0x18:]) != blockBits-10 || get16(s[0x58:]) != inodeSize ||
+		get32(s[0x20:]) > maxGroup || get32(s[0x20:])%8 != 0 ||
+		get32(s[0x28:]) > maxGroup || get16(s[0xfe:]) != descSize || get32(s[0x54:]) != firstInode ||
 		compat&^compatMay != 0 || incompat != incompatMust || ro&roCompatMust != roCompatMust || ro&^roCompatMay != 0 ||
-		le.Uint32(s[0x10:])+firstInode != le.Uint32(s[0x0:]) || // none is used but lost+found and those before it
-		sum(sumStart, s[:superChecksum]) != le.Uint32(s[superChecksum:]) {
+		get32(s[0x10:])+firstInode != get32(s[0x0:]) || // none is used but lost+found and those before it
+		sum(sumStart, s[:superChecksum]) != get32(s[superChecksum:]) {
 		return nil, errors.New(errorsNotEmpty)
 	}
-	v.blocks = int64(le.Uint32(s[0x4:])) | int64(le.Uint32(s[0x150:]))<<32
-	v.per, v.inodes = int64(le.Uint32(s[0x20:])), le.Uint32(s[0x28:])
+	v.blocks = int64(get32(s[0x4:])) | int64(get32(s[0x150:]))<<32
+	v.per, v.inodes = int64(get32(s[0x20:])), get32(s[0x28:])
 	v.seed = sum(sumStart, s[0x68:0x78]) // s_uuid
-	v.hash = newHasher(s[0xec:0xfc], le.Uint32(s[0x160:])&flagUnsigned != 0)
+	v.hash = newHasher(s[0xec:0xfc], get32(s[0x160:])&flagUnsigned != 0)
 	count := (v.blocks + v.per - 1) / v.per
 	v.gdt = (count*descSize + blockSize - 1) / blockSize
 	b := make([]byte, v.gdt*blockSize)
 	if _, err := f.ReadAt(b, blockSize); err != nil {
 		return nil, err
 	}
-	v.gdt += int64(le.Uint16(s[0xce:])) // s_reserved_gdt_blocks
+	v.gdt += int64(get16(s[0xce:])) // s_reserved_gdt_blocks
 	v.groups = make([]group, count)
 	for i := range v.groups {
 		v.groups[i] = group{number: int64(i), desc: b[i*descSize:][:descSize]}
@@ -182,10 +179,10 @@ func (v *volume) close() error {
 		return err
 	}
 	s := v.super
-	le.PutUint32(s[0xc:], uint32(blocks))
-	le.PutUint32(s[0x158:], uint32(blocks>>32))
-	le.PutUint32(s[0x10:], uint32(inodes))
-	le.PutUint32(s[superChecksum:], sum(sumStart, s[:superChecksum]))
+	put32(s[0xc:], uint32(blocks))
+	put32(s[0x158:], uint32(blocks>>32))
+	put32(s[0x10:], uint32(inodes))
+	put32(s[superChecksum:], sum(sumStart, s[:superChecksum]))
 	_, err := v.f.WriteAt(s, superOffset)
 	return err
 }

@@ -2,6 +2,7 @@ package ext4
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -74,7 +75,7 @@ func (v *volume) attrs(n *Node, i *inode) error {
 	if len(small) > 0 {
 		b := make([]byte, inodeRoom)
 		putAttrs(b, 0, small)
-		i.attrs = append(le.AppendUint32(nil, attrMagic), b...)
+		i.attrs = append(binary.LittleEndian.AppendUint32(nil, attrMagic), b...)
 	}
 	if len(large) == 0 {
 		return nil
@@ -95,11 +96,11 @@ func (v *volume) attrBlock(list []attr, i *inode) error {
 		return err
 	}
 	b := make([]byte, blockSize)
-	le.PutUint32(b, attrMagic)
-	le.PutUint32(b[4:], 1) // users
-	le.PutUint32(b[8:], 1) // blocks
-	le.PutUint32(b[12:], putAttrs(b, blockHead, list))
-	le.PutUint32(b[16:], sum(sum(v.seed, le.AppendUint64(nil, uint64(at))), b)) // of the block with a zero here
+	put32(b, attrMagic)
+	put32(b[4:], 1) // users
+	put32(b[8:], 1) // blocks
+	put32(b[12:], putAttrs(b, blockHead, list))
+	put32(b[16:], sum(sum(v.seed, binary.LittleEndian.AppendUint64(nil, uint64(at))), b)) // of the block with a zero here
 	i.attrBlock = at
 	i.blocks++
 	return v.write(b, at)
@@ -118,12 +119,12 @@ func putAttrs(b []byte, from int, list []attr) (all uint32) {
 		if len(a.value) > 0 {
 			end -= (len(a.value) + 3) &^ 3
 			copy(b[end:], a.value)
-			le.PutUint16(e[2:], uint16(end))
+			put16(e[2:], uint16(end))
 		}
-		le.PutUint32(e[8:], uint32(len(a.value)))
+		put32(e[8:], uint32(len(a.value)))
 		copy(e[attrHead:], a.name)
 		hash := a.hash()
-		le.PutUint32(e[12:], hash)
+		put32(e[12:], hash)
 		all = all<<valueHashed | all>>(32-valueHashed)
 		all ^= hash
 		from += attrHead + (len(a.name)+3)&^3
@@ -139,7 +140,7 @@ func (a *attr) hash() (h uint32) {
 	for value := a.value; len(value) > 0; value = value[min(4, len(value)):] {
 		var word [4]byte
 		copy(word[:], value)
-		h = h<<valueHashed ^ h>>(32-valueHashed) ^ le.Uint32(word[:])
+		h = h<<valueHashed ^ h>>(32-valueHashed) ^ get32(word[:])
 	}
 	return h
 }

@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"terem/internal/disk"
+	"terem/internal/disk/ext4"
 	"terem/internal/machine"
 )
 
@@ -48,7 +48,58 @@ func (f *FromDir) Make(ctx context.Context) error {
 	if within(f.Source, f.Path) {
 		return f.bad("the image would be in the directory that it is made from", "name a file elsewhere")
 	}
-	return disk.Create(f.Path, f.Force, func(out *os.File) error { return f.fill(ctx, out, f.Source) })
+	return f.fromDir(ctx)
+}
+
+func (f *FromDir) fromDir(ctx context.Context) error {
+	return disk.Create(f.Path, f.Force, func(out *os.File) error {
+		s, err := scan(f.Source)
+		if err != nil {
+			return f.unread(err)
+		}
+		defer s.Close() // read only
+		return f.unread(f.fill(ctx, out, s.tree))
+	})
+}
+
+// unread makes an error about a file of the directory one about the directory.
+func (f *FromDir) unread(err error) error {
+	var about *ext4.Error
+	if !errors.As(err, &about) || errors.Is(err, ext4.ErrFull) {
+		return err
+	}
+	e := &machine.Error{Class: machine.Usage, Thing: "read " + f.Source, Err: fmt.Errorf("%s: %w", printable(about.Path), about.Err)}
+	if errors.Is(err, fs.ErrPermission) {
+		e.Mend = "get the right to read all of it"
+	}
+	return e
+}
+
+// fromTar reads the tar into memory, and the contents of its files into a file without a
+// name beside the image. Only then is it known how large a file system they need.
+func (f *FromDir) fromTar(ctx context.Context) error {
+	return disk.Create(f.Path, f.Force, func(out *os.File) error {
+		s, err := newSpool(filepath.Dir(f.Path), f.Size)
+		if err != nil {
+			return err
+		}
+		defer s.f.Close() // nobody needs it any more
+		t, err := readTarFile(ctx, f.Source, s)
+		if errors.Is(err, errSpool) {
+			return f.tooSmall(f.Size, f.Size)
+		}
+		if err == nil {
+			err = f.fill(ctx, out, t)
+		}
+		var about *ext4.Error
+		if errors.As(err, &about) && !errors.Is(err, ext4.ErrFull) {
+			err = fmt.Errorf("%w: %s: %w", errTar, printable(strings.TrimPrefix(about.Path, "/")), about.Err)
+		}
+		if errors.Is(err, errTar) || errors.Is(err, fs.ErrPermission) {
+			return &machine.Error{Class: machine.Usage, Thing: f.Source, Err: err, Mend: mendTar(err)}
+		}
+		return err
+	})
 }
 
 func (f *FromDir) bad(cause, mend string) error {
@@ -72,42 +123,73 @@ func within(dir, file string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
 }
 
-// fill makes a file system with a copy of dir in an empty file.
-func (f *FromDir) fill(ctx context.Context, out *os.File, dir string) error {
-	total, files, err := measure(dir)
-	if err != nil {
-		return &machine.Error{Class: machine.Usage, Thing: "read " + f.Source, Err: err, Mend: "get the right to read all of it"}
-	}
+// fill makes a file system with a tree in an empty file, and has e2fsck look at it.
+func (f *FromDir) fill(ctx context.Context, out *os.File, t *tree) error {
+	total, files := t.weigh()
 	size := f.Size
 	if size == 0 {
 		const spare, step = 256 << 20, 1 << 20
 		size = (2*total + spare) / step * step
 	}
-	if size < minExt4 || size < total {
+	if size < minExt4 {
 		return f.tooSmall(size, total)
 	}
 	if err := out.Truncate(int64(size)); err != nil {
 		return err
 	}
-	args := []string{"-q", "-F", "-t", "ext4", "-m", "1", "-E", "root_owner=0:0", "-d", dir}
-	const bytesPerInode, spareInodes = 16384, 1024 // mke2fs.conf's usual ratio
-	if files+spareInodes > size/bytesPerInode {
-		args = append(args, "-N", fmt.Sprint(files+files/4+spareInodes))
+	if full, err := f.format(ctx, out, size, files); full || err != nil {
+		if full {
+			err = f.tooSmall(size, total)
+		}
+		return err
 	}
+	switch err := ext4.Fill(ctx, out, t.root); {
+	case errors.Is(err, ext4.ErrFull):
+		return f.tooSmall(size, total)
+	case ctx.Err() != nil:
+		return &machine.Error{Class: machine.Host, Thing: "make " + f.Path, Cause: "interrupted"}
+	case err != nil:
+		return err
+	}
+	said, stderr, status, err := runOn(ctx, out, "e2fsck", "-fn")
+	if err == nil && status != 0 {
+		err = &machine.Error{Class: machine.Host, Thing: "e2fsck on the new image", Cause: complaint(said + stderr)}
+	}
+	return err
+}
+
+// format makes an empty file system. It says whether size is too little for one with so many
+// files.
+func (f *FromDir) format(ctx context.Context, out *os.File, size, files uint64) (full bool, err error) {
+	args := append([]string{"-q", "-F", "-t", "ext4", "-m", "1"}, ext4.Options()...)
+	const bytesPerInode, smallPerInode, small = 16384, 4096, 512 << 20 // as mke2fs.conf usually has them
+	ratio := uint64(bytesPerInode)
+	if size < small {
+		ratio = smallPerInode
+	}
+	inodes := max(size/ratio, files+files/4+reservedInodes)
+	if inodes*inodeBytes > size || inodes >= 1<<32 {
+		return true, nil
+	}
+	args = append(args, "-N", fmt.Sprint(inodes))
 	if f.Label != "" {
 		args = append(args, "-L", f.Label)
 	}
 	_, stderr, status, err := runOn(ctx, out, "mkfs.ext4", args...)
 	switch {
-	case err != nil:
-		return err
-	case status == 0:
-		return nil
-	case strings.Contains(stderr, "Could not allocate block"), strings.Contains(stderr, "too small"), strings.Contains(stderr, "No space"):
-		return f.tooSmall(size, total)
+	case err != nil || status == 0:
+		return false, err
+	case strings.Contains(stderr, "Could not allocate block"), strings.Contains(stderr, "too small"), strings.Contains(stderr, "No space"),
+		strings.Contains(stderr, "too many inodes"), strings.Contains(stderr, "too big"):
+		return true, nil
 	}
-	return &machine.Error{Class: machine.Host, Thing: "mkfs.ext4", Cause: complaint(stderr)}
+	return false, &machine.Error{Class: machine.Host, Thing: "mkfs.ext4", Cause: complaint(stderr)}
 }
+
+const (
+	inodeBytes     = 256 // of each file that there can be
+	reservedInodes = 16  // more than ext4 has for itself
+)
 
 // minExt4 is the least that ext4 makes sense on, in bytes; mkfs.ext4 contradicts itself
 // below.
@@ -116,35 +198,6 @@ const minExt4 = 1 << 20
 func (f *FromDir) tooSmall(size, total uint64) error {
 	return f.bad(fmt.Sprintf("%s are too little for a file system with %s of files", machine.Bytes(size), machine.Bytes(total)),
 		"ask for more with --size, or leave it out")
-}
-
-// measure adds up what the files of a directory take in blocks of 4 KiB, in bytes.
-func measure(dir string) (total, files uint64, err error) {
-	const block = 4096
-	seen := map[[2]uint64]bool{} // hard links
-	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Nlink > 1 && !d.IsDir() {
-			key := [2]uint64{st.Dev, st.Ino}
-			if seen[key] {
-				return nil
-			}
-			seen[key] = true
-		}
-		files++
-		total += block
-		if info.Mode().IsRegular() {
-			total += (uint64(info.Size()) + block - 1) / block * block
-		}
-		return nil
-	})
-	return total, files, err
 }
 
 // reason strips "stat PATH:" from an error: the path is named already.

@@ -9,16 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path"
-	"path/filepath"
-	"strings"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+	"golang.org/x/sys/unix"
 
-	"terem/internal/disk"
+	"terem/internal/disk/ext4"
 	"terem/internal/machine"
 )
 
@@ -28,28 +25,8 @@ var errTar = errors.New("the tar cannot be used")
 // errNoTar says that there is no tar at all, or an empty one.
 var errNoTar = errors.New("it is no tar, or one with nothing in it")
 
-// fromTar unpacks the tar beside the image, makes the file system from that, and then
-// gives the files in it their owners, which takes no right over the files themselves.
-func (f *FromDir) fromTar(ctx context.Context) error {
-	return disk.Create(f.Path, f.Force, func(out *os.File) error {
-		dir, err := os.MkdirTemp(filepath.Dir(f.Path), ".terem-tar-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir) // whatever happens
-		o, err := unpackFile(ctx, f.Source, dir)
-		if errors.Is(err, errTar) || errors.Is(err, fs.ErrPermission) {
-			return &machine.Error{Class: machine.Usage, Thing: f.Source, Err: err, Mend: mendTar(err)}
-		}
-		if err != nil {
-			return err
-		}
-		if err := f.fill(ctx, out, filepath.Join(dir, rootName)); err != nil {
-			return err
-		}
-		return o.apply(ctx, out)
-	})
-}
+// errSpool says that the contents are more than the image shall be large.
+var errSpool = errors.New("more contents than the image has room for")
 
 // mendTar helps who named something else than a tar.
 func mendTar(err error) string {
@@ -57,35 +34,6 @@ func mendTar(err error) string {
 		return "name a directory, or a tar that may be packed by gzip, xz or zstd"
 	}
 	return ""
-}
-
-const (
-	rootName  = "root"  // the tar's files
-	valueName = "value" // values of extended attributes
-)
-
-func unpackFile(ctx context.Context, name, dir string) (*owners, error) {
-	in, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close() // read only
-	r, err := unpacked(bufio.NewReaderSize(in, 1<<20))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errTar, err)
-	}
-	for _, sub := range []string{rootName, valueName} {
-		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
-			return nil, err
-		}
-	}
-	root, err := os.OpenRoot(filepath.Join(dir, rootName))
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close() // nothing is written through it
-	u := &unpacker{root: root, owners: newOwners(filepath.Join(dir, valueName))}
-	return u.owners, u.all(ctx, tar.NewReader(r))
 }
 
 // unpacked undoes what a stream's first bytes say that was done to it.
@@ -102,111 +50,165 @@ func unpacked(r *bufio.Reader) (io.Reader, error) {
 	return r, nil
 }
 
-// unpacker writes a tar's files below root, and notes what only the image can have.
-type unpacker struct {
-	root   *os.Root
-	owners *owners
+// readTarFile reads a tar into a tree, and the contents of its files into s.
+func readTarFile(ctx context.Context, name string, s *spool) (*tree, error) {
+	in, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close() // read only
+	r, err := unpacked(bufio.NewReaderSize(in, 1<<20))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errTar, err)
+	}
+	t := &tarReader{tree: newTree(), spool: s, in: tap{r: r}}
+	return t.tree, t.all(ctx)
 }
 
-func (u *unpacker) all(ctx context.Context, r *tar.Reader) error {
+// tarReader reads a tar entry by entry.
+type tarReader struct {
+	tree  *tree
+	spool *spool
+	in    tap
+	lists []list
+}
+
+// list is an access control list in words, whose names are looked up at the end.
+type list struct {
+	file  string
+	node  *ext4.Node
+	attr  string
+	words string
+}
+
+// tap is a stream that keeps what goes through it.
+type tap struct {
+	r    io.Reader
+	keep bool
+	kept []byte
+}
+
+func (t *tap) Read(p []byte) (n int, err error) {
+	n, err = t.r.Read(p)
+	if t.keep {
+		t.kept = append(t.kept, p[:n]...)
+	}
+	return n, err
+}
+
+// next reads the headers of the next entry. Each has a tar.Reader of its own: so the stream
+// stands where the entry's bytes begin, and they can be read without the holes that
+// archive/tar would fill.
+func (t *tarReader) next() (*tar.Header, error) {
+	t.in.keep, t.in.kept = true, t.in.kept[:0]
+	h, err := tar.NewReader(&t.in).Next()
+	t.in.keep = false
+	if errors.Is(err, tar.ErrInsecurePath) {
+		err = nil // a tree has no outside
+	}
+	return h, err
+}
+
+func (t *tarReader) all(ctx context.Context) error {
+	last := "the first entry"
 	for n := 0; ; n++ {
 		if ctx.Err() != nil {
-			return &machine.Error{Class: machine.Host, Thing: "unpack the tar", Cause: "interrupted"}
+			return &machine.Error{Class: machine.Host, Thing: "read the tar", Cause: "interrupted"}
 		}
-		h, err := r.Next()
+		h, err := t.next()
 		switch {
 		case errors.Is(err, io.EOF) && n > 0:
-			return nil
+			return t.setLists()
 		case err != nil && n == 0: // zeros, as an image begins with, are an empty tar
 			return fmt.Errorf("%w: %w", errTar, errNoTar)
 		case err != nil:
-			return fmt.Errorf("%w: %w", errTar, err)
+			return fmt.Errorf("%w: behind %s: %w", errTar, last, err)
 		}
-		if err := u.one(h, r); err != nil {
-			var p *fs.PathError
-			if errors.As(err, &p) || errors.Is(err, errTar) {
-				return fmt.Errorf("%w: %s: %w", errTar, printable(h.Name), reason(err))
+		if err := t.one(h); err != nil {
+			var host *os.PathError // of the spool
+			if errors.Is(err, errSpool) || errors.As(err, &host) {
+				return err
 			}
-			return err
+			return fmt.Errorf("%w: %s: %w", errTar, printable(h.Name), err)
 		}
+		last = printable(h.Name)
 	}
 }
 
-// one unpacks one entry. Its owner, mode and time follow in the image; here, files
-// are the user's own.
-func (u *unpacker) one(h *tar.Header, r io.Reader) error {
-	name := strings.TrimPrefix(path.Clean("/"+h.Name), "/") // ".." stops at the root
-	if strings.ContainsAny(name, "\n\x00") {
-		return fmt.Errorf("%w: a line break in a name", errTar)
-	}
-	if name == "" {
-		if h.Typeflag == tar.TypeDir {
-			return u.owners.note("/", h)
-		}
-		return fmt.Errorf("%w: the root is no directory", errTar)
-	}
-	if err := u.parents(path.Dir(name)); err != nil {
-		return err
-	}
-	if st, err := u.root.Lstat(name); err == nil && !(st.IsDir() && h.Typeflag == tar.TypeDir) {
-		if err := u.root.Remove(name); err != nil { // a later entry replaces an earlier one
-			return err
-		}
-		u.owners.forget("/" + name)
-	}
+// one reads one entry, and leaves the stream at the next.
+func (t *tarReader) one(h *tar.Header) error {
 	switch h.Typeflag {
-	case tar.TypeDir:
-		if err := u.root.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	case tar.TypeXGlobalHeader:
+		if err := t.skip(whole(int64(len(t.in.kept))) - int64(len(t.in.kept))); err != nil {
 			return err
 		}
-	case tar.TypeReg:
-		if err := u.regular(name, r); err != nil {
-			return err
-		}
-	case tar.TypeSymlink:
-		if err := u.root.Symlink(h.Linkname, name); err != nil {
-			return linkReason(err)
-		}
+		return checkGlobal(h)
+	case gnuVolume:
+		return t.skip(whole(h.Size))
 	case tar.TypeLink:
-		return linkReason(u.root.Link(strings.TrimPrefix(path.Clean("/"+h.Linkname), "/"), name))
-	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo: // made in the image
-	default:
-		return nil // what GNU tar writes for itself
+		return t.tree.link(h.Name, h.Linkname)
 	}
-	return u.owners.note("/"+name, h)
-}
-
-// parents makes the directories that the tar has not named yet: root's, as tar does.
-func (u *unpacker) parents(dir string) error {
-	if dir == "." {
-		return nil
-	}
-	if st, err := u.root.Stat(dir); err == nil && st.IsDir() {
-		return nil
-	}
-	if err := u.parents(path.Dir(dir)); err != nil {
-		return err
-	}
-	if err := u.root.Mkdir(dir, 0o700); err != nil {
-		return err
-	}
-	return u.owners.note("/"+dir, &tar.Header{Typeflag: tar.TypeDir, Mode: 0o755})
-}
-
-func (u *unpacker) regular(name string, r io.Reader) error {
-	f, err := u.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	n, err := newNode(h)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, r)
-	return errors.Join(err, f.Close())
+	for attr, record := range map[string]string{accessACL: "access", defaultACL: "default"} {
+		if words := h.PAXRecords[recordACL+record]; words != "" {
+			t.lists = append(t.lists, list{h.Name, n, attr, words})
+			t.tree.cost += int64(len(h.Name) + len(words))
+		}
+	}
+	if kind(n) == unix.S_IFREG {
+		return t.regular(h, n)
+	}
+	if h.Typeflag == gnuDump { // what was in the directory at the time
+		if err := t.skip(whole(h.Size)); err != nil {
+			return err
+		}
+	}
+	return t.tree.put(h.Name, n)
 }
 
-// linkReason makes a link's error one about a path.
-func linkReason(err error) error {
-	var l *os.LinkError
-	if errors.As(err, &l) {
-		return &fs.PathError{Op: l.Op, Path: l.New, Err: l.Err}
+func (t *tarReader) setLists() error {
+	find := t.tree.accounts()
+	for _, l := range t.lists {
+		if err := setACL(l.node, l.attr, l.words, find); err != nil {
+			return fmt.Errorf("%w: %s: %w", errTar, printable(l.file), err)
+		}
+	}
+	return nil
+}
+
+func (t *tarReader) regular(h *tar.Header, n *ext4.Node) error {
+	list, err := ranges(h, t.in.kept)
+	if err != nil {
+		return err
+	}
+	p, err := t.spool.add(&t.in, list)
+	if err != nil {
+		return err
+	}
+	var size int64
+	for _, r := range list {
+		size += r.Len
+	}
+	if err := t.skip(whole(size) - size); err != nil {
+		return err
+	}
+	n.Size, n.Open = h.Size, func() (ext4.Contents, error) { return p, nil }
+	t.tree.sizes[n] = p.blocks()
+	t.tree.cost += chunkCost * int64(len(list))
+	return t.tree.put(h.Name, n)
+}
+
+// skip passes over bytes.
+func (t *tarReader) skip(n int64) error {
+	_, err := io.CopyN(io.Discard, &t.in, n)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
 	}
 	return err
 }
+
+// whole is a size in whole blocks.
+func whole(n int64) int64 { return (n + tarBlock - 1) &^ (tarBlock - 1) }
