@@ -20,7 +20,7 @@ func resident(t *testing.T, b []byte) int {
 	}
 	defer f.Close()
 	entries := make([]byte, len(b)/PageSize*8)
-	if _, err := f.ReadAt(entries, int64(pageNumber(b))*8); err != nil {
+	if _, err := f.ReadAt(entries, int64(hostAddr(b)/PageSize)*8); err != nil {
 		t.Fatal(err)
 	}
 	n := 0

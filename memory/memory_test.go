@@ -51,6 +51,22 @@ func TestNewSplitsAtTheHole(t *testing.T) {
 	}
 }
 
+// TestHugePagesFit: KVM maps 2 MiB at once only where host and guest addresses agree in their low bits.
+func TestHugePagesFit(t *testing.T) {
+	for _, size := range []uint64{PageSize, hugePage - PageSize, hugePage, hugePage + PageSize, 128 << 20, 3<<30 + hugePage} {
+		for range 8 { // the kernel chooses the place, and it is right by chance now and then
+			for _, r := range mustNew(t, size).Regions() {
+				if r.Size() < hugePage {
+					continue
+				}
+				if got, want := hostAddr(r.Host)%hugePage, uint64(r.Addr)%hugePage; got != want {
+					t.Errorf("size %#x: RAM at %v is %#x into a huge page of the host, want %#x", size, r.Addr, got, want)
+				}
+			}
+		}
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	for _, size := range []uint64{0, 1, PageSize + 1, MaxSize + PageSize, math.MaxUint64} {
 		if _, err := New(size); !errors.Is(err, ErrSize) {
