@@ -7,6 +7,7 @@ import (
 
 	"terem/guest"
 	"terem/guest/cmdline"
+	"terem/guest/distro"
 	"terem/guest/initramfs"
 )
 
@@ -19,7 +20,7 @@ const (
 // writeInitrd writes the modules as an archive behind the default guest's first root file system: the kernel
 // unpacks archives that follow each other (Documentation/driver-api/early-userspace/buffer-format.rst). Init and
 // busybox need nothing else of a kernel but a console, which Debian's have built in.
-func writeInitrd(out, cacheDir string, modules []module) error {
+func writeInitrd(out, cacheDir string, modules []distro.Module) error {
 	base, err := guest.FindInitrd(cacheDir)
 	if err != nil {
 		return err
@@ -38,7 +39,7 @@ func writeInitrd(out, cacheDir string, modules []module) error {
 	}
 	a := new(initramfs.Archive)
 	for _, m := range modules {
-		a.File(modulePath(m), 0o644, m.elf)
+		a.File(modulePath(m), 0o644, m.ELF)
 	}
 	if _, err := a.WriteTo(f); err != nil {
 		return err
@@ -47,10 +48,10 @@ func writeInitrd(out, cacheDir string, modules []module) error {
 }
 
 // modulePath is where a module lies in the guest.
-func modulePath(m module) string { return filepath.Join("/lib", m.name+".ko") }
+func modulePath(m distro.Module) string { return filepath.Join("/lib", m.Name+".ko") }
 
 // kernelWords tells init what to do: report, load the modules in their order, report, power off.
-func kernelWords(modules []module) (string, error) {
+func kernelWords(modules []distro.Module) (string, error) {
 	script := []string{"echo '" + markInit + "'", "uname -a"}
 	for _, m := range modules {
 		script = append(script, "insmod "+modulePath(m))

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"terem/guest"
+	"terem/guest/distro"
 )
 
 // options are the flags.
@@ -61,7 +62,7 @@ func parse(args []string) (options, error) {
 
 // boot is one run, from the package to the verdict.
 func boot(o options) error {
-	im, err := openImage(o.dir)
+	im, err := distro.Open(o.dir)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func boot(o options) error {
 	if err != nil {
 		return err
 	}
-	modules, err := loadOrder(im.modules, o.modules)
+	modules, err := im.LoadOrder(o.modules...)
 	if err != nil {
 		return err
 	}
@@ -86,16 +87,16 @@ func boot(o options) error {
 	if err != nil {
 		return err
 	}
-	seen, err := watch(context.Background(), os.Stdout, o.terem, "run", "--kernel", im.kernel, "--initrd", initrd,
+	seen, err := watch(context.Background(), os.Stdout, o.terem, "run", "--kernel", im.Kernel, "--initrd", initrd,
 		"--memory", o.memory, "--timeout", o.timeout.String(), "--exits=json",
 		"--append", strings.TrimSpace(o.append+" "+words))
 	if err != nil {
 		return fmt.Errorf("run %s: %w", o.terem, err)
 	}
-	seen.summarize(os.Stdout, im.release)
+	seen.summarize(os.Stdout, im.Release)
 	if err := seen.verdict(); err != nil {
-		return fmt.Errorf("%s: %w", im.release, err)
+		return fmt.Errorf("%s: %w", im.Release, err)
 	}
-	fmt.Printf("stock: %s passes: it reached init, and no instruction was left unfinished\n", im.release)
+	fmt.Printf("stock: %s passes: it reached init, and no instruction was left unfinished\n", im.Release)
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package distro
 
 import (
 	"bytes"
@@ -18,15 +18,16 @@ import (
 // maxModule bounds what a compressed module may unpack to.
 const maxModule = 64 << 20
 
-// module is one kernel module, unpacked.
-type module struct {
-	name string
-	elf  []byte
+// Module is one kernel module, unpacked.
+type Module struct {
+	Name string // as the kernel calls it: kvm_amd
+	ELF  []byte
 }
 
-// loadOrder reads the modules that are named and those that they need, each after those that it needs. A
+// LoadOrder reads the modules that are named and those that they need, each after those that it needs. A
 // name that no file has is built into the kernel, or so the kernel's own modules.builtin must say.
-func loadOrder(dir string, names []string) ([]module, error) {
+func (im Image) LoadOrder(names ...string) ([]Module, error) {
+	dir := im.modules
 	files, err := moduleFiles(dir)
 	if err != nil {
 		return nil, fmt.Errorf("list the modules in %s: %w", dir, err)
@@ -48,7 +49,7 @@ type order struct {
 	files   map[string]string // name to path
 	builtin []string
 	seen    []string
-	list    []module
+	list    []Module
 }
 
 func (o *order) add(name string) error {
@@ -73,7 +74,7 @@ func (o *order) add(name string) error {
 			return fmt.Errorf("which needs %s: %w", n, err)
 		}
 	}
-	o.list = append(o.list, module{name, image})
+	o.list = append(o.list, Module{name, image})
 	return nil
 }
 
