@@ -25,8 +25,12 @@ int relay_open(struct relay *r, unsigned long watched)
 
 	if (sys2(__NR_pipe2, out, O_CLOEXEC) < 0)
 		return 0;
-	if (out[0] != RELAY_FD)
+	if (out[0] != RELAY_FD) { // without /dev/port they are 3 and 4
+		if (out[1] == RELAY_FD)
+			out[1] = (int)sys3(__NR_fcntl, out[1], F_DUPFD_CLOEXEC, RELAY_FD + 1);
 		sys3(__NR_dup3, out[0], RELAY_FD, O_CLOEXEC);
+		sys1(__NR_close, out[0]);
+	}
 	if (sys2(__NR_pipe2, in, O_CLOEXEC) < 0)
 		return 0;
 	r->signals = (int)sys4(__NR_signalfd4, -1, &watched, sizeof watched, O_CLOEXEC | O_NONBLOCK);
