@@ -136,10 +136,7 @@ func TestPIT(t *testing.T) {
 	vm, err := sys.CreateVM()
 	check(t, err)
 	defer vm.Close()
-	if err := vm.CreatePIT(); err == nil {
-		t.Error("a PIT without interrupt chips")
-	}
-	check(t, vm.CreateIRQChip())
+	check(t, vm.CreateIRQChip()) // before: some kernels refuse a PIT without them, Linux 6.1 makes one
 	check(t, vm.CreatePIT())
 	p, err := vm.PIT()
 	check(t, err)
