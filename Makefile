@@ -3,9 +3,10 @@
 GO      ?= go
 TEREM   := bin/terem
 RUNARGS ?=
+HARDWARE = $(GO) run ./internal/hardware --kernels "$(or $(KERNELS),6.1 6.12)" --run "$(TEST)" --packages "$(PACKAGES)"
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup guest guest-debian run-debian test test-short test-stock test-debian test-crash test-v2 fuzz compare engines bench lint golden clean
+.PHONY: help run build setup guest guest-debian run-debian test test-short test-stock test-debian test-crash test-v2 test-amdv test-vtx test-hardware shell-amdv shell-vtx emulators fuzz compare engines bench lint golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +48,24 @@ test-crash: guest ## kill terem 50 times while its guest writes and flushes, and
 
 test-v2: guest ## start containers where control groups are of version 2: in a guest; four minutes on a software backend
 	@TEREM_V2_BINARY=$(CURDIR)/$(TEREM) $(GO) test -count 1 -timeout 15m -v -run TestUnified ./internal/container
+
+emulators:
+	@sh guest/setup.sh qemu-system-x86 bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso lz4 busybox-static
+
+test-amdv: guest emulators ## on an emulated AMD-V, under Debian's kernels: TEST=Name, KERNELS="6.1 6.12"; twenty minutes
+	@$(HARDWARE) --backend amdv
+
+test-vtx: guest emulators ## the same on an emulated VT-x; longer
+	@$(HARDWARE) --backend vtx
+
+test-hardware: guest emulators ## the short form, on both; five minutes
+	@$(GO) run ./internal/hardware --short --kernels "$(or $(KERNELS),6.1)" --run "$(TEST)"
+
+shell-amdv: guest emulators ## a shell in Debian's kernel on an emulated AMD-V, with terem in PATH
+	@$(HARDWARE) --backend amdv --shell
+
+shell-vtx: guest emulators ## the same on an emulated VT-x; it comes after a minute
+	@$(HARDWARE) --backend vtx --shell
 
 fuzz: ## run each fuzz target for FUZZTIME (default 60s)
 	@sh scripts/fuzz.sh

@@ -42,6 +42,9 @@ func (a *Archive) CharDevice(name string, perm, major, minor uint32) {
 	a.add(Entry{Name: name, Mode: typeChar | perm&0o7777, Major: major, Minor: minor})
 }
 
+// Clone is an archive of the same entries that can be added to without changing this one. Their contents are shared.
+func (a *Archive) Clone() *Archive { return &Archive{maps.Clone(a.entries)} }
+
 func (a *Archive) add(e Entry) {
 	if a.entries == nil {
 		a.entries = map[string]Entry{}

@@ -1,0 +1,59 @@
+package atwork
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// emulated skips a test outside of package hardware's outer systems: they have `terem` in PATH.
+func emulated(t *testing.T) {
+	t.Helper()
+	if os.Getenv("TEREM_HARDWARE") == "" {
+		t.Skip("runs in an outer system of package hardware: make test-amdv, make test-vtx")
+	}
+}
+
+// said is what a run of terem left.
+type said struct {
+	status      int
+	out, stderr string
+	took        time.Duration
+}
+
+// limit is for one terem: a boot takes some seconds, on a host that does much else some tens.
+const limit = 2 * time.Minute
+
+// terem runs it to its end.
+func terem(t *testing.T, stdin string, args ...string) said {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	c := exec.CommandContext(ctx, "terem", args...)
+	var out, stderr bytes.Buffer
+	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(stdin), &out, &stderr
+	c.WaitDelay = 5 * time.Second
+	start := time.Now()
+	err := c.Run()
+	s := said{c.ProcessState.ExitCode(), out.String(), stderr.String(), time.Since(start)}
+	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
+		t.Fatalf("terem %q: %v", args, err)
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("terem %q did not end in %v; output %q, standard error %q", args, limit, s.out, s.stderr)
+	}
+	return s
+}
+
+// want checks a run.
+func (s said) want(t *testing.T, status int, out string) {
+	t.Helper()
+	if s.status != status || s.out != out || s.stderr != "" {
+		t.Errorf("status %d, output %q, standard error %q; want status %d, output %q and nothing", s.status, s.out, s.stderr, status, out)
+	}
+}

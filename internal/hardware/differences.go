@@ -1,0 +1,37 @@
+package main
+
+import "strings"
+
+// difference is a test that fails on an emulator though it would pass on the processor, or on one outer kernel for a
+// fault of that kernel. Each has its proof in docs/hardware.md.
+type difference struct {
+	backend string // empty: all
+	kernel  string // "6.1": outer kernels of that version; empty: all
+	pkg     string
+	test    string // with its subtest
+	why     string
+}
+
+func differences() []difference {
+	return []difference{}
+}
+
+// knownOf are the differences of one package on one outer system.
+func knownOf(all []difference, backend, release, pkg string) []difference {
+	var some []difference
+	for _, d := range all {
+		if (d.backend == "" || d.backend == backend) && (d.kernel == "" || strings.HasPrefix(release, d.kernel+".")) && d.pkg == pkg {
+			some = append(some, d)
+		}
+	}
+	return some
+}
+
+func find(list []difference, test string) (difference, bool) {
+	for _, d := range list {
+		if d.test == test {
+			return d, true
+		}
+	}
+	return difference{}, false
+}

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"os/exec"
+	"strconv"
+)
+
+// qemu is a PC with SVM, translated by TCG. Its processor "max" has all that TCG knows; nested paging is among it.
+func qemu(m machine) (*exec.Cmd, error) {
+	cpu := "max,svm=on"
+	if m.cpu != "" {
+		cpu = m.cpu
+	}
+	console := "file:" + m.console
+	if m.terminal {
+		console = m.console // a path alone is a device
+	}
+	c := exec.Command("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", cpu, "-m", "3000", "-smp", strconv.Itoa(m.cpus),
+		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", console, "-serial", "file:"+m.report,
+		"-kernel", m.kernel, "-initrd", m.initrd, "-append", m.words)
+	return c, launch(c, m.dir)
+}

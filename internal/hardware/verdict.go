@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+// outcome is how a test went.
+type outcome string
+
+const (
+	passed  outcome = "pass"
+	skipped outcome = "skip"
+	failed  outcome = "fail"
+)
+
+// verdict is a test's or a subtest's outcome, with what it said.
+type verdict struct {
+	test   string
+	what   outcome
+	output string
+}
+
+// event is what is used of test2json's lines (go doc test2json).
+type event struct {
+	Action string
+	Test   string
+	Output string
+}
+
+// verdicts reads the output of a test binary that ran with -test.v=test2json. The go command's own converter does it:
+// it tells the framework's lines from those that a test prints.
+func verdicts(output []byte) ([]verdict, error) {
+	c := exec.Command("go", "tool", "test2json")
+	c.Stdin = bytes.NewReader(output)
+	out, err := c.Output()
+	if err != nil {
+		return nil, fmt.Errorf("convert the tests' output: %w", describe(err))
+	}
+	said := map[string]*strings.Builder{}
+	var list []verdict
+	for line := range bytes.Lines(out) {
+		var e event
+		if err := json.Unmarshal(line, &e); err != nil {
+			return nil, fmt.Errorf("convert the tests' output: %q: %w", line, err)
+		}
+		if e.Test == "" {
+			continue
+		}
+		switch e.Action {
+		case "run":
+			said[e.Test] = new(strings.Builder)
+		case "output":
+			if b := said[e.Test]; b != nil {
+				b.WriteString(e.Output)
+			}
+		case "pass", "skip", "fail":
+			v := verdict{test: e.Test, what: outcome(e.Action)}
+			if b := said[e.Test]; b != nil {
+				v.output = words(b.String())
+			}
+			list = append(list, v)
+		}
+	}
+	return list, nil
+}
+
+// words drops the framework's lines from a test's output.
+func words(output string) string {
+	var keep []string
+	for line := range strings.Lines(output) {
+		t := strings.TrimSpace(line)
+		if t != "" && !strings.HasPrefix(t, "=== ") && !strings.HasPrefix(t, "--- ") {
+			keep = append(keep, t)
+		}
+	}
+	return strings.Join(keep, "\n")
+}
+
+// row is a package's line in the table.
+type row struct {
+	name                        string
+	passed, skipped, known, bad int
+	seconds                     float64
+	notes                       []note
+}
+
+// note is something to be said of a row below the table.
+type note struct {
+	kind, test, text string
+}
+
+// Kinds of notes, in the order in which they are printed. The last three are failures.
+const (
+	noteSkipped = "skipped"
+	noteKnown   = "differs, as known"
+	noteGone    = "a known difference is gone: take it out of differences.go"
+	noteMissing = "no result"
+	noteFailed  = "FAILED"
+)
+
+// judge compares what came back of a package with what should have.
+func judge(p testPackage, j *jobRecord, known []difference) row {
+	r := row{name: p.name}
+	if j.end == nil && j.output.Len() == 0 {
+		r.bad = len(p.tests)
+		r.notes = append(r.notes, note{noteMissing, "", "none of its tests began: the outer system had ended"})
+		return r
+	}
+	list, err := verdicts(j.output.Bytes())
+	if err != nil {
+		r.fail(noteFailed, "", err.Error())
+	}
+	for _, v := range list {
+		r.take(v, list, known)
+	}
+	for _, t := range p.tests {
+		if !slices.ContainsFunc(list, func(v verdict) bool { return v.test == t }) {
+			r.fail(noteMissing, t, "it began and did not end, or never began")
+		}
+	}
+	switch {
+	case j.end == nil:
+		r.fail(noteMissing, "", "the outer system ended before these tests did")
+	default:
+		r.seconds = j.end.Seconds
+		if s := j.end.String(); s != "" && (j.end.Status != 1 || r.bad+r.known == 0) {
+			r.fail(noteFailed, "", s+"; its last words:\n"+lastWords(j.output.Bytes()))
+		}
+	}
+	return r
+}
+
+func (r *row) fail(kind, test, text string) {
+	r.bad++
+	r.notes = append(r.notes, note{kind, test, text})
+}
+
+// take counts a test, and looks whether its outcome is what is known of it. Of a failure those subtests count that
+// failed by themselves: a parent fails with its child.
+func (r *row) take(v verdict, all []verdict, known []difference) {
+	d, isKnown := find(known, v.test)
+	top := !strings.Contains(v.test, "/")
+	switch v.what {
+	case failed:
+		if child := failedBelow(v.test, all); child {
+			return
+		}
+		if isKnown {
+			r.known++
+			r.notes = append(r.notes, note{noteKnown, v.test, d.why})
+			return
+		}
+		r.fail(noteFailed, v.test, v.output)
+	case passed:
+		if isKnown {
+			r.fail(noteGone, v.test, d.why)
+		} else if top {
+			r.passed++
+		}
+	case skipped:
+		if top {
+			r.skipped++
+		}
+		r.notes = append(r.notes, note{noteSkipped, v.test, v.output})
+	}
+}
+
+func failedBelow(test string, all []verdict) bool {
+	return slices.ContainsFunc(all, func(v verdict) bool {
+		return v.what == failed && strings.HasPrefix(v.test, test+"/")
+	})
+}
+
+// lastWords is the end of an output that is not empty.
+func lastWords(b []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	return strings.Join(lines[max(0, len(lines)-15):], "\n")
+}
