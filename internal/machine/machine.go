@@ -110,6 +110,9 @@ func (m *Machine) makeCPUs() error {
 	if err != nil {
 		return err
 	}
+	if !assist.Virtualizes() {
+		assist.Hide(leaves)
+	}
 	for id := range m.conf.CPUs {
 		cpuid := m.conf.CPU.leaves(leaves, id, m.conf.CPUs)
 		m.clock = hasClock(cpuid)
