@@ -106,7 +106,7 @@ func (c *cursor) disp32() int64 {
 	return int64(int32(binary.LittleEndian.Uint32(d[:])))
 }
 
-// decode understands the opcodes of the table alone: INT3, INT n and FWAIT, and those of the maps 0F and 0F 38 and of VEX, all of which, but for UD2, are taken to have a ModRM byte. ok is
+// decode understands the opcodes of the table alone: INT3, INT n, FWAIT and DB, and those of the maps 0F and 0F 38 and of VEX, all of which, but for UD2 and EMMS, are taken to have a ModRM byte. ok is
 // false for all else and for code that ends too early.
 func decode(code []byte) (in insn, ok bool) {
 	c := &cursor{b: code[:min(len(code), maxInsn)]}
@@ -123,6 +123,9 @@ func decode(code []byte) (in insn, ok bool) {
 		in.op, in.imm = map1|uint16(op), c.next()
 	case op == opINT3 || op == opFWAIT:
 		in.op = map1 | uint16(op)
+	case op == opX87DB:
+		in.op = map1 | uint16(op)
+		in.operands(c)
 	case op != escape:
 		return in, false
 	default:
@@ -130,7 +133,7 @@ func decode(code []byte) (in insn, ok bool) {
 		if in.op == map0F|0x38 {
 			in.op = map38 | uint16(c.next())
 		}
-		if in.op != map0F|opUD2 {
+		if in.op != map0F|opUD2 && in.op != map0F|opEMMS {
 			in.operands(c)
 		}
 	}
@@ -142,6 +145,8 @@ func decode(code []byte) (in insn, ok bool) {
 const (
 	opUD2        = 0x0b // after 0F
 	opCMPXCHG16B = 0xc7 // after 0F; the only one here that LOCK may precede
+	opEMMS       = 0x77 // after 0F
+	opX87DB      = 0xdb
 	opFWAIT      = 0x9b
 	opVEX3       = 0xc4
 	opVEX2       = 0xc5

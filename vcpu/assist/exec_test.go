@@ -65,6 +65,15 @@ func TestFinish(t *testing.T) {
 			f.xsave.Region[mxcsrOffset] = 0xa0
 			f.xsave.Region[xstateBV] = componentSSE
 		}},
+		{"FNCLEX", "dbe2", func(f *fakeCPU) { f.xsave.Region[fswOffset], f.xsave.Region[fswOffset+1] = 0xff, 0xb9 },
+			func(f *fakeCPU) {
+				f.xsave.Region[fswOffset], f.xsave.Region[fswOffset+1] = 0, 0x39
+				f.xsave.Region[xstateBV] = 3
+			}},
+		{"EMMS", "0f77", func(f *fakeCPU) { f.xsave.Region[ftwOffset] = 0x81 }, func(f *fakeCPU) {
+			f.xsave.Region[ftwOffset] = 0
+			f.xsave.Region[xstateBV] = 3
+		}},
 		{"INVPCID rax, [rdi]", "660f388207", nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

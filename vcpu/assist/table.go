@@ -58,6 +58,9 @@ var forms = [...]form{
 	{"INT3", 0x00cc, wildcard, wildcard, anywhere, 0, (*exec).int3},
 	{"FWAIT", 0x009b, wildcard, wildcard, anywhere, 0, (*exec).fwait},
 
+	{"FNCLEX", 0x00db, wildcard, wildcard, exact, 0xe2, (*exec).fnclex},
+	{"FILD", 0x00db, wildcard, 0, inMemory, 0, (*exec).fild},
+	{"EMMS", 0x0f77, prefixNone, wildcard, anywhere, 0, (*exec).emms},
 	{"INT", 0x00cd, wildcard, wildcard, anywhere, 0, (*exec).intN},
 	{"UD2", 0x0f0b, wildcard, wildcard, anywhere, 0, (*exec).undefined},
 	{"UD1", 0x0fb9, wildcard, wildcard, anywhere, 0, (*exec).undefined},
@@ -98,6 +101,8 @@ var forms = [...]form{
 	{"LFENCE", 0x0fae, prefixNone, 5, inRegister, 0, (*exec).nop},
 	{"MFENCE", 0x0fae, prefixNone, 6, inRegister, 0, (*exec).nop},
 	{"SFENCE", 0x0fae, prefixNone, 7, inRegister, 0, (*exec).nop},
+	{"FXSAVE", 0x0fae, prefixNone, 0, inMemory, 0, (*exec).fxsave},
+	{"FXRSTOR", 0x0fae, prefixNone, 1, inMemory, 0, (*exec).fxrstor},
 	{"LDMXCSR", 0x0fae, prefixNone, 2, inMemory, 0, (*exec).ldmxcsr},
 	{"STMXCSR", 0x0fae, prefixNone, 3, inMemory, 0, (*exec).stmxcsr},
 	{"XSAVE", 0x0fae, prefixNone, 4, inMemory, 0, (*exec).xsave},
