@@ -60,7 +60,7 @@ func buildSuite(ctx context.Context, dir string, patterns []string) ([]testPacka
 		p := testPackage{name: strings.TrimPrefix(name, module), dir: where}
 		p.file = filepath.Join(dir, strings.ReplaceAll(p.name, "/", "-")+".test")
 		p.limit = limitOf(p.name)
-		c := exec.CommandContext(ctx, "go", "test", "-c", "-ldflags=-s -w", "-o", p.file, name)
+		c := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", p.file, name)
 		c.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := c.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("compile the tests of %s: %w: %s", p.name, err, out)

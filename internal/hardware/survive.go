@@ -19,17 +19,25 @@ type lack struct {
 	line     string // a regular expression
 }
 
+// worksTests are enough to see a guest boot, sleep, and use two processors.
 const (
 	worksTests  = "^Test(Boot|Sleep|TwoCPUs)$"
 	refusesTest = "^TestRefuses$"
 )
 
+// lacks are the outer systems that need a boot of their own. What a test can take away by itself is in atwork:
+// capabilities, features of the guest's processor.
 func lacks() []lack {
+	amdv, vtx := []string{"amdv"}, []string{"vtx"}
 	return []lack{
-		{name: "no KVM modules", bare: true, line: "x"},
-		{name: "nested=0", params: map[string]string{"kvm_amd": "nested=0", "kvm_intel": "nested=0"}},
-		{name: "npt=0", backends: []string{"amdv"}, params: map[string]string{"kvm_amd": "npt=0"}},
-		{name: "ept=0", backends: []string{"vtx"}, params: map[string]string{"kvm_intel": "ept=0"}},
+		{name: "no KVM modules", bare: true, tests: refusesTest,
+			line: `^terem: /dev/kvm: this host has no KVM; load it with .modprobe kvm_`},
+		{name: "nested=0", params: map[string]string{"kvm_amd": "nested=0", "kvm_intel": "nested=0"}, tests: worksTests},
+		{name: "npt=0", backends: amdv, params: map[string]string{"kvm_amd": "npt=0"}, tests: worksTests},
+		{name: "ept=0", backends: vtx, params: map[string]string{"kvm_intel": "ept=0"}, tests: worksTests},
+		{name: "unrestricted_guest=0", backends: vtx, params: map[string]string{"kvm_intel": "unrestricted_guest=0"}, tests: worksTests},
+		{name: "no x2APIC", words: "nox2apic", tests: worksTests},
+		{name: "one CPU", backends: amdv, cpus: 1, tests: worksTests},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os/exec"
 	"slices"
 	"strings"
@@ -32,11 +33,15 @@ type event struct {
 	Output string
 }
 
+// lastLine is what a test binary says at its end. One that crashes does not, and the converter would keep the verdict before
+// it to itself.
+const lastLine = "\n\x16FAIL\n"
+
 // verdicts reads the output of a test binary that ran with -test.v=test2json. The go command's own converter does it:
 // it tells the framework's lines from those that a test prints.
 func verdicts(output []byte) ([]verdict, error) {
 	c := exec.Command("go", "tool", "test2json")
-	c.Stdin = bytes.NewReader(output)
+	c.Stdin = io.MultiReader(bytes.NewReader(output), strings.NewReader(lastLine))
 	out, err := c.Output()
 	if err != nil {
 		return nil, fmt.Errorf("convert the tests' output: %w", describe(err))

@@ -42,6 +42,22 @@ func TestTwoCPUs(t *testing.T) {
 	terem(t, "", "run", "--cpus", "2", "--", "sh", "-c", "nproc; taskset 1 true && taskset 2 true && echo both").want(t, 0, "2\nboth\n")
 }
 
+// TestFeaturesTakenAway: a guest without kvm-clock, without the x2APIC, without a TSC deadline timer boots and sleeps.
+func TestFeaturesTakenAway(t *testing.T) {
+	emulated(t)
+	for _, model := range []string{"host,-kvmclock", "host,-x2apic", "host,-tsc_deadline_timer", "host,-kvmclock,-x2apic,-tsc_deadline_timer"} {
+		t.Run(model, func(t *testing.T) {
+			terem(t, "", "run", "--cpu", model, "--cpus", "2", "--timeout", "100s", "--", "sh", "-c", "sleep 1; nproc").want(t, 0, "2\n")
+		})
+	}
+}
+
+// TestManyCPUs: all come up, on a host with fewer.
+func TestManyCPUs(t *testing.T) {
+	emulated(t)
+	terem(t, "", "run", "--cpus", "24", "--memory", "256M", "--", "nproc").want(t, 0, "24\n")
+}
+
 // TestPipe: bytes go in and out as they are.
 func TestPipe(t *testing.T) {
 	emulated(t)

@@ -32,9 +32,16 @@ const limit = 2 * time.Minute
 // terem runs it to its end.
 func terem(t *testing.T, stdin string, args ...string) said {
 	t.Helper()
+	return run(t, stdin, "terem", nil, args...)
+}
+
+// run is terem for a program that becomes it, with more in its environment.
+func run(t *testing.T, stdin, program string, env []string, args ...string) said {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	c := exec.CommandContext(ctx, "terem", args...)
+	c := exec.CommandContext(ctx, program, args...)
+	c.Env = append(os.Environ(), env...)
 	var out, stderr bytes.Buffer
 	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(stdin), &out, &stderr
 	c.WaitDelay = 5 * time.Second
