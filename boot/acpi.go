@@ -178,10 +178,6 @@ func dsdt(devices []MMIODevice) []byte {
 			amlDefine("_CCA", amlInteger(1)),
 			amlDefine("_CRS", amlResources(amlMemory(uint32(d.Addr), memory.VirtioMMIOStride), amlGSI(d.GSI)))))
 	}
-	s5 := amlDefine("_S5", amlPack(amlInteger(SleepTypeS5), amlInteger(SleepTypeS5), amlInteger(0), amlInteger(0)))
+	s5 := amlDefine("_S5", amlPack(amlInteger(memory.SleepTypeS5), amlInteger(memory.SleepTypeS5), amlInteger(0), amlInteger(0)))
 	return acpiTable("DSDT", 2, append(amlScopeSB(terms...), s5...))
 }
-
-// SleepTypeS5 is the sleep type that means power-off when a guest writes it to the PM1a control
-// block (ACPI 6.5 section 4.8.3.2.1, SLP_TYP).
-const SleepTypeS5 = 5

@@ -55,17 +55,18 @@ const (
 	fadtProcC1     = 1 << 2
 	fadtSleepNone  = 1 << 5  // no sleep button among the fixed events
 	fadtRTCNone    = 1 << 6  // nor a wake-up by the clock
+	fadtTimer32    = 1 << 8  // the timer has 32 bits, not 24
 	fadtResetReg   = 1 << 10 // RESET_REG works
 	bootLegacy     = 1 << 0  // devices at their ISA addresses
 	boot8042       = 1 << 1
 	bootNoVGA      = 1 << 2
-	cmosCentury    = 0x32
 	noC2           = 101  // microseconds: beyond what counts as support
 	noC3           = 1001 // likewise
 	hypervisorName = "terem"
 )
 
-// fadt is the fixed description table: the registers for power-off and reset.
+// fadt is the fixed description table: the registers for power-off and reset. What they do is in
+// package devices/acpipm; the power button is one of the fixed events by default.
 func fadt(dsdt memory.Addr) []byte {
 	f := make([]byte, fadtLen)
 	le := binary.LittleEndian
@@ -88,9 +89,9 @@ func fadt(dsdt memory.Addr) []byte {
 	}
 	le.PutUint16(f[fadtC2Latency:], noC2)
 	le.PutUint16(f[fadtC3Latency:], noC3)
-	f[fadtCentury] = cmosCentury
+	f[fadtCentury] = memory.CMOSCentury
 	le.PutUint16(f[fadtBootArch:], bootLegacy|boot8042|bootNoVGA)
-	le.PutUint32(f[fadtFlags:], fadtWBINVD|fadtProcC1|fadtSleepNone|fadtRTCNone|fadtResetReg)
+	le.PutUint32(f[fadtFlags:], fadtWBINVD|fadtProcC1|fadtSleepNone|fadtRTCNone|fadtTimer32|fadtResetReg)
 	copy(f[fadtReset:], portRegister(memory.ResetPort, 1))
 	f[fadtResetValue] = memory.ResetValue
 	f[fadtMinorAt] = fadtMinor

@@ -21,6 +21,13 @@ type IRQ interface {
 	Trigger()
 }
 
+// Line is a wire that is level-triggered: the device holds it high for as long as it wants
+// to be heard, and sets it low when the guest has dealt with all it had to say. Set may be
+// called from any goroutine, and under the device's locks; it must not call the device.
+type Line interface {
+	Set(high bool)
+}
+
 // Fill sets p to all ones, which is what a PC reads where nobody answers: no one
 // drives the data lines and their pull-ups win.
 func Fill(p []byte) {

@@ -20,8 +20,13 @@ type silent struct{}
 
 func (silent) Trigger() {}
 
+// quiet is one that is level-triggered.
+type quiet struct{}
+
+func (quiet) Set(bool) {}
+
 // newPC is a port bus with every device of this tree where a PC has it. ACPI's
-// block and the control port have no fixed place.
+// registers and the control port have no fixed place.
 func newPC(t testing.TB) *devices.Bus {
 	t.Helper()
 	nop := func() {}
@@ -35,7 +40,10 @@ func newPC(t testing.TB) *devices.Bus {
 	attach(t, &b, 0x92, 1, "port 92", legacy.NewPort92(nop))
 	attach(t, &b, 0xed, 1, "delay", &legacy.Delay{})
 	attach(t, &b, 0x3f8, serial.Size, "serial", serial.New(io.Discard, silent{}))
-	attach(t, &b, 0x600, acpipm.Size, "acpi pm", acpipm.New(acpipm.Config{Now: time.Now}))
+	pm := acpipm.New(acpipm.Config{Now: time.Now, SCI: quiet{}})
+	attach(t, &b, 0x600, 4, "acpi events", pm.Events())
+	attach(t, &b, 0x604, 2, "acpi control", pm.Control())
+	attach(t, &b, 0x608, 4, "acpi timer", pm.Timer())
 	attach(t, &b, 0x700, ctl.Size, "ctl", ctl.New(func(uint8) {}, func(ctl.Event) {}))
 	attach(t, &b, 0xcf8, legacy.PCIHostSize, "pci", legacy.NewPCIHost(nop))
 	return &b

@@ -91,19 +91,27 @@ const (
 //
 //	0x040          interval timer, 4 ports
 //	0x060, 0x064   i8042
+//	0x061          system control port B
 //	0x070, 0x071   CMOS clock
+//	0x080, 0x0ed   written to by those who want to lose some time
+//	0x092          system control port A
 //	0x3f8          COM1, 8 ports
 //	0x5f8          terem's control ports: exit status, event
 //	0x600          ACPI PM1a event block, 4 ports
 //	0x604          ACPI PM1a control block, 2 ports
 //	0x608          ACPI PM timer, 4 ports
+//	0xcf8          where a PC has its PCI host bridge, 8 ports; within it:
 //	0xcf9          reset control
 const (
 	PITPort          = 0x40
 	I8042DataPort    = 0x60
+	SystemPortB      = 0x61
 	I8042CommandPort = 0x64
 	RTCPort          = 0x70
 	RTCPorts         = 2
+	PostPort         = 0x80
+	SystemPortA      = 0x92
+	DelayPort        = 0xed
 	COM1Port         = 0x3f8
 	COM1Ports        = 8
 	CtlPort          = 0x5f8
@@ -114,8 +122,16 @@ const (
 	PM1ControlPorts  = 2
 	PMTimerPort      = 0x608
 	PMTimerPorts     = 4
-	ResetPort        = 0xcf9
-	ResetValue       = 0x06 // hard reset of the CPU
+	PCIHostPort      = 0xcf8
+	PCIHostPorts     = 8
+	ResetPort        = PCIHostPort + 1
+)
+
+// What a guest is told to write, or to look at, there.
+const (
+	ResetValue  = 0x06 // to ResetPort: hard reset of the CPU
+	SleepTypeS5 = 5    // to the ACPI PM1a control block, as SLP_TYP: power off
+	CMOSCentury = 0x32 // the byte in CMOS RAM that has the century
 )
 
 // Global system interrupts: the pins of the one IOAPIC. Lines 0 to 15 are ISA's, one to one.

@@ -10,45 +10,55 @@ import (
 // sci stands for the interrupt controller.
 type sci struct{}
 
-func (sci) Trigger() { fmt.Println("SCI") }
+func (sci) Set(high bool) { fmt.Println("SCI", high) }
 
 func ExampleNew() {
 	pm := acpipm.New(acpipm.Config{
 		Now:      time.Now,
+		SoftOff:  5,
 		PowerOff: func() { fmt.Println("power off") },
-		Reset:    func() { fmt.Println("reset") },
 	})
-	pm.Write(acpipm.OffControl+1, []byte{acpipm.S5<<2 | 1<<5}) // SLP_TYP, SLP_EN
-	pm.Write(acpipm.OffReset, []byte{acpipm.ResetValue})
-	// Output:
-	// power off
-	// reset
+	pm.Control().Write(0, []byte{0, 5<<2 | 1<<5}) // SLP_TYP, SLP_EN
+	// Output: power off
 }
 
 func ExampleBlock_PressPowerButton() {
 	pm := acpipm.New(acpipm.Config{Now: time.Now, SCI: sci{}})
 	fmt.Println(pm.PressPowerButton()) // no driver yet
-	pm.Write(acpipm.OffEvent+3, []byte{1})
-	fmt.Println(pm.PressPowerButton())
+	pm.Events().Write(2, []byte{0, 1}) // PM1a_EN: which asks for it now
+	pm.Events().Write(0, []byte{0, 1}) // PM1a_STS: and has seen it
+	fmt.Println(pm.PressPowerButton()) // once more
 	// Output:
 	// false
-	// SCI
+	// SCI true
+	// SCI false
+	// SCI true
 	// true
 }
 
-func ExampleBlock_Read() {
+func ExampleBlock_Control() {
 	pm := acpipm.New(acpipm.Config{Now: time.Now})
 	p := make([]byte, 2)
-	pm.Read(acpipm.OffControl, p)
+	pm.Control().Read(0, p)
 	fmt.Println(p) // SCI_EN
 	// Output: [1 0]
 }
 
-func ExampleBlock_Write() {
+func ExampleBlock_Events() {
 	pm := acpipm.New(acpipm.Config{Now: time.Now})
-	pm.Write(acpipm.OffEvent+2, []byte{0, 1}) // enable the power button
+	pm.Events().Write(2, []byte{0, 1}) // enable the power button
 	fmt.Printf("%#x\n", pm.Save().Enable)
 	// Output: 0x100
+}
+
+func ExampleBlock_Timer() {
+	at := time.Unix(0, 0)
+	pm := acpipm.New(acpipm.Config{Now: func() time.Time { return at }})
+	at = at.Add(time.Second)
+	p := make([]byte, 4)
+	pm.Timer().Read(0, p)
+	fmt.Printf("%#x\n", p)
+	// Output: 0x999e3600
 }
 
 func ExampleBlock_Save() {

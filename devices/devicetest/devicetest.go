@@ -34,6 +34,20 @@ func (c *Calls) Take() int {
 // Trigger makes Calls a devices.IRQ.
 func (c *Calls) Trigger() { *c++ }
 
+// Line is a devices.Line that remembers.
+type Line struct {
+	High  bool
+	Rises int // how often it went from low to high
+}
+
+// Set sets the line.
+func (l *Line) Set(high bool) {
+	if high && !l.High {
+		l.Rises++
+	}
+	l.High = high
+}
+
 // Clock is a clock that moves when it is told to.
 type Clock struct{ T time.Time }
 

@@ -17,12 +17,20 @@ import (
 	"terem/memory"
 )
 
+// A table that tells the guest of a device says how many ports that has, and so does the device.
+var (
+	_ [serial.Size]byte        = [memory.COM1Ports]byte{}
+	_ [rtc.Size]byte           = [memory.RTCPorts]byte{}
+	_ [ctl.Size]byte           = [memory.CtlPorts]byte{}
+	_ [legacy.PCIHostSize]byte = [memory.PCIHostPorts]byte{}
+)
+
 // board is what is soldered on: the buses and the devices.
 type board struct {
 	ports, mem devices.Bus
 	uart       *serial.UART
 	pm         *acpipm.Block
-	lines      []*line
+	lines      []io.Closer
 }
 
 // handlers are what the devices report to the machine.
@@ -48,10 +56,8 @@ func newBoard(vm *kvm.VM, c *Config, h handlers) (_ *board, err error) {
 	if err != nil {
 		return nil, err
 	}
-	sci, err := b.line(vm, memory.SCIGSI)
-	if err != nil {
-		return nil, err
-	}
+	sci := &level{vm: vm, gsi: memory.SCIGSI}
+	b.lines = append(b.lines, sci)
 	out := c.Out
 	if out == nil {
 		out = io.Discard
@@ -60,7 +66,7 @@ func newBoard(vm *kvm.VM, c *Config, h handlers) (_ *board, err error) {
 	start := time.Now()
 	b.pm = acpipm.New(acpipm.Config{
 		Now: func() time.Time { return start.Add(time.Since(start)) },
-		SCI: sci, PowerOff: h.powerOff, Reset: h.reset,
+		SCI: sci, SoftOff: memory.SleepTypeS5, PowerOff: h.powerOff,
 	})
 	return b, b.attach(vm, c, h)
 }
@@ -89,17 +95,19 @@ func (b *board) attach(vm *kvm.VM, c *Config, h handlers) error {
 		dev        devices.Device
 	}{
 		{memory.PITPort, pit.Size, "pit", pit.New(wantPIT(vm, portB, h.failed))},
-		{0x61, 1, "port b", portB},
+		{memory.SystemPortB, 1, "port b", portB},
 		{memory.I8042DataPort, 1, "i8042 data", keyboard.Data()},
 		{memory.I8042CommandPort, 1, "i8042 command", keyboard.Port()},
 		{memory.RTCPort, memory.RTCPorts, "rtc", clock},
-		{0x80, 1, "delay", &legacy.Delay{}},
-		{0x92, 1, "port 92", legacy.NewPort92(h.reset)},
-		{0xed, 1, "delay", &legacy.Delay{}},
+		{memory.PostPort, 1, "delay", &legacy.Delay{}},
+		{memory.SystemPortA, 1, "port 92", legacy.NewPort92(h.reset)},
+		{memory.DelayPort, 1, "delay", &legacy.Delay{}},
 		{memory.COM1Port, memory.COM1Ports, "serial", b.uart},
 		{memory.CtlPort, memory.CtlPorts, "control", control},
-		{memory.PM1EventPort, acpipm.Size, "acpi", b.pm},
-		{0xcf8, legacy.PCIHostSize, "pci", legacy.NewPCIHost(h.reset)},
+		{memory.PM1EventPort, memory.PM1EventPorts, "acpi", b.pm.Events()},
+		{memory.PM1ControlPort, memory.PM1ControlPorts, "acpi", b.pm.Control()},
+		{memory.PMTimerPort, memory.PMTimerPorts, "acpi", b.pm.Timer()},
+		{memory.PCIHostPort, memory.PCIHostPorts, "pci", legacy.NewPCIHost(h.reset)},
 	}
 	for _, d := range devs {
 		if err := b.ports.Attach(devices.Range{Base: d.base, Size: d.size}, d.name, d.dev); err != nil {

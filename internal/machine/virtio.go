@@ -32,6 +32,9 @@ type virtioSlot struct {
 	acks  *kvm.Event // takes acknowledgements; nil where they are exits
 }
 
+// The pages follow each other in the host as in the guest, which sees them in one memory slot.
+var _ [virtio.RegisterSize]byte = [memory.VirtioMMIOStride]byte{}
+
 // maxVirtio is how many devices have an interrupt line of their own.
 func maxVirtio() int {
 	n := 0
