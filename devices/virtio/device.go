@@ -39,9 +39,10 @@ type Info struct {
 
 // Device is what is behind a transport: a disk, a network card.
 //
-// Activate, Reset, Close and WriteConfig are never called at the same time. ReadConfig may be
-// called at any time and from any goroutine, but not after Close has begun; it must not call the
-// transport. Neither Activate, Reset nor Close may wait for something that a vCPU has to do.
+// Negotiated, Activate, Pause, Reset, Close and WriteConfig are never called at the same time.
+// ReadConfig may be called at any time and from any goroutine, but not after Close has begun; it must
+// not call the transport. Neither Activate, Pause, Reset nor Close may wait for something that a vCPU
+// has to do.
 type Device interface {
 	Info() Info
 
@@ -51,16 +52,25 @@ type Device interface {
 	// WriteConfig is a driver's write of p at off, all of it within the space. Most devices ignore it.
 	WriteConfig(off uint64, p []byte)
 
+	// Negotiated says what the driver has accepted: it has set FEATURES_OK. The configuration space,
+	// which is read again after that, may depend on it.
+	Negotiated(features uint64)
+
 	// Activate starts the device with what was negotiated: the driver has set DRIVER_OK. The queue
 	// q[i] is nil if the driver left queue i unused. An error makes the device ask for a reset.
 	Activate(features uint64, q []*Queue) error
 
-	// Reset stops the device. When it returns, nothing of the device touches a queue or guest RAM.
+	// Pause stops the device. When it returns, nothing of the device touches a queue or guest RAM.
 	// It comes at any time, with requests in flight, and also when the device is not active.
-	// Requests that were not pushed by then need not be.
+	// Requests that were not pushed by then need not be. What the driver has set in the device
+	// stays as it is: the same driver goes on, here or in another process, by Activate.
+	Pause()
+
+	// Reset does what Pause does, and forgets what the driver has set (section 2.4): the next driver
+	// finds the configuration space as the first one did. What the host has set stays.
 	Reset()
 
-	// Close does what Reset does and releases what the device holds. It is called once.
+	// Close does what Pause does and releases what the device holds. It is called once.
 	Close() error
 }
 

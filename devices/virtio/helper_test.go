@@ -14,7 +14,7 @@ type held struct {
 	info     virtio.Info
 	queues   []*virtio.Queue
 	features uint64
-	calls    []string // Activate, Reset, Close
+	calls    []string // Negotiated, Activate, Pause, Reset, Close
 	refuse   bool     // Activate fails
 
 	mu     sync.Mutex // guards config
@@ -47,6 +47,10 @@ func (h *held) Activate(features uint64, q []*virtio.Queue) error {
 	}
 	return nil
 }
+
+func (h *held) Negotiated(uint64) { h.calls = append(h.calls, "Negotiated") }
+
+func (h *held) Pause() { h.calls, h.queues = append(h.calls, "Pause"), nil }
 
 func (h *held) Reset() { h.calls, h.queues = append(h.calls, "Reset"), nil }
 

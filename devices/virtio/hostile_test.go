@@ -169,12 +169,16 @@ func TestClosed(t *testing.T) {
 	g.Init(0)
 	want(t, "error", g.MMIO.Close(), nil)
 	want(t, "error", g.MMIO.Close(), nil)
-	n := len(d.calls)
+	n, edges := len(d.calls), g.IRQ.Count()
 	for off := uint64(0); off < 0x108; off += 4 {
 		g.Write32(off, 1)
 	}
 	g.MMIO.Pause()
 	g.MMIO.Resume()
+	d.config[1] = 7
+	g.MMIO.ConfigChanged() // somebody from outside who comes too late
 	want(t, "calls after Close", len(d.calls), n)
 	want(t, "configuration", d.config[0], 0)
+	want(t, "configuration in the page", string(g.Config(0, 4)), string(make([]byte, 4)))
+	want(t, "interrupts after Close", g.IRQ.Count(), edges)
 }

@@ -47,12 +47,13 @@ type MMIO struct {
 	beyond                         bool // the driver accepted features that no register offers
 	deviceSel, driverSel, queueSel uint32
 	queues                         []slot
-	active                         bool // between Activate and Reset of the device
+	active                         bool // between Activate and Pause of the device
 	paused                         bool
 	closed                         bool
 
-	configMu sync.Mutex // guards the configuration space in regs, and scratch
+	configMu sync.Mutex // guards the configuration space in regs, and what follows
 	scratch  []byte
+	gone     bool // Close has begun: the device is not asked any more, and the page may be gone
 }
 
 // slot is what the driver has set for one queue.
@@ -194,20 +195,31 @@ func (t *MMIO) showFeatures() {
 }
 
 // ConfigChanged says that the device's configuration space has changed: it is read again, and a
-// driver is told. The device may call it on any goroutine, but not from its ReadConfig.
+// driver is told. The device may call it on any goroutine, but not from its ReadConfig. After Close
+// it does nothing.
 func (t *MMIO) ConfigChanged() {
-	t.refresh()
+	t.configMu.Lock()
+	defer t.configMu.Unlock()
+	if t.gone {
+		return
+	}
+	t.update()
 	if t.regs.load(regStatus)&statusDriver != 0 {
 		t.interrupt(intConfig)
 	}
 }
 
-// refresh copies the device's configuration space into the page. ConfigGeneration changes before
-// and after: a driver that reads across the change sees it, unless all its reads fall between the
-// two; then the interrupt that follows makes it read again.
+// refresh copies the device's configuration space into the page.
 func (t *MMIO) refresh() {
 	t.configMu.Lock()
 	defer t.configMu.Unlock()
+	t.update()
+}
+
+// update is refresh with the lock held. ConfigGeneration changes before and after: a driver that
+// reads across the change sees it, unless all its reads fall between the two; then the interrupt
+// that follows makes it read again.
+func (t *MMIO) update() {
 	fresh, shown := t.scratch[:t.info.ConfigSize], t.scratch[t.info.ConfigSize:]
 	t.dev.ReadConfig(fresh)
 	t.regs.read(regConfig, shown)
@@ -251,6 +263,9 @@ func (t *MMIO) Close() error {
 		return nil
 	}
 	t.closed, t.active = true, false
+	t.configMu.Lock()
+	t.gone = true
+	t.configMu.Unlock()
 	err := t.dev.Close()
 	for i := range t.queues {
 		if q := t.queues[i].live; q != nil {

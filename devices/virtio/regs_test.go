@@ -141,7 +141,7 @@ func TestStopQueue(t *testing.T) {
 	g.Write32(vt.RegQueueSel, 0)
 	g.Write32(vt.RegQueueReady, 0)
 	want(t, "QueueReady", g.Read32(vt.RegQueueReady), 0)
-	want(t, "calls", strings.Join(d.calls, " "), "Reset Activate Reset Activate")
+	want(t, "calls", strings.Join(d.calls, " "), "Reset Negotiated Activate Pause Activate")
 	want(t, "queue 0", d.queues[0], nil)
 	g.Queue(0).Submit([][]byte{{2}}, nil)
 	want(t, "popped of a stopped queue", old.Pop(&c), false)

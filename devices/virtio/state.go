@@ -18,7 +18,7 @@ type State struct {
 	Queues                         []QueueState
 }
 
-// Pause stops the device, as a reset would, but forgets nothing: requests that the device had not
+// Pause stops the device and forgets nothing: requests that the device had not
 // pushed are given to it again by [MMIO.Resume] or after [MMIO.Restore]. Between the two, nothing
 // touches guest RAM on the device's behalf. A request may so be carried out twice, and requests that
 // were in flight together may change their order. Pausing twice is as pausing once.
@@ -75,16 +75,17 @@ func (t *MMIO) Save() State {
 	return s
 }
 
-// Restore resets the transport, gives it the state s, and starts the device unless the transport is
-// paused. Nothing of s is taken on trust: what no driver could have brought about is an error, and
-// leaves the transport reset. RAM and the device's own state come first.
+// Restore stops the device, gives the transport the state s, and starts the device unless the
+// transport is paused. Nothing of s is taken on trust: what no driver could have brought about is an
+// error, and leaves transport and device reset. RAM and the device's own state come first.
 func (t *MMIO) Restore(s State) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		return errors.New("restore virtio device: it is closed")
 	}
-	t.reset()
+	t.dev.Pause()
+	t.forget()
 	if err := t.restore(&s); err != nil {
 		t.reset()
 		return fmt.Errorf("restore virtio device %d: %w", t.info.ID, err)
@@ -117,6 +118,9 @@ func (t *MMIO) restore(s *State) error {
 	t.showQueue()
 	t.regs.store(regInterruptStatus, s.InterruptStatus&(intUsed|intConfig))
 	t.regs.store(regConfigGeneration, s.ConfigGeneration)
+	if s.Status&statusFeaturesOK != 0 {
+		t.dev.Negotiated(s.Features)
+	}
 	t.refresh()
 	t.regs.store(regStatus, s.Status)
 	if s.Status&statusNeedsReset != 0 {

@@ -218,3 +218,27 @@ func TestRestoreTrustsNothing(t *testing.T) {
 		t.Error("closed: no error")
 	}
 }
+
+// TestPauseIsNoReset: only a driver's reset makes the device forget.
+func TestPauseIsNoReset(t *testing.T) {
+	e := vt.NewEcho([]byte("before"))
+	g := vt.New(t, e, vt.Options{})
+	g.Init(0)
+	g.WriteConfig(0, []byte("driver"))
+	g.MMIO.Pause()
+	want(t, "configuration in a pause", string(g.Config(0, 6)), "driver")
+	state := g.MMIO.Save()
+	want(t, "restore", g.MMIO.Restore(state), nil)
+	g.MMIO.Resume()
+	want(t, "configuration after it", string(g.Config(0, 6)), "driver")
+	generation := g.Read32(vt.RegConfigGeneration)
+	g.Reset()
+	want(t, "configuration after a reset", string(g.Config(0, 6)), "before")
+	want(t, "generation changed", g.Read32(vt.RegConfigGeneration) != generation, true)
+	g.Init(0)
+	want(t, "configuration of the next driver", string(g.Config(0, 6)), "before")
+	state.Status = 5 // no driver can have brought that about
+	g.WriteConfig(0, []byte("driver"))
+	want(t, "no error", g.MMIO.Restore(state) == nil, false)
+	want(t, "configuration after a bad state", string(g.Config(0, 6)), "before")
+}

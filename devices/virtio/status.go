@@ -62,7 +62,12 @@ func (t *MMIO) setStatus(v uint32) {
 
 // negotiate checks what the driver accepted: a subset of what was offered, with VERSION_1.
 func (t *MMIO) negotiate() bool {
-	return !t.beyond && t.accepted&^t.offered == 0 && t.accepted&FeatureVersion1 != 0
+	if t.beyond || t.accepted&^t.offered != 0 || t.accepted&FeatureVersion1 == 0 {
+		return false
+	}
+	t.dev.Negotiated(t.accepted)
+	t.refresh()
+	return true
 }
 
 // start gives the queues that are ready to the device, unless that has to wait for Resume or for a
@@ -84,7 +89,7 @@ func (t *MMIO) start() bool {
 
 // stop takes the queues away from the device, and keeps their state for another start.
 func (t *MMIO) stop() {
-	t.dev.Reset()
+	t.dev.Pause()
 	t.active = false
 	for i := range t.queues {
 		s := &t.queues[i]
@@ -102,6 +107,13 @@ func (t *MMIO) stop() {
 // Status reads as 0 only when the device has stopped, which is what a driver waits for.
 func (t *MMIO) reset() {
 	t.dev.Reset()
+	t.forget()
+	t.refresh()
+	t.regs.store(regStatus, atReset)
+}
+
+// forget makes the transport as it was before the first driver. The device stands still.
+func (t *MMIO) forget() {
 	t.active = false
 	for i := range t.queues {
 		if q := t.queues[i].live; q != nil {
@@ -115,7 +127,6 @@ func (t *MMIO) reset() {
 	t.regs.store(regInterruptStatus, 0)
 	t.showFeatures()
 	t.showQueue()
-	t.regs.store(regStatus, 0)
 }
 
 // needReset sets DEVICE_NEEDS_RESET and tells a driver that is up (section 2.1.2). It takes no

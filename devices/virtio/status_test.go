@@ -1,6 +1,7 @@
 package virtio_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"testing"
 
@@ -154,4 +155,66 @@ func TestConfiguration(t *testing.T) {
 	g.WriteConfig(10, []byte("a"))
 	want(t, "configuration", string(g.Config(0, 10)), "012abc678x")
 	want(t, "what follows it", string(g.Config(10, 2)), "\x00\x00")
+}
+
+// TestGenerationChangesFirst: a driver that has read a byte of a new configuration sees, when it reads
+// ConfigGeneration after that, that something has changed since it read it before.
+func TestGenerationChangesFirst(t *testing.T) {
+	const size = virtio.MaxConfigSize // much to write, so that a driver comes in between
+	d := newHeld(8)
+	d.info.ConfigSize, d.config = size, make([]byte, size)
+	g := vt.New(t, d, vt.Options{Page: true})
+	first := g.Read32(vt.RegConfigGeneration)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for n := range uint32(20_000) {
+			d.mu.Lock()
+			binary.LittleEndian.PutUint32(d.config, n+1)
+			binary.LittleEndian.PutUint32(d.config[size-4:], n+1)
+			for i := 4; i < size-4; i++ {
+				d.config[i] = byte(n)
+			}
+			d.mu.Unlock()
+			g.MMIO.ConfigChanged()
+		}
+	}()
+	for {
+		before := g.Read32(vt.RegConfigGeneration)
+		value := g.Read32(vt.RegConfig)
+		after := g.Read32(vt.RegConfigGeneration)
+		if settled := (before - first) / 2; (before-first)%2 == 0 && value != settled && after == before {
+			t.Fatalf("configuration %d is read under generation %d, which has %d", value, before, settled)
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
+}
+
+// TestConfigWithoutDriver: nobody is told of a change before there is a driver, or after it is gone.
+func TestConfigWithoutDriver(t *testing.T) {
+	d := newHeld(8)
+	d.info.ConfigSize, d.config = 4, make([]byte, 4)
+	g := vt.New(t, d, vt.Options{})
+	change := func(what string, interrupts int) {
+		t.Helper()
+		before := g.IRQ.Count()
+		d.config[0]++
+		g.MMIO.ConfigChanged()
+		want(t, what+": interrupts", g.IRQ.Count()-before, interrupts)
+		want(t, what+": InterruptStatus", g.Ack(), uint32(2*interrupts))
+		want(t, what+": configuration", g.Config(0, 1)[0], d.config[0])
+	}
+	change("reset", 0)
+	g.Write32(vt.RegStatus, vt.StatusAcknowledge)
+	change("acknowledged", 0)
+	g.Write32(vt.RegStatus, vt.StatusAcknowledge|vt.StatusDriver)
+	change("driver", 1)
+	g.Init(0)
+	change("running", 1)
+	g.Reset()
+	change("reset again", 0)
 }

@@ -29,7 +29,7 @@ type Balloon struct {
 	config [configSize]byte
 	stats  *statistics // nil: the driver gives none
 
-	// Activate and Reset only.
+	// Activate and Pause only.
 	active   []*virtio.Queue
 	workers  sync.WaitGroup
 	stopping atomic.Bool
@@ -52,6 +52,9 @@ func (b *Balloon) Info() virtio.Info {
 		ConfigSize: configSize,
 	}
 }
+
+// Negotiated has nothing that depends on it; see [virtio.Device].
+func (b *Balloon) Negotiated(uint64) {}
 
 // Activate starts a worker for each queue that the driver uses.
 func (b *Balloon) Activate(features uint64, all []*virtio.Queue) error {
@@ -92,10 +95,9 @@ func (b *Balloon) worker(i int, q *virtio.Queue, features uint64) func() {
 	return func() { b.serve(q, b.report) }
 }
 
-// Reset stops the workers. What they have begun they finish, which takes as long as the host
-// needs to take the pages of one request. What the driver has written to the configuration space
-// stays, since a transport that pauses resets, too.
-func (b *Balloon) Reset() {
+// Pause stops the workers. What they have begun they finish, which takes as long as the host
+// needs to take the pages of one request.
+func (b *Balloon) Pause() {
 	b.stopping.Store(true)
 	for _, q := range b.active {
 		q.Wake()
@@ -107,9 +109,17 @@ func (b *Balloon) Reset() {
 	b.mu.Unlock()
 }
 
+// Reset stops the workers and forgets what the driver has said of itself. Its balloon is empty now:
+// the next driver has all pages, and those that the host has taken come back as it touches them.
+func (b *Balloon) Reset() {
+	b.Pause()
+	b.set(offActual, 0)
+	b.set(offPoison, 0)
+}
+
 // Close stops the workers too.
 func (b *Balloon) Close() error {
-	b.Reset()
+	b.Pause()
 	return nil
 }
 

@@ -92,7 +92,6 @@ func (b *Balloon) SetTarget(bytes uint64) error {
 func (b *Balloon) Target() uint64 { return uint64(b.get(offTarget)) * pageSize }
 
 // Actual is the number of bytes that the balloon holds: what the driver last said, on its word.
-// After a reboot of the guest it is the old driver's word, until the new driver gives its own.
 func (b *Balloon) Actual() uint64 { return uint64(b.get(offActual)) * pageSize }
 
 // most is the largest target: all of RAM, as far as num_pages can say that.

@@ -65,6 +65,22 @@ func TestDriversFields(t *testing.T) {
 	want(t, "configuration", string(d.Config(12, 4)), "\x0d\x0e\x0f\x10")
 }
 
+// TestResetEmptiesTheBalloon: what the driver has said is forgotten, what the host wants stays.
+func TestResetEmptiesTheBalloon(t *testing.T) {
+	d := up(t, everything|featurePoison)
+	want(t, "SetTarget", d.b.SetTarget(64*page), nil)
+	d.MMIO.ConfigChanged()
+	d.WriteConfig(offActual, []byte{7, 0, 0, 0})
+	d.WriteConfig(offPoison, []byte{1, 1, 1, 1})
+	d.MMIO.Pause()
+	d.MMIO.Resume()
+	want(t, "state after a pause", d.b.Save(), State{Target: 64, Actual: 7, Poison: 0x01010101})
+	d.Reset()
+	want(t, "state after a reset", d.b.Save(), State{Target: 64})
+	want(t, "actual", d.field(offActual), 0)
+	want(t, "Actual", d.b.Actual(), 0)
+}
+
 // TestMigrate moves a balloon with statistics that somebody waits for and a request in flight.
 func TestMigrate(t *testing.T) {
 	d := up(t, everything)

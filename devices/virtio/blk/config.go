@@ -173,9 +173,10 @@ func (d *Disk) ReadConfig(p []byte) {
 }
 
 // WriteConfig is a driver's write into the configuration space, of which only the byte that
-// switches the write cache has an effect.
+// switches the write cache has an effect, for a driver that has a switch and something to switch.
 func (d *Disk) WriteConfig(off uint64, p []byte) {
-	if off <= offWriteback && offWriteback-off < uint64(len(p)) && d.offered&featureConfigWCE != 0 {
+	const both = featureConfigWCE | featureFlush
+	if off <= offWriteback && offWriteback-off < uint64(len(p)) && d.features.Load()&both == both {
 		d.writeback.Store(p[offWriteback-off] != 0)
 	}
 }

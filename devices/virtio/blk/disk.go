@@ -16,7 +16,7 @@ type Disk struct {
 	offered uint64
 	id      [idSize]byte
 
-	features  atomic.Uint64 // negotiated; 0 before Activate
+	features  atomic.Uint64 // negotiated; 0 before that
 	writeback atomic.Bool   // the configuration field of that name
 
 	lanes   []*lane
@@ -49,9 +49,17 @@ func (d *Disk) Info() virtio.Info {
 	}
 }
 
-// Activate starts a lane for each queue that the driver uses.
-func (d *Disk) Activate(features uint64, queues []*virtio.Queue) error {
+// Negotiated takes note of what the driver can do. One that did not take FLUSH has no write cache,
+// and is told so (section 5.2.5.2).
+func (d *Disk) Negotiated(features uint64) {
 	d.features.Store(features)
+	if features&featureFlush == 0 {
+		d.writeback.Store(false)
+	}
+}
+
+// Activate starts a lane for each queue that the driver uses.
+func (d *Disk) Activate(_ uint64, queues []*virtio.Queue) error {
 	d.workers.start()
 	for _, q := range queues {
 		if q != nil {
@@ -64,10 +72,9 @@ func (d *Disk) Activate(features uint64, queues []*virtio.Queue) error {
 	return nil
 }
 
-// Reset waits until what is under way with the backend has ended, and forgets the queues.
-// Requests that the lanes have taken are answered before it returns, others are not. The write
-// cache stays as the driver has switched it: a transport that pauses resets, too.
-func (d *Disk) Reset() {
+// Pause waits until what is under way with the backend has ended, and forgets the queues.
+// Requests that the lanes have taken are answered before it returns, others are not.
+func (d *Disk) Pause() {
 	for _, l := range d.lanes {
 		l.stop()
 	}
@@ -76,12 +83,18 @@ func (d *Disk) Reset() {
 	}
 	d.workers.stop()
 	d.lanes = nil
-	d.features.Store(0)
 }
 
-// Close resets the disk, flushes what the driver has written and closes the backend.
+// Reset stops the disk and switches its write cache back to what the next driver is to find.
+func (d *Disk) Reset() {
+	d.Pause()
+	d.features.Store(0)
+	d.writeback.Store(d.c.WriteCache)
+}
+
+// Close stops the disk, flushes what the driver has written and closes the backend.
 func (d *Disk) Close() error {
-	d.Reset()
+	d.Pause()
 	flush := d.flush()
 	if err := d.c.Backend.Close(); err != nil {
 		return fmt.Errorf("close disk %q: %w", d.c.ID, err)

@@ -30,8 +30,10 @@ func TestWriteCache(t *testing.T) {
 		{"none, and not to be had", false, everything, [][]byte{on}, 0, true},
 		{"cache", true, flush | wce, nil, 1, false},
 		{"cache without switch", true, flush, nil, 1, false},
-		{"driver cannot flush", true, 0, nil, 1, true},
-		{"driver cannot flush but switch", true, wce, [][]byte{on}, 1, true},
+		{"driver cannot flush", true, 0, nil, 0, true},
+		{"driver cannot flush but switch", true, wce, nil, 0, true},
+		{"driver cannot flush but switch it on", true, wce, [][]byte{on}, 0, true},
+		{"driver cannot switch", true, flush, [][]byte{off}, 1, false},
 		{"switched off", true, flush | wce, [][]byte{off}, 0, true},
 		{"switched off and on", true, flush | wce, [][]byte{off, on}, 1, false},
 	} {

@@ -98,6 +98,25 @@ func TestResetWithAFullRing(t *testing.T) {
 	d.read(0, 512)
 }
 
+// TestTellsBeforeItWaits: a lane that has all its requests with the workers tells the driver of what it
+// has answered itself, before it waits for one of them.
+func TestTellsBeforeItWaits(t *testing.T) {
+	g := newGate()
+	s := newStore(diskSize)
+	s.before = g.pass
+	d := attach(t, Config{Backend: s, WriteCache: true}, everything, virtiotest.Options{})
+	d.q.Indirect = true
+	edges := d.IRQ.Count()
+	built := []*virtiotest.Request{d.q.Build([][]byte{header(typeGetID, 0)}, []int{idSize, 1})}
+	for i := range laneDepth + 1 {
+		built = append(built, d.q.Build([][]byte{header(typeIn, uint64(i*2))}, []int{512, 1}))
+	}
+	d.offer(built)
+	eventually(t, func() bool { return g.held() == laneDepth })
+	eventually(t, func() bool { return d.IRQ.Count() > edges })
+	close(g.open)
+}
+
 // TestPauseInMidAir saves the transport with requests in flight and goes on in another guest's
 // disk: each request is answered once, by one of the two.
 func TestPauseInMidAir(t *testing.T) {
@@ -123,6 +142,26 @@ func TestPauseInMidAir(t *testing.T) {
 			expect(t, "writeback", d.Config(offWriteback, 1)[0], 0)
 		}
 	})
+}
+
+// TestResetSwitchesTheCacheBack: the next driver finds the cache as the host wants it, and what a
+// driver cannot flush is off before it looks (section 5.2.5.2), that is from FEATURES_OK on.
+func TestResetSwitchesTheCacheBack(t *testing.T) {
+	d := attach(t, Config{Backend: newStore(diskSize), WriteCache: true}, everything, virtiotest.Options{})
+	field := func() byte { return d.Config(offWriteback, 1)[0] }
+	d.WriteConfig(offWriteback, []byte{0})
+	d.MMIO.Pause()
+	d.MMIO.Resume()
+	expect(t, "writeback after a pause", field(), 0)
+	d.Reset()
+	expect(t, "writeback after a reset", field(), 1)
+	if err := d.Negotiate(featureConfigWCE); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "writeback without FLUSH", field(), 0)
+	d.up(everything)
+	expect(t, "writeback of the next driver", field(), 1)
+	expect(t, "write", d.write(5, pattern(1, 512)), statusOK)
 }
 
 func TestStateIsNotTrusted(t *testing.T) {

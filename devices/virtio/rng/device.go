@@ -69,6 +69,9 @@ func (d *Device) ReadConfig([]byte) {}
 // WriteConfig has nothing to write; see [virtio.Device].
 func (d *Device) WriteConfig(uint64, []byte) {}
 
+// Negotiated has nothing that depends on it; see [virtio.Device].
+func (d *Device) Negotiated(uint64) {}
+
 // Activate starts the worker.
 func (d *Device) Activate(_ uint64, queues []*virtio.Queue) error {
 	if d.queue = queues[0]; d.queue == nil {
@@ -79,8 +82,8 @@ func (d *Device) Activate(_ uint64, queues []*virtio.Queue) error {
 	return nil
 }
 
-// Reset stops the worker, also when it waits for the bucket to fill up.
-func (d *Device) Reset() {
+// Pause stops the worker, also when it waits for the bucket to fill up.
+func (d *Device) Pause() {
 	if d.queue == nil {
 		return
 	}
@@ -90,9 +93,12 @@ func (d *Device) Reset() {
 	d.queue = nil
 }
 
+// Reset stops the worker. The bucket is the host's: a guest does not get more by starting over.
+func (d *Device) Reset() { d.Pause() }
+
 // Close stops the worker too.
 func (d *Device) Close() error {
-	d.Reset()
+	d.Pause()
 	return nil
 }
 

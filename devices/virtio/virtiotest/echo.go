@@ -1,6 +1,7 @@
 package virtiotest
 
 import (
+	"bytes"
 	"sync"
 	"sync/atomic"
 
@@ -15,8 +16,8 @@ type Echo struct {
 	Features uint64
 	Served   atomic.Int64 // requests
 
-	mu     sync.Mutex // guards config
-	config []byte
+	mu            sync.Mutex // guards config
+	config, first []byte
 
 	queues  []*virtio.Queue // while active
 	stop    atomic.Bool
@@ -24,7 +25,7 @@ type Echo struct {
 }
 
 // NewEcho makes an Echo with one queue and a configuration space that begins as config.
-func NewEcho(config []byte) *Echo { return &Echo{config: config} }
+func NewEcho(config []byte) *Echo { return &Echo{config: config, first: bytes.Clone(config)} }
 
 // Info says that it is a device that the specification does not know.
 func (e *Echo) Info() virtio.Info {
@@ -53,6 +54,9 @@ func (e *Echo) WriteConfig(off uint64, p []byte) {
 	copy(e.config[off:], p)
 }
 
+// Negotiated does nothing.
+func (e *Echo) Negotiated(uint64) {}
+
 // Activate starts the workers.
 func (e *Echo) Activate(_ uint64, queues []*virtio.Queue) error {
 	e.stop.Store(false)
@@ -66,8 +70,8 @@ func (e *Echo) Activate(_ uint64, queues []*virtio.Queue) error {
 	return nil
 }
 
-// Reset stops the workers and waits for them.
-func (e *Echo) Reset() {
+// Pause stops the workers and waits for them.
+func (e *Echo) Pause() {
 	e.stop.Store(true)
 	for _, q := range e.queues {
 		q.Wake()
@@ -76,9 +80,17 @@ func (e *Echo) Reset() {
 	e.queues = nil
 }
 
+// Reset stops the workers and makes the configuration space what it was.
+func (e *Echo) Reset() {
+	e.Pause()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	copy(e.config, e.first)
+}
+
 // Close stops the workers too.
 func (e *Echo) Close() error {
-	e.Reset()
+	e.Pause()
 	return nil
 }
 
