@@ -23,6 +23,9 @@
 // The vCPU's thread clears immediate_exit and only then looks for a request, so
 // that none is lost in between.
 //
+// Devices answer at once. A vCPU that writes faster than somebody takes it waits outside
+// of them, for its Brake, and is woken by a request there as well.
+//
 // Read first: runner.go (the states), loop.go (entering the guest), exit.go (what
 // an exit leads to), ledger.go (what exits cost).
 package vcpu

@@ -45,6 +45,9 @@ func (r *Runner) port(x kvm.IOExit) {
 		}
 	}
 	r.conf.Ledger.port(x.Port, x.Out)
+	if x.Out && r.conf.Brake != nil && r.conf.Brake.Held(port, x.Size) {
+		r.braked = true
+	}
 }
 
 func (r *Runner) memory(x kvm.MMIOExit) {

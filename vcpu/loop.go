@@ -13,6 +13,11 @@ func (r *Runner) enter() {
 		return
 	}
 	for !r.request.Load() {
+		if r.braked {
+			// A token that is left of an earlier request wakes it once for nothing.
+			r.braked = !r.conf.Brake.Wait(r.nudge)
+			continue
+		}
 		r.conf.Ledger.enter()
 		reason, err := r.vcpu.Run()
 		r.conf.Ledger.exit(reason, err == nil)

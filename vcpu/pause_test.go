@@ -1,7 +1,10 @@
 package vcpu
 
 import (
+	"sync/atomic"
 	"testing"
+
+	"terem/kvm"
 )
 
 // sequence is a bus whose reads give the bytes 0, 1, 2 and so on, each once.
@@ -46,4 +49,91 @@ func TestPauseWithinString(t *testing.T) {
 	if pauses < 10 {
 		t.Logf("only %d pauses", pauses)
 	}
+}
+
+// TestPauseCompletesAccess asks for a pause while a device answers: the instruction whose access that
+// is must be over when Pause comes back, in the registers and not only after the next entry.
+func TestPauseCompletesAccess(t *testing.T) {
+	bus := &doorkeeper{inside: make(chan struct{}), leave: make(chan struct{})}
+	for name, code := range map[string][]byte{"port": in, "memory": mmio} {
+		t.Run(name, func(t *testing.T) {
+			g := newGuest(t, code, nil)
+			g.r.conf.Ports, g.r.conf.Memory = bus, bus // before the first Resume, which hands them over
+			check(t, g.r.Resume())
+			<-bus.inside
+			paused := make(chan error)
+			go func() { paused <- g.r.Pause() }()
+			eventually(t, "the request", g.r.request.Load)
+			bus.leave <- struct{}{}
+			check(t, <-paused)
+			check(t, g.r.Do(func(c *kvm.VCPU) error {
+				r, err := c.Regs()
+				after := map[string]uint64{"port": entry + 4, "memory": entry + 8}[name]
+				if r.RIP != after || byte(r.RAX) != answer {
+					t.Errorf("RIP %#x, AL %#x: want %#x, %#x", r.RIP, byte(r.RAX), after, answer)
+				}
+				return err
+			}))
+		})
+	}
+}
+
+// doorkeeper is a bus that holds up whoever reads.
+type doorkeeper struct{ inside, leave chan struct{} }
+
+const answer = 0x42
+
+func (d *doorkeeper) Read(_ uint64, p []byte) bool {
+	d.inside <- struct{}{}
+	<-d.leave
+	for i := range p {
+		p[i] = answer
+	}
+	return true
+}
+
+func (d *doorkeeper) Write(uint64, []byte) bool { return true }
+
+// gateBrake holds up whoever writes to port 0x80, until it is opened.
+type gateBrake struct {
+	open  chan struct{}
+	waits atomic.Int64
+}
+
+func (b *gateBrake) Held(port uint64, n int) bool { return port == 0x80 && n == 1 }
+
+func (b *gateBrake) Wait(stop <-chan struct{}) bool {
+	b.waits.Add(1)
+	select {
+	case <-b.open:
+		return true
+	case <-stop:
+		return false
+	}
+}
+
+// TestBrake: a vCPU that is held up can be paused and stopped, is held up again when it goes on, and is
+// not kicked again and again meanwhile.
+func TestBrake(t *testing.T) {
+	brake := &gateBrake{open: make(chan struct{})}
+	g := newGuest(t, outs, nil)
+	g.r.conf.Brake = brake
+	check(t, g.r.Resume())
+	eventually(t, "the first write", func() bool { return brake.waits.Load() > 0 })
+	for range 20 {
+		check(t, g.r.Pause())
+		check(t, g.r.Do(func(c *kvm.VCPU) error {
+			r, err := c.Regs()
+			if r.RIP != entry+2 {
+				t.Errorf("RIP %#x: want that after the OUT", r.RIP)
+			}
+			return err
+		}))
+		check(t, g.r.Resume())
+	}
+	if n := g.ports.seen(); n != 1 {
+		t.Errorf("%d writes went past the brake", n)
+	}
+	brake.open <- struct{}{}
+	eventually(t, "the next write", func() bool { return g.ports.seen() == 2 })
 }

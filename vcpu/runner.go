@@ -34,6 +34,15 @@ type Assistant interface {
 	WriteMSR(*kvm.VCPU) error // after kvm.ExitWRMSR
 }
 
+// Brake holds up a vCPU that writes more than somebody takes: between two instructions, where it can
+// be paused and stopped, which it cannot while a device answers it.
+type Brake interface {
+	// Held says whether a vCPU that has written n bytes at port must wait before it goes on.
+	Held(port uint64, n int) bool
+	// Wait returns true when it may go on, and false when there is something in stop.
+	Wait(stop <-chan struct{}) bool
+}
+
 // Config is what a vCPU needs besides its VM.
 type Config struct {
 	ID     int
@@ -42,6 +51,7 @@ type Config struct {
 	Memory Bus
 	Assist Assistant // nil: an exit that needs one ends the vCPU
 	Ledger *Ledger   // nil: count nothing
+	Brake  Brake     // nil: devices take all that the guest writes
 }
 
 // Runner is a vCPU and the goroutine that runs it.
@@ -50,11 +60,13 @@ type Runner struct {
 	vcpu *kvm.VCPU
 
 	prepare func(*kvm.VCPU) (done bool, err error) // nil: nothing to do
+	braked  bool                                   // waits before it enters the guest; the thread's own
 
 	mu      sync.Mutex // one command at a time; held while it is delivered
 	state   state
 	cmds    chan command
 	request atomic.Bool   // leave the guest and take a command
+	nudge   chan struct{} // holds a token when request is set, for who waits for the brake
 	ended   chan struct{} // closed when the guest ended, or at Stop
 	end     End           // valid once ended is closed
 	gone    chan struct{} // closed when the goroutine is gone
@@ -79,6 +91,7 @@ func Start(vm *kvm.VM, c Config) (*Runner, error) {
 	r := &Runner{
 		conf:  c,
 		cmds:  make(chan command),
+		nudge: make(chan struct{}, 1),
 		ended: make(chan struct{}),
 		gone:  make(chan struct{}),
 	}
@@ -191,6 +204,10 @@ func (r *Runner) deliver(c command) error {
 		return <-c.done
 	}
 	r.request.Store(true)
+	select {
+	case r.nudge <- struct{}{}:
+	default: // one is enough
+	}
 	const first, longest = 200 * time.Microsecond, 10 * time.Millisecond
 	timer := time.NewTimer(first)
 	defer timer.Stop()

@@ -22,7 +22,9 @@ type Config struct {
 	Memory     uint64 // bytes of RAM, a multiple of 4 KiB
 	CPUs       int
 	CPU        CPUModel
-	Out        io.Writer // what the guest writes to its serial port; nil: dropped
+	// Out is where the guest's serial output goes; nil: nowhere. A vCPU cannot be paused while a Write
+	// waits, so one that may wait must be an Output, and must have been called off before Close.
+	Out        io.Writer
 	ACPI       bool      // ACPI tables besides the MP table
 	Init       bool      // the default guest's own init makes the console a pipe (Machine.Feed)
 	NoAssist   bool      // do not finish instructions for KVM

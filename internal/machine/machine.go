@@ -28,6 +28,7 @@ type Machine struct {
 	helpers     []*assist.Unit
 	ledgers     []*vcpu.Ledger
 	console     panicWatch
+	relay       *relay                           // nil: the console never waits
 	leaves      func() ([]kvm.CPUIDEntry, error) // what KVM offers; fetched while the VM is made
 	clock       bool                             // the guest has kvm-clock
 	disregarded []string                         // see Disregarded
@@ -56,6 +57,10 @@ func New(c Config) (_ *Machine, err error) {
 	m.marks.begin(c.Since)
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.console.out = c.Out
+	if out, ok := c.Out.(Output); ok {
+		m.relay = &relay{out: out}
+		m.console.out = m.relay
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.Close())
@@ -117,6 +122,9 @@ func (m *Machine) makeCPUs() error {
 		cpuid := m.conf.CPU.leaves(leaves, id, m.conf.CPUs)
 		m.clock = hasClock(cpuid)
 		c := vcpu.Config{ID: id, CPUID: cpuid, Ports: &m.board.ports, Memory: &m.board.mem}
+		if m.relay != nil {
+			c.Brake = m.relay
+		}
 		if m.conf.CountExits {
 			c.Ledger = vcpu.NewLedger()
 			m.ledgers = append(m.ledgers, c.Ledger)
@@ -265,6 +273,9 @@ func (m *Machine) Close() error {
 	m.telling.Unlock()
 	errs := []error{m.each((*vcpu.Runner).Stop)}
 	m.workers.Wait()
+	if m.relay != nil {
+		errs = append(errs, m.relay.Close())
+	}
 	if m.virtio != nil {
 		errs = append(errs, m.virtio.closeDevices())
 	}

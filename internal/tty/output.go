@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// pipeBuf is how much a pipe that is ready takes without blocking, in bytes: PIPE_BUF (pipe(7)).
+const pipeBuf = 4096
+
 // Output writes to a file that may block for ever, such as a pipe that nobody
 // reads, until Stop calls it off. One goroutine at a time may Write.
 type Output struct {
@@ -35,8 +38,6 @@ func NewOutput(f *os.File, broken func(error)) (*Output, error) {
 func (o *Output) Write(p []byte) (int, error) {
 	fd := int(o.f.Fd())
 	for rest := p; len(rest) > 0 && !o.failed && o.wait(fd); {
-		// A pipe that is ready takes PIPE_BUF bytes without blocking (pipe(7)).
-		const pipeBuf = 4096
 		n, err := unix.Write(fd, rest[:min(len(rest), pipeBuf)])
 		if err == unix.EINTR || err == unix.EAGAIN {
 			continue
@@ -49,6 +50,17 @@ func (o *Output) Write(p []byte) (int, error) {
 		rest = rest[n:]
 	}
 	return len(p), nil
+}
+
+// TryWrite writes as much of p as the file takes at once: none, maybe.
+func (o *Output) TryWrite(p []byte) (int, error) {
+	fds := []unix.PollFd{{Fd: int32(o.f.Fd()), Events: unix.POLLOUT}}
+	if !o.stopped.Load() && !o.failed {
+		if n, err := unix.Poll(fds, 0); n == 0 || err == unix.EINTR {
+			return 0, nil
+		}
+	}
+	return o.Write(p[:min(len(p), pipeBuf)]) // which does not wait now, and knows what to do with errors
 }
 
 // wait waits until fd takes bytes; false after Stop.
