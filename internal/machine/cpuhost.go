@@ -27,17 +27,3 @@ func offered(s cpuidSource) ([]kvm.CPUIDEntry, error) {
 	}
 	return leaves, nil
 }
-
-// setBit sets a feature, if there is its leaf.
-func setBit(leaves []kvm.CPUIDEntry, b cpuidBit) {
-	for i := range leaves {
-		if e := &leaves[i]; e.Function == b.leaf && e.Index == b.index {
-			*b.reg.of(e) |= 1 << b.bit
-		}
-	}
-}
-
-// of is where a leaf keeps the register.
-func (r register) of(e *kvm.CPUIDEntry) *uint32 {
-	return [...]*uint32{&e.Eax, &e.Ebx, &e.Ecx, &e.Edx}[r]
-}

@@ -1,11 +1,6 @@
 package machine
 
-import (
-	"math/bits"
-	"slices"
-
-	"terem/kvm"
-)
+import "terem/kvm"
 
 // CPUModel is the processor that the guest sees: the host's, with features taken
 // away or insisted on. The zero value is the host's.
@@ -36,95 +31,97 @@ const (
 	edx
 )
 
+// of is where a leaf keeps the register.
+func (r register) of(e *kvm.CPUIDEntry) *uint32 {
+	return [...]*uint32{&e.Eax, &e.Ebx, &e.Ecx, &e.Edx}[r]
+}
+
 // CPUID leaves (Intel SDM vol. 2A, CPUID; AMD APM vol. 3, appendix E).
 const (
+	leafVendor       = 0x0
 	leafFeatures     = 0x1
-	leafCaches       = 0x4
+	leafCaches       = 0x4 // reserved on AMD
+	leafMonitor      = 0x5
 	leafExtended     = 0x7
 	leafTopology     = 0xb
-	leafTopologyV2   = 0x1f
+	leafXState       = 0xd
+	leafCrystal      = 0x15
+	leafFrequency    = 0x16
+	leafTile         = 0x1d
+	leafTileMultiply = 0x1e
+	leafTopologyV2   = 0x1f // reserved on AMD
 	leafAMDFeatures  = 0x80000001
-	leafAMDCores     = 0x80000008
+	leafAMDCores     = 0x80000008 // ECX and EDX are reserved on Intel
+	leafAMDCaches    = 0x8000001d
 	leafAMDTopology  = 0x8000001e
-	bitHTT           = 28 // leaf 1 EDX: the processor count in EBX is valid
-	bitHypervisor    = 31 // leaf 1 ECX
-	levelThread      = 1  // leaf 0xb ECX[15:8]
-	levelCore        = 2
-	topologySubleafs = 3
+	leafEncryption   = 0x8000001f
+	leafAMDLevels    = 0x80000026
 )
 
-// leaves gives the CPUID of vCPU id out of n: host as it is, but for the model's
-// changes and for the topology, which is one socket of n cores with one thread
-// each. The APIC ID is the vCPU's number.
+// leaves gives the CPUID of vCPU id out of n: the host's, but for the topology, for what a
+// guest could not use, and for the model's changes.
 func (m CPUModel) leaves(host []kvm.CPUIDEntry, id, n int) []kvm.CPUIDEntry {
-	out := make([]kvm.CPUIDEntry, 0, len(host)+topologySubleafs)
+	t := topology{amd: isAMD(host), id: uint32(id), n: uint32(n)}
+	out := make([]kvm.CPUIDEntry, 0, len(host)+2*topologyLevels)
 	for _, e := range host {
-		if e.Function == leafTopology || e.Function == leafTopologyV2 {
-			continue // made anew below: the host's sub-leaves are not the guest's
+		if t.makes(e.Function) {
+			continue
 		}
-		setTopology(&e, uint32(id), uint32(n))
+		t.set(&e)
+		conceal(&e)
 		out = append(out, e)
 	}
-	if slices.ContainsFunc(host, func(e kvm.CPUIDEntry) bool { return e.Function == leafTopology }) {
-		out = append(out, topology(uint32(id), uint32(n))...)
-	}
+	out = append(out, t.levels(host)...)
 	for _, c := range m.changes {
-		c.apply(out)
+		if !c.on {
+			clearBit(out, c.bit)
+		}
 	}
-	withoutClock(out)
+	concealDependents(out)
 	return out
 }
 
-func setTopology(e *kvm.CPUIDEntry, id, n uint32) {
-	switch e.Function {
-	case leafFeatures:
-		e.Ebx = e.Ebx&0x0000ffff | min(n, 255)<<16 | id<<24
-		e.Ecx |= 1 << bitHypervisor
-		e.Edx &^= 1 << bitHTT
-		if n > 1 {
-			e.Edx |= 1 << bitHTT
-		}
-	case leafCaches:
-		// EAX[31:26]: cores in the package - 1; [25:14]: threads that share the cache - 1.
-		const l3 = 3
-		level, shared := e.Eax>>5&7, uint32(1)
-		if level == l3 {
-			shared = n
-		}
-		e.Eax = e.Eax&0x3fff | (min(n, 64)-1)<<26 | (shared-1)<<14
-	case leafAMDCores:
-		// ECX[7:0]: threads - 1; [15:12]: width of the core number within the APIC ID.
-		e.Ecx = e.Ecx&^0xf0ff | min(n-1, 0xff) | width(n)<<12
-	case leafAMDTopology:
-		e.Eax, e.Ebx, e.Ecx = id, id, 0 // APIC ID; core ID, one thread; node 0 of 1
+// isAMD says whether the processor is described as AMD's are. Hygon's are; those of Centaur and
+// Zhaoxin are described as Intel's.
+func isAMD(leaves []kvm.CPUIDEntry) bool {
+	e := findLeaf(leaves, leafVendor, 0)
+	if e == nil {
+		return false
 	}
+	switch [3]uint32{e.Ebx, e.Edx, e.Ecx} {
+	case [3]uint32{0x68747541, 0x69746e65, 0x444d4163}, // AuthenticAMD
+		[3]uint32{0x6f677948, 0x6e65476e, 0x656e6975}: // HygonGenuine
+		return true
+	}
+	return false
 }
 
-// width is how many bits of an APIC ID tell n processors apart.
-func width(n uint32) uint32 { return uint32(bits.Len32(n - 1)) }
-
-// topology is leaf 0xb: for each level its kind, how many logical processors it
-// holds, and how far to shift the APIC ID to get to the next level.
-func topology(id, n uint32) []kvm.CPUIDEntry {
-	const significantIndex = 1 // KVM_CPUID_FLAG_SIGNIFCANT_INDEX
-	leaf := func(index, shift, count, level uint32) kvm.CPUIDEntry {
-		return kvm.CPUIDEntry{Function: leafTopology, Index: index, Flags: significantIndex,
-			Eax: shift, Ebx: count, Ecx: level<<8 | index, Edx: id}
-	}
-	return []kvm.CPUIDEntry{
-		leaf(0, 0, 1, levelThread),
-		leaf(1, width(n), n, levelCore),
-		leaf(2, 0, 0, 0),
-	}
-}
-
-// apply sets or clears the feature where the host has its leaf.
-func (c change) apply(leaves []kvm.CPUIDEntry) {
+// findLeaf is the leaf, or nil.
+func findLeaf(leaves []kvm.CPUIDEntry, function, index uint32) *kvm.CPUIDEntry {
 	for i := range leaves {
-		e := &leaves[i]
-		if e.Function != c.bit.leaf || e.Index != c.bit.index || c.on {
-			continue
+		if leaves[i].Function == function && leaves[i].Index == index {
+			return &leaves[i]
 		}
-		*c.bit.reg.of(e) &^= 1 << c.bit.bit
+	}
+	return nil
+}
+
+// hasBit says whether a feature is there.
+func hasBit(leaves []kvm.CPUIDEntry, b cpuidBit) bool {
+	e := findLeaf(leaves, b.leaf, b.index)
+	return e != nil && *b.reg.of(e)>>b.bit&1 != 0
+}
+
+// setBit sets a feature, if there is its leaf.
+func setBit(leaves []kvm.CPUIDEntry, b cpuidBit) {
+	if e := findLeaf(leaves, b.leaf, b.index); e != nil {
+		*b.reg.of(e) |= 1 << b.bit
+	}
+}
+
+// clearBit takes a feature away.
+func clearBit(leaves []kvm.CPUIDEntry, b cpuidBit) {
+	if e := findLeaf(leaves, b.leaf, b.index); e != nil {
+		*b.reg.of(e) &^= 1 << b.bit
 	}
 }
