@@ -46,7 +46,10 @@ func bootGuest(t *testing.T, input string, o Options) result {
 	}()
 	out, err := newSink(t), newSink(t)
 	o.Stdin, o.Stdout, o.Stderr = stdin, out.w, err.w
-	o.CPU, o.Console = "host", "stdio"
+	if o.CPU == "" {
+		o.CPU = "host"
+	}
+	o.Console = "stdio"
 	if o.Timeout == 0 {
 		o.Timeout = 4 * time.Minute
 	}
