@@ -21,17 +21,19 @@ func conceal(e *kvm.CPUIDEntry) {
 	}
 }
 
-// Features that go where another one is missing.
+// kvmClock is the clock that KVM keeps for its guests, at the MSRs that it has now.
+func kvmClock() cpuidBit { return cpuidBit{leafKVMFeatures, 0, eax, 3} }
+
+// tileState is the state of AMX. KVM has it for a process that has asked Linux for it
+// (arch_prctl, ARCH_REQ_XCOMP_GUEST_PERM), and lists the instructions to any.
+func tileState() cpuidBit { return cpuidBit{leafXState, 0, eax, 18} }
+
+// Features that go where one of these is missing.
 var (
-	kvmClock      = cpuidBit{leafKVMFeatures, 0, eax, 3}
 	kvmClockParts = []cpuidBit{
 		{leafKVMFeatures, 0, eax, 0},  // the clock at the MSRs that it had first
 		{leafKVMFeatures, 0, eax, 24}, // it is the same on all vCPUs
 	}
-
-	// KVM has the tiles' state for a process that has asked Linux for it (arch_prctl,
-	// ARCH_REQ_XCOMP_GUEST_PERM), and lists the instructions to any.
-	tileState = cpuidBit{leafXState, 0, eax, 18}
 	tileParts = []cpuidBit{
 		{leafExtended, 0, edx, 22}, // amx_bf16
 		{leafExtended, 0, edx, 24}, // amx_tile
@@ -43,12 +45,12 @@ var (
 
 // concealDependents takes away features that are of no use without another one.
 func concealDependents(leaves []kvm.CPUIDEntry) {
-	if !hasBit(leaves, kvmClock) {
+	if !hasBit(leaves, kvmClock()) {
 		for _, b := range kvmClockParts {
 			clearBit(leaves, b)
 		}
 	}
-	if hasBit(leaves, tileState) {
+	if hasBit(leaves, tileState()) {
 		return
 	}
 	for _, b := range tileParts {

@@ -200,7 +200,7 @@ func TestReservedLeaves(t *testing.T) {
 func TestRestIsHost(t *testing.T) {
 	changed := []uint32{1, 4, 5, 0xb, 0x15, 0x16, 0x1f, 0x80000001, 0x80000008, 0x8000001d, 0x8000001e, 0x8000001f, 0x80000026}
 	for name, host := range tables(t) {
-		tiles := hasBit(host, tileState)
+		tiles := hasBit(host, tileState())
 		c := cpuidAt(CPUModel{}.leaves(host, 0, 1))
 		for _, e := range host {
 			if slices.Contains(changed, e.Function) || !tiles && slices.Contains([]uint32{7, 0x1d, 0x1e}, e.Function) {

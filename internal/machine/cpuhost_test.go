@@ -95,8 +95,8 @@ func TestWithoutClock(t *testing.T) {
 			t.Fatal(err)
 		}
 		leaves := m.leaves(host, 0, 1)
-		if got := find(leaves, leafKVMFeatures, 0).Eax; got != want || hasBit(leaves, kvmClock) != (want&8 != 0) {
-			t.Errorf("%s: features %#x, a clock: %v; want %#x", model, got, hasBit(leaves, kvmClock), want)
+		if got := find(leaves, leafKVMFeatures, 0).Eax; got != want || hasBit(leaves, kvmClock()) != (want&8 != 0) {
+			t.Errorf("%s: features %#x, a clock: %v; want %#x", model, got, hasBit(leaves, kvmClock()), want)
 		}
 	}
 }

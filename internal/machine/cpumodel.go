@@ -51,7 +51,7 @@ var features = map[string]cpuidBit{
 	"la57": {7, 0, ecx, 16}, "rdpid": {7, 0, ecx, 22},
 	"fsrm": {7, 0, edx, 4}, "amx_tile": {7, 0, edx, 24}, "avx_vnni": {7, 1, eax, 4},
 
-	"kvmclock": kvmClock,
+	"kvmclock": kvmClock(),
 
 	"nx": {leafAMDFeatures, 0, edx, 20}, "pdpe1gb": {leafAMDFeatures, 0, edx, 26},
 	"rdtscp": {leafAMDFeatures, 0, edx, 27}, "svm": {leafAMDFeatures, 0, ecx, 2},

@@ -120,7 +120,7 @@ func (m *Machine) makeCPUs() error {
 	}
 	for id := range m.conf.CPUs {
 		cpuid := m.conf.CPU.leaves(leaves, id, m.conf.CPUs)
-		m.clock = hasBit(cpuid, kvmClock)
+		m.clock = hasBit(cpuid, kvmClock())
 		c := vcpu.Config{ID: id, CPUID: cpuid, Ports: &m.board.ports, Memory: &m.board.mem}
 		if m.relay != nil {
 			c.Brake = m.relay
