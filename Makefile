@@ -6,7 +6,7 @@ RUNARGS ?=
 HARDWARE = $(GO) run ./internal/hardware --kernels "$(or $(KERNELS),6.1 6.12)" --run "$(TEST)" --packages "$(PACKAGES)"
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup guest guest-debian run-debian test test-short test-stock test-debian test-crash test-v2 test-amdv test-vtx test-hardware shell-amdv shell-vtx emulators fuzz compare engines bench lint golden clean
+.PHONY: help run build setup guest guest-debian run-debian test test-short test-stock test-debian test-selftests test-crash test-v2 test-amdv test-vtx test-hardware shell-amdv shell-vtx emulators fuzz compare engines bench lint golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-stock: guest ## boot Debian's own cloud kernel; minutes on a software backe
 test-debian: guest-debian ## boot Debian, log in, power off; a minute and more on a software backend
 	@TEREM_DEBIAN_IMAGE=$$(sh guest/debian/build.sh) TEREM_BINARY=$(CURDIR)/$(TEREM) \
 		$(GO) test -race -count 1 -timeout 15m -v -run TestLogin ./guest/debian
+
+test-selftests: guest ## the kernel's own selftests on the host and in a guest, compared (SELFTESTS="x86/ldt_gdt"); as root
+	@sh guest/selftests/run.sh
 
 test-crash: guest ## kill terem 50 times while its guest writes and flushes, and look at the disk
 	@TEREM_CRASH_ROUNDS=50 $(GO) test -count 1 -timeout 60m -v -run TestKilled ./internal/launch
