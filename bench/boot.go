@@ -89,7 +89,7 @@ func defaultGuest() (guest.Artifacts, error) {
 // listens any more: terem ends the guest and prints its ledger.
 func (s *suite) bootTerem(v vmm, measure string, args []string, accept func(string) bool) (cmdLine, line string, err error) {
 	argv := append(append(v.boot(linux{}), "--verbose", "--exits=json"), args...)
-	p, err := proc.Start(argv, nil, bootLimit)
+	p, err := proc.Start(argv, s.options(nil, bootLimit))
 	if err != nil {
 		return "", "", err
 	}
@@ -121,7 +121,7 @@ func (s *suite) bootTerem(v vmm, measure string, args []string, accept func(stri
 }
 
 func (s *suite) bootPeer(v vmm, measure string, g linux, line string) error {
-	p, err := proc.Start(v.boot(g), nil, peerLimit)
+	p, err := proc.Start(v.boot(g), s.options(nil, peerLimit))
 	if err != nil {
 		return err
 	}

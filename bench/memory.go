@@ -35,7 +35,7 @@ func (s *suite) weigh(v vmm) (err error) {
 	}
 	defer r.Close()
 	defer w.Close()
-	p, err := proc.Start(v.boot(linux{}), r, bootLimit)
+	p, err := proc.Start(v.boot(linux{}), s.options(r, bootLimit))
 	if err != nil {
 		return err
 	}

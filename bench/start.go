@@ -72,7 +72,7 @@ func (s *suite) exit() error {
 // watch starts a VMM, lets f watch it, and ends it. A failure comes with the VMM's
 // last words.
 func (s *suite) watch(v vmm, argv []string, f func(*proc.Process) error) error {
-	p, err := proc.Start(argv, nil, tinyLimit)
+	p, err := proc.Start(argv, s.options(nil, tinyLimit))
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"terem/bench/internal/proc"
 	"terem/bench/internal/tiny"
 )
 
@@ -51,6 +52,12 @@ func (s *suite) prepare() error {
 		return fmt.Errorf("no %s: `make build` makes it", s.conf.terem)
 	}
 	return nil
+}
+
+// options are for a program under way. Where the clock counts instructions, so do we, but
+// for those that pass while everybody waits.
+func (s *suite) options(stdin *os.File, limit time.Duration) proc.Options {
+	return proc.Options{Stdin: stdin, Limit: limit, Busy: s.conf.ips != 0}
 }
 
 func (s *suite) path(name string) string { return filepath.Join(s.dir, name) }

@@ -15,7 +15,7 @@ func (r *report) print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "meanwhile %.0f %% of the CPU time was busy, and %.1f %% stolen\n", 100*r.Busy, 100*r.Steal)
 	if r.IPS != 0 {
-		fmt.Fprintln(w, "an emulator whose clock counts instructions: all that the machine executes, in every program and in the kernel, and what it waits")
+		fmt.Fprintln(w, "an emulator whose clock counts instructions: all that the machine executes, in every program and in the kernel")
 	}
 	measure := ""
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)

@@ -16,6 +16,8 @@ import (
 type Process struct {
 	cmd     *exec.Cmd
 	started time.Time
+	busy    time.Duration // of Options.Busy, at the start
+	options Options
 	pipe    *os.File // the program's standard output
 	out     *bufio.Reader
 	said    lastwords.Tail // standard output, as far as it was read
@@ -23,26 +25,41 @@ type Process struct {
 	waited  bool
 }
 
-// Start starts argv, which has until limit from now. With stdin nil the program
-// reads from /dev/null. The caller owes a Close.
-func Start(argv []string, stdin *os.File, limit time.Duration) (*Process, error) {
+// Options are what a program is started with, beside its arguments.
+type Options struct {
+	Stdin *os.File      // nil: /dev/null
+	Limit time.Duration // from the start on
+	// Busy has Elapsed count the time in which the processor does something (Busy), in
+	// place of time.
+	Busy bool
+}
+
+// Start starts a program. The caller owes a Close.
+func Start(argv []string, o Options) (*Process, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer w.Close()
-	p := &Process{cmd: exec.Command(argv[0], argv[1:]...), pipe: r}
+	p := &Process{cmd: exec.Command(argv[0], argv[1:]...), pipe: r, options: o}
 	p.out = bufio.NewReader(io.TeeReader(r, &p.said))
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.WaitDelay = w, &p.errs, time.Second
-	if stdin != nil {
-		p.cmd.Stdin = stdin
+	if o.Stdin != nil {
+		p.cmd.Stdin = o.Stdin
+	}
+	if o.Busy {
+		time.Sleep(time.Millisecond) // what this process did until now is counted when it gives way
+		if p.busy, err = Busy(); err != nil {
+			r.Close()
+			return nil, err
+		}
 	}
 	p.started = time.Now()
 	if err := p.cmd.Start(); err != nil {
 		r.Close()
 		return nil, err
 	}
-	if err := r.SetReadDeadline(p.started.Add(limit)); err != nil {
+	if err := r.SetReadDeadline(p.started.Add(o.Limit)); err != nil {
 		p.Close()
 		return nil, err
 	}
@@ -52,8 +69,17 @@ func Start(argv []string, stdin *os.File, limit time.Duration) (*Process, error)
 // PID is the program's process ID.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Elapsed is the time since the start.
-func (p *Process) Elapsed() time.Duration { return time.Since(p.started) }
+// Elapsed is the time since the start, or the busy time.
+func (p *Process) Elapsed() time.Duration {
+	if !p.options.Busy {
+		return time.Since(p.started)
+	}
+	now, err := Busy()
+	if err != nil {
+		return 0 // it was there at the start
+	}
+	return now - p.busy
+}
 
 // Until reads the program's output up to the byte mark, and says when it came.
 func (p *Process) Until(mark byte) (time.Duration, error) {
@@ -90,10 +116,10 @@ var ErrSilent = errors.New("never came so far")
 
 func (p *Process) silence(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("%w in %v", ErrSilent, p.Elapsed().Round(time.Millisecond))
+		return fmt.Errorf("%w in %v", ErrSilent, time.Since(p.started).Round(time.Millisecond))
 	}
 	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: it ended after %v", ErrSilent, p.Elapsed().Round(time.Millisecond))
+		return fmt.Errorf("%w: it ended after %v", ErrSilent, time.Since(p.started).Round(time.Millisecond))
 	}
 	return err
 }

@@ -10,7 +10,7 @@ import (
 
 func shell(t *testing.T, script string, limit time.Duration) *Process {
 	t.Helper()
-	p, err := Start([]string{"/bin/sh", "-c", script}, nil, limit)
+	p, err := Start([]string{"/bin/sh", "-c", script}, Options{Limit: limit})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestStdin(t *testing.T) {
 	}
 	defer r.Close()
 	defer w.Close()
-	p, err := Start([]string{"/bin/cat"}, r, time.Minute)
+	p, err := Start([]string{"/bin/cat"}, Options{Stdin: r, Limit: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,5 +81,28 @@ func TestStdin(t *testing.T) {
 	}
 	if _, err := p.Until('\n'); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestParseBusy(t *testing.T) {
+	text := "version 15\ntimestamp 4294\ncpu0 0 0 5 1 2 2 1500 7 9\ndomain0 1 2 3 4 5 6 7 8\ncpu1 0 0 5 1 2 2 500 7 9\n"
+	if got, err := parseBusy(text); err != nil || got != 2000 {
+		t.Errorf("%v, %v; want 2 µs", got, err)
+	}
+	for _, bad := range []string{"", "version 15\n", "cpu0 0 0 0 0 0 0 x 0 0\n", "cpu0 0 0 0 0 0 0 0 0 0\n", "cpu0 1 2\n"} {
+		if got, err := parseBusy(bad); err == nil {
+			t.Errorf("%q gives %v", bad, got)
+		}
+	}
+}
+
+func TestBusyGrows(t *testing.T) {
+	before, err := Busy()
+	if err != nil {
+		t.Skip(err)
+	}
+	time.Sleep(10 * time.Millisecond)
+	if after, err := Busy(); err != nil || after <= before {
+		t.Errorf("%v, then %v, %v", before, after, err)
 	}
 }
