@@ -6,7 +6,7 @@ RUNARGS ?=
 HARDWARE = $(GO) run ./internal/hardware --kernels "$(or $(KERNELS),6.1 6.12)" --run "$(TEST)" --packages "$(PACKAGES)"
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup guest guest-debian run-debian test test-short test-stock test-debian test-selftests test-crash test-v2 test-amdv test-vtx test-hardware shell-amdv shell-vtx emulators fuzz compare engines bench lint golden clean
+.PHONY: help run build setup guest guest-debian run-debian test test-short test-stock test-debian test-selftests test-crash test-v2 test-amdv test-vtx test-hardware shell-amdv shell-vtx bench-vtx bench-amdv compare-amdv compare-vtx emulators fuzz compare engines bench lint golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,21 @@ compare: guest ## measure process, containers and VMs side by side; eight minute
 
 engines: ## install the container engines that terem compare knows (as root; else print the line to run)
 	@sh guest/setup.sh bubblewrap crun runc systemd-container podman docker.io runsc default-jdk-headless qemu-system-x86
+
+# What is measured on an emulated processor: beside peers, which `make engines` installs.
+MEASURE = $(GO) run ./internal/hardware --kernels "$(or $(KERNELS),6.1)"
+
+bench-vtx: guest emulators ## starts, exits and boots on an emulated VT-x, in instructions, beside the peers; ten minutes
+	@$(MEASURE) --backend vtx --measure bench --report bin/bench-vtx.json
+
+bench-amdv: guest emulators ## the same on an emulated AMD-V
+	@$(MEASURE) --backend amdv --measure bench --report bin/bench-amdv.json
+
+compare-amdv: guest emulators ## terem compare --quick on an emulated AMD-V; three minutes
+	@$(MEASURE) --backend amdv --measure compare --report bin/compare-amdv.json
+
+compare-vtx: guest emulators ## the same on an emulated VT-x; longer
+	@$(MEASURE) --backend vtx --measure compare --report bin/compare-vtx.json
 
 bench: guest ## measure start, exits, boot and memory beside the peers
 	@$(GO) run ./bench $(BENCHARGS)

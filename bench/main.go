@@ -19,6 +19,7 @@ type config struct {
 	boots  int // of boot
 	out    string
 	terem  string
+	build  string // directory to build floor and gokvm in, and nothing else
 	peers  string // directory with floor and gokvm, built before; empty: build them
 	seed   uint64
 	ips    float64 // instructions that this machine counts as a second; 0: it is no emulator
@@ -38,6 +39,7 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 	fs.IntVar(&c.boots, "boots", 5, "boots of the default guest")
 	fs.StringVar(&c.out, "o", "bin/bench.json", "write the report with all samples to this file")
 	fs.StringVar(&c.terem, "terem", "bin/terem", "the terem to measure")
+	fs.StringVar(&c.build, "build", "", "build floor and gokvm in this directory, for -peers elsewhere, and measure nothing")
 	fs.StringVar(&c.peers, "peers", "", "take floor and gokvm from this directory, and build nothing")
 	fs.Float64Var(&c.ips, "ips", 0, "this machine is an emulator whose clock counts so many instructions as a second: report those")
 	fs.StringVar(&c.commit, "commit", "", "the version that is measured (default: what git says)")
@@ -69,7 +71,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "bench: %v\n", err)
 		return 2
 	}
-	if err := measure(c, stdout, stderr); err != nil {
+	do := func() error { return measure(c, stdout, stderr) }
+	if c.build != "" {
+		do = func() error { return buildPeers(c.build) }
+	}
+	if err := do(); err != nil {
 		fmt.Fprintf(stderr, "bench: %v\n", err)
 		return 1
 	}

@@ -95,6 +95,11 @@ func (s *suite) built(name string) (string, error) {
 	return path, err
 }
 
+// buildPeers builds those that take part and are not of a package.
+func buildPeers(dir string) error {
+	return errors.Join(buildFloor(filepath.Join(dir, "floor")), buildGokvm(dir))
+}
+
 func buildFloor(program string) error {
 	if out, err := exec.Command("cc", "-O2", "-Wall", "-pthread", "-o", program, floorSource).CombinedOutput(); err != nil {
 		return fmt.Errorf("build floor: %w %s: `apt-get install gcc libc6-dev` installs a compiler", err, out)

@@ -24,6 +24,7 @@ type machine struct {
 	kernel, initrd  string
 	words           string // kernel command line, without the console
 	cpus            int
+	ips             int    // instructions that are a second of the machine's clock; 0: as the emulator does it
 	cpu             string // another processor than the backend's own; QEMU's -cpu or Bochs's model and flags
 	console, report string // files for what the two serial ports send
 	terminal        bool   // console is a terminal, and the outer system reads from it, too

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -68,7 +69,7 @@ func bochsConfig(m machine, iso string) string {
 	}
 	return strings.Join([]string{
 		"display_library: term",
-		fmt.Sprintf("cpu: model=%s, count=1, ips=%d, reset_on_triple_fault=0, ignore_bad_msrs=1", cpu, bochsIPS),
+		fmt.Sprintf("cpu: model=%s, count=1, ips=%d, reset_on_triple_fault=0, ignore_bad_msrs=1", cpu, cmp.Or(m.ips, bochsIPS)),
 		"memory: guest=2048, host=2048",
 		"romimage: file=" + bochsBIOS,
 		"vgaromimage: file=" + vgaBIOS,

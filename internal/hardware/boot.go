@@ -22,6 +22,7 @@ type outer struct {
 	params  map[string]string  // module parameters, by module
 	bare    bool               // without KVM's modules
 	cpus    int                // 0: two, where the emulator can
+	ips     int                // as in machine
 	cpu     string
 	jobs    []wire.Job
 }
@@ -80,6 +81,7 @@ func (o outer) machine(dir string, plan wire.Plan) (machine, wire.Plan, error) {
 		initrd:  filepath.Join(dir, "initrd"),
 		words:   outerWords,
 		cpus:    o.cpus,
+		ips:     o.ips,
 		cpu:     o.cpu,
 		console: filepath.Join(dir, "console"),
 		report:  filepath.Join(dir, "report"),

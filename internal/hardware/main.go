@@ -27,6 +27,8 @@ type options struct {
 	survive  bool
 	shell    bool
 	terem    string
+	what     string // to measure, instead of tests
+	report   string // file for what was measured
 }
 
 func main() { os.Exit(run()) }
@@ -62,6 +64,8 @@ func parse(args []string) (options, error) {
 	f.BoolVar(&o.short, "short", false, "the short form")
 	f.BoolVar(&o.survive, "survive", true, "in the long form, outer systems that lack something, too")
 	f.BoolVar(&o.shell, "shell", false, "a shell in the outer system")
+	f.StringVar(&o.what, "measure", "", "bench or compare: measure in the outer system, with the first backend and kernel")
+	f.StringVar(&o.report, "report", "bin/hardware.json", "with --measure, write its samples to this file")
 	f.StringVar(&o.terem, "terem", "bin/terem", "the terem to test")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -105,6 +109,9 @@ func (o options) carryOut(ctx context.Context) (bool, error) {
 	base := outer{backend: chosen[0], kernel: images[0], root: root}
 	if o.shell {
 		return true, base.shell(ctx, tmp)
+	}
+	if o.what != "" {
+		return o.measure(ctx, tmp, base)
 	}
 	s := session{ctx: ctx, tmp: tmp, base: base}
 	if err := s.plan(o, chosen, images); err != nil {

@@ -15,8 +15,13 @@ func qemu(m machine) (*exec.Cmd, error) {
 	if m.terminal {
 		console = m.console // a path alone is a device
 	}
-	c := exec.Command("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", cpu, "-m", "3000", "-smp", strconv.Itoa(m.cpus),
+	accel := []string{"-accel", "tcg,thread=multi"}
+	if m.ips != 0 {
+		// Each instruction is a nanosecond of the virtual clock, whatever this host does meanwhile, and no time is waited.
+		accel = []string{"-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"}
+	}
+	c := exec.Command("qemu-system-x86_64", append(accel, "-cpu", cpu, "-m", "3000", "-smp", strconv.Itoa(m.cpus),
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", console, "-serial", "file:"+m.report,
-		"-kernel", m.kernel, "-initrd", m.initrd, "-append", m.words)
+		"-kernel", m.kernel, "-initrd", m.initrd, "-append", m.words)...)
 	return c, launch(c, m.dir)
 }

@@ -12,6 +12,9 @@ const home = "/root"
 
 // prepare mounts what programs expect, and gives busybox its names.
 func prepare() error {
+	if err := leaveRAMDisk(); err != nil {
+		return err
+	}
 	for _, m := range []struct{ kind, at, data string }{
 		{"devtmpfs", "/dev", ""},
 		{"proc", "/proc", ""},
