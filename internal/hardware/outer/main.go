@@ -64,6 +64,9 @@ func carryOut(p wire.Plan, r *report) error {
 	}
 	for _, j := range p.Jobs {
 		end := runner{killAll}.run(j, func(line []byte) { r.send(wire.Message{Job: j.Name, Line: line}) })
+		if err := r.drain(); err != nil {
+			return err
+		}
 		r.send(wire.Message{Job: j.Name, End: &end})
 	}
 	r.send(wire.Message{Done: true})
