@@ -46,7 +46,8 @@ func (k *KVM) ask(sys System) {
 		k.VCPUsAdvised, k.VCPUsMost = advised, most
 	}
 	if leaves, err := sys.SupportedCPUID(); err == nil {
-		k.GuestFeatures = guestFeatures(leaves)
+		deadline, err := sys.Check(kvm.CapTSCDeadlineTimer)
+		k.GuestFeatures = guestFeatures(leaves, err == nil && deadline > 0)
 	}
 }
 

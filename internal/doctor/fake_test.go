@@ -156,7 +156,7 @@ func (h *fakeHost) RecommendedVCPUs() (advised, most int, err error) { return 8,
 
 func (h *fakeHost) SupportedCPUID() ([]kvm.CPUIDEntry, error) {
 	return []kvm.CPUIDEntry{
-		{Function: 1, Ecx: 1<<21 | 1<<24 | 1<<25 | 1<<28},
+		{Function: 1, Ecx: 1<<21 | 1<<25 | 1<<28},
 		{Function: 7, Ebx: 1<<5 | 1<<7},
 		{Function: 7, Index: 1, Ebx: 1 << 20},
 		{Function: 0x4000_0001, Eax: 1<<3 | 1<<24},
