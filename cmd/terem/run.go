@@ -21,7 +21,7 @@ after "--", whose exit status becomes terem's. With pipes instead of a terminal,
 input reaches the guest and ends there, and the command's output comes back: standard
 output and standard error as one stream.
 
-The first --disk becomes the root file system if it holds one. Without a command, at a
+The first --disk becomes the root file system if there is a program on it. Without a command, at a
 terminal, its own /sbin/init starts; if it has none, a shell.
 
 --disk takes path[,ro][,id=NAME][,cache=writeback|writethrough|none][,overlay=PATH]:
@@ -88,7 +88,7 @@ func (f *runFlags) define(c *cobra.Command) {
 	fs.StringVarP(&f.memory, "memory", "m", "128M", "guest RAM: a `size` such as 512M or 4G")
 	fs.IntVarP(&o.CPUs, "cpus", "c", 1, "`number` of virtual CPUs")
 	fs.StringArrayVarP(&f.disks, "disk", "d", nil, "a `disk`: a raw or qcow2 image or a block device, and its options (above)")
-	fs.StringVar(&o.Root, "root", "", "the guest's root file system: a `device` such as /dev/vda, or none (default: the first disk, if it holds one)")
+	fs.StringVar(&o.Root, "root", "", "the guest's root file system: a `device` such as /dev/vda, or none (default: the first disk, if there is a program on it)")
 	fs.StringVar(&f.rng, "rng", "", "a source of random numbers, with a `rate` in bytes a second (--rng alone: 1M)")
 	fs.Lookup("rng").NoOptDefVal = "1M"
 	fs.StringVar(&f.balloon, "balloon", "", "take back what the guest does not use, and a `size` besides (SIGUSR1: a line about its memory)")

@@ -1,7 +1,9 @@
 package launch
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -121,5 +123,53 @@ func checkNoExits(t *testing.T, stderr string) {
 	}
 	if seen != 2 {
 		t.Errorf("%d disks in the ledger, want 2: %+v", seen, report.Places)
+	}
+}
+
+// TestBootDataDisk: a disk without a program stays beside the guest's own root, and is not
+// written to; with one, wherever that is, it is the root.
+func TestBootDataDisk(t *testing.T) {
+	kvmtest.Open(t)
+	if testing.Short() {
+		t.Skip("boots Linux: not in -short")
+	}
+	busybox, err := os.ReadFile("/bin/busybox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, file string // the disk's only one
+		command    []string
+		want       result
+	}{
+		{"empty", "", []string{"sh", "-c", "grep -c /dev/vda /proc/mounts; mount /dev/vda /mnt && ls /mnt"}, result{0, "0\nlost+found\n", ""}},
+		{"data", "photos/1", []string{"none"}, result{127, "terem: none: no such program in the guest, nor any on /dev/vda\n", ""}},
+		{"the command", "srv/busybox", []string{"/srv/busybox", "sh", "-c", "echo /*"}, result{0, "/dev /lost+found /proc /run /srv /sys /tmp\n", ""}},
+		{"where programs are", "usr/sbin/busybox", []string{"/usr/sbin/busybox", "sh", "-c", "echo >/x && echo /u* /x"}, result{0, "/usr /x\n", ""}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if tt.file != "" {
+				file := filepath.Join(dir, tt.file)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, busybox, 0o755)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			img := filepath.Join(t.TempDir(), "img")
+			order := image.FromDir{Source: dir, Path: img, Size: 16 << 20}
+			if err := order.Make(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			before, err := os.ReadFile(img)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := bootGuest(t, "", Options{Disks: []disk.Spec{{Path: img}}, Command: tt.command}); r != tt.want {
+				t.Errorf("%+v, want %+v", r, tt.want)
+			}
+			if after, err := os.ReadFile(img); tt.name == "data" && (err != nil || !bytes.Equal(before, after)) {
+				t.Errorf("the disk was written to, %v", err)
+			}
+		})
 	}
 }

@@ -36,6 +36,7 @@ type Options struct {
 	Balloon        *machine.Balloon
 	Root           string // the guest's root file system: "", "none", or a device of its own
 	Command        []string
+	tryRoot        string // the disk that becomes the root if there is a program on it
 
 	Stdin, Stdout, Stderr *os.File
 	CacheDir              string
@@ -144,7 +145,10 @@ func kernelLine(o *Options, own, pipe bool) (string, error) {
 		return "", &machine.Error{Class: machine.Usage, Thing: "command " + o.Command[0],
 			Cause: "only the default guest's init takes one", Mend: "use --append for a kernel of your own"}
 	}
-	if o.Root != "" && o.Root != rootNone {
+	switch {
+	case o.tryRoot != "":
+		words = append(words, "terem.root="+o.tryRoot)
+	case o.Root != "" && o.Root != rootNone:
 		words = append(words, "root="+o.Root)
 	}
 	if o.Append != "" {

@@ -13,7 +13,8 @@ import (
 const rootNone = "none"
 
 // rootOn is where the default guest finds its root file system if nobody says: on the
-// first disk, if that holds one that its kernel can mount.
+// first disk, if that holds one that its kernel can mount. Whether there is a program on
+// it, without which it is for data, the guest sees (guest/init/src/root.c).
 func rootOn(disks []blk.Config) string {
 	if len(disks) == 0 {
 		return ""

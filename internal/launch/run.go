@@ -61,7 +61,7 @@ func Run(o *Options) (status int, err error) {
 		}
 	}()
 	if im.own && o.Root == "" {
-		o.Root = rootOn(disks)
+		o.tryRoot = rootOn(disks)
 	}
 	conf, err := s.config(im)
 	if err != nil {

@@ -93,7 +93,7 @@ static void run(const struct options *o)
 	if (err == -ENOENT)
 		err = applet(o);
 	if (err == -ENOENT || err == -ENOTDIR) {
-		SAY("terem: ", o->argv[0], ": no such program in the guest");
+		SAY("terem: ", o->argv[0], ": no such program in the guest", o->data ? ", nor any on " : "", o->data ? o->data : "");
 		sys1(__NR_exit, NOT_FOUND);
 	}
 	char n[24];

@@ -143,7 +143,7 @@ void init_main(void)
 	if (o.root) {
 		if (!root_enter(&o))
 			host_exit(126);
-		if (!o.argv[0] && !o.pipe)
+		if (o.root && !o.argv[0] && !o.pipe)
 			root_init(&o);
 	}
 	if (!o.argv[0])

@@ -34,6 +34,8 @@ struct options {
 	const char *env[WORDS_MAX + 1];	 // defaults, then terem.env=
 	const char *root, *root_type, *root_flags; // root=, rootfstype=, rootflags=, or 0
 	int root_ro;				   // ro
+	int root_try;				   // it was terem.root=
+	const char *data;			   // the disk that it named, if that is for data
 	const char *init;			   // init=, or 0
 	int bad;			 // a terem.cmd or terem.env that is no base64url, or too long
 	struct relay relay; // last: its buffer need not be zero
@@ -55,7 +57,7 @@ unsigned long rootfs_applet(unsigned long at);
 int rootfs_has_applet(const char *name);
 
 // root.c
-int root_enter(const struct options *o); // 1: the disk that root= names is the root now
+int root_enter(struct options *o);	 // 1: the disk is the root now, or is for data and root is 0
 void root_init(const struct options *o); // becomes the disk's own PID 1; returns if it has none
 
 // net.c

@@ -117,9 +117,10 @@ static void root_option(struct options *o, const char *word)
 {
 	const char *v;
 
-	if ((v = after(word, "root=")))
+	if ((v = after(word, "root="))) {
 		o->root = *v && !same(v, "none") ? v : 0;
-	else if ((v = after(word, "rootfstype=")))
+		o->root_try = 0;
+	} else if ((v = after(word, "rootfstype=")))
 		o->root_type = v;
 	else if ((v = after(word, "rootflags=")))
 		o->root_flags = v;
@@ -147,7 +148,10 @@ static void option(struct options *o, char *word)
 		words(o, (char *)v, o->env, 1);
 	else if ((v = after(t, "hostname=")))
 		o->hostname = v;
-	else if ((v = after(t, "pipe=")))
+	else if ((v = after(t, "root="))) {
+		o->root = v;
+		o->root_try = 1;
+	} else if ((v = after(t, "pipe=")))
 		o->pipe = *v == '1';
 	else if ((v = after(t, "rows=")))
 		o->rows = number(v);

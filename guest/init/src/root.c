@@ -1,29 +1,39 @@
 // A disk as the root file system: what root= asks for.
 //
 //   root=/dev/vda          the device; nothing or "none": stay in the initial RAM file system
+//   terem.root=/dev/vda    the same if there is a program on it; a disk without one is for data and stays beside
+//                          the initial file system
 //   rootfstype=ext4,xfs    types to try, in order
 //   rootflags=noatime      options for the file system
 //   ro                     mount it read-only; it is also done where it cannot be written
 //   init=/sbin/init        what becomes PID 1 if the host gave no command
 //
-// The words are the kernel's own (admin-guide/kernel-parameters.rst), which leaves them to an initrd.
+// But for terem.root= the words are the kernel's own (admin-guide/kernel-parameters.rst), which leaves them to an initrd.
 #include <asm/signal.h>
+#include <linux/fcntl.h>
 #include <linux/mount.h>
 
 #include "init.h"
 
 enum { EROFS_ = 30, EACCES_ = 13 };
 
+// struct linux_dirent64
+enum { ENTRY_LENGTH = 16, ENTRY_NAME = 19 };
+
+enum { PATH_LEN = 4096 }; // PATH_MAX
+
 static const char place[] = "/mnt"; // the initial root file system has it, and nobody needs it there
 
 static const char *const inits[] = {"/sbin/init", "/etc/init", "/bin/init"}; // where a kernel looks, too
+
+static const char *const homes[] = {"bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin"};
 
 static const char *const moved[] = {"/dev", "/proc", "/sys", "/run", "/tmp"};
 
 // mount_as mounts the disk as one type; where it cannot be written, read-only.
 static long mount_as(const struct options *o, const char *type)
 {
-	unsigned long flags = o->root_ro ? MS_RDONLY : 0;
+	unsigned long flags = o->root_ro || o->root_try ? MS_RDONLY : 0; // a disk that may be for data is only looked at
 	long err = sys5(__NR_mount, o->root, place, type, flags, o->root_flags);
 
 	if (err == -EROFS_ || err == -EACCES_)
@@ -53,6 +63,67 @@ static long mount_root(const struct options *o)
 		list += n + (list[n] == ',');
 	}
 	return err;
+}
+
+// on_disk gives a path below the place of the mounted disk; 0 if it is too long.
+static const char *on_disk(char to[PATH_LEN], const char *path)
+{
+	unsigned long n = length(path);
+
+	if (sizeof place + n >= PATH_LEN)
+		return 0;
+	memcpy(to, place, sizeof place - 1);
+	to[sizeof place - 1] = '/';
+	memcpy(to + sizeof place, path, n + 1);
+	return to;
+}
+
+// there says whether the disk has a name. Links are not followed: they lead to the initial file system.
+static int there(const char *path)
+{
+	char to[PATH_LEN];
+
+	return on_disk(to, path) && sys4(__NR_faccessat2, AT_FDCWD, to, 0, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+// holds says whether a directory of the disk has a name in it, but for one that may be passed over.
+static int holds(const char *dir, const char *but)
+{
+	char to[PATH_LEN], list[1024];
+	long n, fd = on_disk(to, dir) ? sys3(__NR_open, to, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0) : -1;
+	int found = 0;
+
+	if (fd < 0)
+		return 0;
+	while (!found && (n = sys3(__NR_getdents64, fd, list, sizeof list)) > 0) {
+		for (long at = 0; at < n; at += *(unsigned short *)(list + at + ENTRY_LENGTH)) {
+			const char *name = list + at + ENTRY_NAME;
+
+			if (!same(name, ".") && !same(name, "..") && !same(name, but))
+				found = 1;
+		}
+	}
+	sys1(__NR_close, fd);
+	return found;
+}
+
+// has_program says whether there is something to run on the disk: what the host asks for, what may become
+// PID 1, or anything at all where programs are.
+static int has_program(const struct options *o)
+{
+	const char *command = o->argv[0] ? o->argv[0] : "";
+
+	if (o->init && there(o->init))
+		return 1;
+	for (unsigned i = 0; i < LEN(inits); i++)
+		if (there(inits[i]))
+			return 1;
+	for (unsigned i = 0; i < LEN(homes); i++)
+		if (holds(homes[i], ""))
+			return 1;
+	while (*command && *command != '/') // a path, and not a name to look for
+		command++;
+	return *command && there(o->argv[0]);
 }
 
 // enter makes the mounted disk the root, and takes along what is mounted for programs.
@@ -93,11 +164,30 @@ static const char *words(long err)
 	return "the kernel refuses";
 }
 
-int root_enter(const struct options *o)
+// choose decides about a disk that is the root only if it has a program. A disk for data is let go; on a
+// terminal it is told, unless it is as empty as it was made.
+static int choose(struct options *o)
+{
+	if (has_program(o)) {
+		if (!o->root_ro)
+			sys5(__NR_mount, 0, place, 0, MS_REMOUNT, o->root_flags); // one that cannot be written stays as it is
+		return 1;
+	}
+	if (!o->pipe && holds("", "lost+found"))
+		SAY("terem: there is no program on ", o->root, ": it is a disk for data, and the root is the guest's own");
+	sys2(__NR_umount2, place, 0);
+	o->data = o->root;
+	o->root = 0;
+	return 0;
+}
+
+int root_enter(struct options *o)
 {
 	char n[24];
 	long err = mount_root(o);
 
+	if (err == 0 && o->root_try && !choose(o))
+		return 1;
 	if (err == 0)
 		err = enter();
 	if (err != 0)
