@@ -58,7 +58,6 @@ const (
 	nrEnableCap          = 0xa3
 	nrGetXSave           = 0xa4
 	nrSetXSave           = 0xa5
-	nrKVMClockCtrl       = 0xad
 	nrSetMSRFilter       = 0xc6
 	nrGetStatsFD         = 0xce
 )

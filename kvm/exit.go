@@ -132,13 +132,9 @@ func (c *VCPU) Debug() DebugExit {
 	return DebugExit{Exception: x.exception, PC: x.pc, DR6: x.dr6, DR7: x.dr7}
 }
 
-// Suberrors of an ExitInternalError.
-const (
-	InternalEmulation = 1 // KVM's emulator does not know the instruction
-	InternalSimultEx  = 2
-	InternalDelivery  = 3
-	InternalUnexpExit = 4
-)
+// InternalEmulation is the suberror of an ExitInternalError that says that KVM's emulator does not know
+// the instruction.
+const InternalEmulation = 1
 
 // InternalError is a state from which KVM cannot go on by itself.
 type InternalError struct {

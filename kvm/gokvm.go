@@ -35,20 +35,17 @@ const (
 	MPUninitialized = MPState(gokvm.MPStateUninitialized)
 	MPInitReceived  = MPState(gokvm.MPStateInitReceived)
 	MPHalted        = MPState(gokvm.MPStateHalted)
-	MPSIPIReceived  = MPState(gokvm.MPStateSipiReceived)
 )
 
 // Model-specific registers that this program names (Intel SDM vol. 4, table 2-2).
 const (
-	MSRTSC         = uint32(gokvm.MSRIA32TSC)
-	MSRTSCDeadline = uint32(gokvm.MSRIA32TSCDEADLINE)
-	MSRMiscEnable  = uint32(gokvm.MSRIA32MISCENABLE)
-	MSRSTAR        = uint32(gokvm.MSRSTAR)
-	MSRLSTAR       = uint32(gokvm.MSRLSTAR)
-	MSRFMASK       = uint32(gokvm.MSRFMASK)
-	MSRFSBase      = uint32(gokvm.MSRFSBASE)
-	MSRGSBase      = uint32(gokvm.MSRGSBASE)
-	MSRTSCAux      = uint32(gokvm.MSRTSCAUX)
+	MSRTSC    = uint32(gokvm.MSRIA32TSC)
+	MSRSTAR   = uint32(gokvm.MSRSTAR)
+	MSRLSTAR  = uint32(gokvm.MSRLSTAR)
+	MSRFMASK  = uint32(gokvm.MSRFMASK)
+	MSRFSBase = uint32(gokvm.MSRFSBASE)
+	MSRGSBase = uint32(gokvm.MSRGSBASE)
+	MSRTSCAux = uint32(gokvm.MSRTSCAUX)
 )
 
 // retry repeats a cold call while a signal interrupts it. Go preempts threads

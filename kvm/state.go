@@ -1,6 +1,7 @@
 package kvm
 
-// State of a vCPU. Every method is for the vCPU's own thread.
+// State of a vCPU. Every method is for the vCPU's own thread. Those that nobody calls yet are what a
+// snapshot saves and restores: LAPIC, XCRs, XSAVE, FPU, debug registers, events, MP state and MSRs.
 
 // Regs reads the general registers.
 func (c *VCPU) Regs() (Regs, error) {
@@ -159,11 +160,4 @@ func (c *VCPU) MarkShared(sregs bool) {
 	if sregs {
 		c.run.dirtyRegs |= syncSregs
 	}
-}
-
-// KVMClockCtrl tells the guest's watchdogs that it was stopped for a while
-// (KVM_KVMCLOCK_CTRL). The error is EINVAL if the guest uses no kvm-clock.
-func (c *VCPU) KVMClockCtrl() error {
-	_, err := ioctlInt(c.fd, "KVM_KVMCLOCK_CTRL", ioc(dirNone, nrKVMClockCtrl, 0), 0)
-	return err
 }

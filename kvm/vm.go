@@ -11,8 +11,6 @@ import (
 type MapFlags uint32
 
 const (
-	// MapLogDirty makes KVM record the pages that the guest writes.
-	MapLogDirty MapFlags = 1 << 0
 	// MapReadOnly turns guest writes into MMIO exits.
 	MapReadOnly MapFlags = 1 << 1
 )

@@ -1,5 +1,7 @@
 package kvm
 
+// State of a VM: what a snapshot saves and restores besides RAM and vCPUs.
+
 // The interrupt chips of KVM_GET_IRQCHIP.
 const (
 	ChipPICMaster = 0

@@ -182,14 +182,3 @@ func (g *Guest) Slice(a Addr, n uint64) ([]byte, error) {
 	}
 	return nil, &RangeError{Addr: a, N: n}
 }
-
-// AdviseHuge asks the host to back the RAM with transparent huge pages: fewer page faults and TLB
-// misses, for more memory used by a guest that touches little.
-func (g *Guest) AdviseHuge() error {
-	for _, r := range g.regions {
-		if err := unix.Madvise(r.Host, unix.MADV_HUGEPAGE); err != nil {
-			return fmt.Errorf("advise huge pages for guest RAM at %v: %w", r.Addr, err)
-		}
-	}
-	return nil
-}

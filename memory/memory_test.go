@@ -202,13 +202,6 @@ func TestFill(t *testing.T) {
 	}
 }
 
-func TestAdviseHuge(t *testing.T) {
-	g := mustNew(t, 4<<20)
-	if err := g.AdviseHuge(); err != nil {
-		t.Skip(err) // a host kernel without CONFIG_TRANSPARENT_HUGEPAGE
-	}
-}
-
 // TestGuardPages runs itself as a child that steps over a region's edge, which must kill it.
 func TestGuardPages(t *testing.T) {
 	if where := os.Getenv("TEREM_TOUCH_GUARD"); where != "" {

@@ -3,14 +3,11 @@ package virtio
 // ID says what kind of device it is (virtio 1.2 section 5).
 type ID uint32
 
-// The device types that exist here or are planned.
+// The device types that exist here.
 const (
-	Net     ID = 1
 	Block   ID = 2
-	Console ID = 3
 	Entropy ID = 4
 	Balloon ID = 5
-	Vsock   ID = 19
 )
 
 // Feature bits of the transport and the rings (virtio 1.2 section 6). The transport offers these
