@@ -81,6 +81,9 @@ func (r runner) start(j job) (outcome, error) {
 func (r runner) command(j job) *exec.Cmd {
 	cmd := exec.Command(path.Join(r.tree, j.program), j.args...)
 	cmd.Dir = "/tmp" // some make files where they are
+	if j.mark == markGuest {
+		cmd.Dir = path.Join(r.tree, path.Dir(j.program)) // and some start their neighbours there
+	}
 	cmd.Env = []string{"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/tmp", "TMPDIR=/tmp", "LANG=C"}
 	if strings.HasPrefix(j.program, "rseq/") {
 		cmd.Env = append(cmd.Env, noLibraryRseq)
