@@ -38,13 +38,8 @@ func NewOutput(f *os.File, broken func(error)) (*Output, error) {
 func (o *Output) Write(p []byte) (int, error) {
 	fd := int(o.f.Fd())
 	for rest := p; len(rest) > 0 && !o.failed && o.wait(fd); {
-		n, err := unix.Write(fd, rest[:min(len(rest), pipeBuf)])
-		if err == unix.EINTR || err == unix.EAGAIN {
-			continue
-		}
+		n, err := o.put(fd, rest)
 		if err != nil {
-			o.failed = true
-			o.broken(os.NewSyscallError("write", err))
 			return len(p) - len(rest), err
 		}
 		rest = rest[n:]
@@ -52,15 +47,31 @@ func (o *Output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TryWrite writes as much of p as the file takes at once: none, maybe.
+// TryWrite writes as much of p as the file takes at once: none, maybe. It is Write otherwise.
 func (o *Output) TryWrite(p []byte) (int, error) {
-	fds := []unix.PollFd{{Fd: int32(o.f.Fd()), Events: unix.POLLOUT}}
-	if !o.stopped.Load() && !o.failed {
-		if n, err := unix.Poll(fds, 0); n == 0 || err == unix.EINTR {
-			return 0, nil
-		}
+	if o.stopped.Load() || o.failed {
+		return len(p), nil
 	}
-	return o.Write(p[:min(len(p), pipeBuf)]) // which does not wait now, and knows what to do with errors
+	fd := int(o.f.Fd())
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	if n, err := unix.Poll(fds, 0); n == 0 || err == unix.EINTR {
+		return 0, nil
+	}
+	return o.put(fd, p)
+}
+
+// put writes what a file that is ready takes of p. A signal, or somebody else who was quicker, may leave it nothing.
+func (o *Output) put(fd int, p []byte) (int, error) {
+	n, err := unix.Write(fd, p[:min(len(p), pipeBuf)])
+	switch {
+	case err == unix.EINTR || err == unix.EAGAIN:
+		return 0, nil
+	case err != nil:
+		o.failed = true
+		o.broken(os.NewSyscallError("write", err))
+		return 0, err
+	}
+	return n, nil
 }
 
 // wait waits until fd takes bytes; false after Stop.

@@ -56,6 +56,46 @@ func TestOutputKeepsOrder(t *testing.T) {
 	}
 }
 
+// TestTryWrite: it takes what goes, waits for nobody, and drops what comes after Stop or a failure.
+func TestTryWrite(t *testing.T) {
+	o, r, failures := newOutput(t)
+	try := func(size, want int, wantErr error) {
+		t.Helper()
+		if n, err := o.TryWrite(make([]byte, size)); n != want || !errors.Is(err, wantErr) {
+			t.Errorf("%d bytes: took %d, %v; want %d, %v", size, n, err, want, wantErr)
+		}
+	}
+	try(3, 3, nil)
+	try(3*pipeBuf, pipeBuf, nil)
+	for i := 0; ; i++ {
+		n, err := o.TryWrite(make([]byte, pipeBuf))
+		if err != nil || i > 1000 {
+			t.Fatalf("after %d pages: %v", i, err)
+		}
+		if n == 0 {
+			break // the pipe is full
+		}
+	}
+	try(1, 0, nil)
+	if _, err := io.ReadFull(r, make([]byte, 2*pipeBuf)); err != nil {
+		t.Fatal(err)
+	}
+	try(1, 1, nil)
+	r.Close()
+	try(1, 0, syscall.EPIPE)
+	try(3*pipeBuf, 3*pipeBuf, nil)
+	if len(*failures) != 1 {
+		t.Errorf("failures: %v", *failures)
+	}
+
+	o, _, failures = newOutput(t)
+	o.Stop()
+	try(3*pipeBuf, 3*pipeBuf, nil)
+	if len(*failures) != 0 {
+		t.Errorf("failures: %v", *failures)
+	}
+}
+
 func TestOutputStopsWhileBlocked(t *testing.T) {
 	o, _, failures := newOutput(t)
 	done := make(chan error, 1)
