@@ -2,13 +2,21 @@ package launch
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 )
 
+// clock defines now, which sets n to the guest's uptime in hundredths of a second. A shell takes 0.85 without its
+// point for an octal number, and says that it is none.
+const clock = `now() { read -r n rest <"${uptime:-/proc/uptime}"; n=${n%.*}${n#*.}; n=${n#0}; n=${n#0}; }
+`
+
 // sleeper sleeps a second on each vCPU and says so if the guest's clock agrees.
-const sleeper = `now() { read -r n rest </proc/uptime; n=${n%.*}${n#*.}; }
+const sleeper = clock + `
 cpu=0
 while [ -e /sys/devices/system/cpu/cpu$cpu ]; do
 	taskset -p -c $cpu $$ >/dev/null
@@ -64,6 +72,21 @@ func TestBootSleeps(t *testing.T) {
 			}
 			checkSurvey(t, rest, tt.cpus)
 		})
+	}
+}
+
+// TestClock: a guest that boots fast runs its program within the first second.
+func TestClock(t *testing.T) {
+	for uptime, want := range map[string]string{"0.00": "0", "0.08": "8", "0.85": "85", "0.10": "10", "1.09": "109", "10.00": "1000", "912.34": "91234"} {
+		file := filepath.Join(t.TempDir(), "uptime")
+		if err := os.WriteFile(file, []byte(uptime+" 3.21\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := exec.CommandContext(t.Context(), "sh", "-c", clock+"now; echo $((n + 0))")
+		c.Env = append(os.Environ(), "uptime="+file)
+		if out, err := c.CombinedOutput(); string(out) != want+"\n" || err != nil {
+			t.Errorf("%s is %q, %v; want %s", uptime, out, err, want)
+		}
 	}
 }
 
