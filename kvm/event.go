@@ -70,6 +70,9 @@ func (e *Event) drain() (uint64, error) {
 	var b [8]byte
 	for {
 		_, err := unix.Read(e.fd, b[:])
+		if err == nil && e.users.Load() >= eventClosed {
+			_ = e.signal() // what Close wakes somebody with is for all who wait
+		}
 		switch err {
 		case nil:
 			return binary.NativeEndian.Uint64(b[:]), nil
@@ -95,7 +98,6 @@ func (e *Event) Wait() error {
 		}
 		n, err := e.drain()
 		if e.users.Load() >= eventClosed {
-			_ = e.signal() // what Close woke this one with is for the next, too
 			return wrap("eventfd poll", fs.ErrClosed)
 		}
 		if n != 0 || err != nil {

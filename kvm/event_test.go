@@ -130,6 +130,33 @@ func TestEventCloseDuringUse(t *testing.T) {
 	}
 }
 
+// TestEventCloseWakesAll: who drains an event that is being closed leaves to those who wait what Close wakes
+// them with.
+func TestEventCloseWakesAll(t *testing.T) {
+	e := newEvent(t)
+	if !e.use() { // as Drain does, before it reads
+		t.Fatal("a new event is closed")
+	}
+	closed := make(chan error)
+	go func() { closed <- e.Close() }()
+	for n := 0; n == 0; runtime.Gosched() {
+		var err error
+		if n, err = unix.Poll([]unix.PollFd{{Fd: int32(e.fd), Events: unix.POLLIN}}, 0); err != nil && err != unix.EINTR {
+			t.Fatal(err)
+		}
+	}
+	if n, err := e.drain(); n == 0 || err != nil {
+		t.Errorf("Drain gives %d, %v", n, err)
+	}
+	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(e.fd), Events: unix.POLLIN}}, 0); n != 1 || err != nil {
+		t.Errorf("poll after that: %d, %v; want one who waits to be woken", n, err)
+	}
+	e.release()
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestEventWaitGoesOn: a signal to the thread, as Go's scheduler sends them, is not what
 // Wait waits for.
 func TestEventWaitGoesOn(t *testing.T) {
