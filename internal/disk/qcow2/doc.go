@@ -6,7 +6,8 @@
 //	image.go       from an offset of the disk to bytes: L1, L2, cluster
 //	tables.go      L1 in memory, L2 in a small cache
 //	compressed.go  compressed clusters
-//	check.go       the consistency of a whole image
+//	check.go       the consistency of a whole image; owners.go has snapshots and bitmaps,
+//	               counts.go how often each cluster is used
 //
 // An image may come from anybody. One that names other files, a backing file or an
 // external data file, is refused: reading them would show a guest whatever file the

@@ -46,6 +46,8 @@ const (
 	featureData        = 1 << 2
 	featureCompression = 1 << 3
 	featureExtendedL2  = 1 << 4
+
+	autoclearBitmaps = 1 << 0
 )
 
 // Header is what terem uses of an image's header.
@@ -57,7 +59,11 @@ type Header struct {
 	Compression string // "zlib" or "zstd"
 	Dirty       bool   // not closed properly: refcounts may be wrong
 
-	l1Entries    int64
+	l1Entries    int64 // as many as the disk needs
+	l1All        int64 // as many as there are
+	snapshots    int64 // offset of their table
+	bitmaps      bool  // the extension about bitmaps is valid
+	length       int64 // of the header; extensions follow
 	l1           int64 // offset
 	refTable     int64 // offset
 	refClusters  int64
@@ -81,7 +87,7 @@ func DecodeHeader(b []byte, fileSize int64) (*Header, error) {
 	if len(b) < headerV2 || string(b[:4]) != Magic {
 		return nil, corrupt("no header")
 	}
-	h := &Header{Version: be.Uint32(b[4:]), ClusterBits: uint(be.Uint32(b[20:])), Snapshots: be.Uint32(b[60:]), Compression: "zlib", refcountBits: 16}
+	h := &Header{Version: be.Uint32(b[4:]), ClusterBits: uint(be.Uint32(b[20:])), Snapshots: be.Uint32(b[60:]), Compression: "zlib", refcountBits: 16, length: headerV2}
 	if h.Version != 2 && h.Version != 3 {
 		return nil, unsupported(fmt.Sprintf("version %d", h.Version))
 	}
@@ -109,6 +115,8 @@ func (h *Header) decodeV3(b []byte) error {
 	}
 	features := be.Uint64(b[72:])
 	h.Dirty = features&featureDirty != 0
+	h.bitmaps = be.Uint64(b[88:])&autoclearBitmaps != 0
+	h.length = int64(be.Uint32(b[100:]))
 	switch {
 	case features&featureCorrupt != 0:
 		return corrupt("it says so itself; `qemu-img check -r all` may mend it")
@@ -167,6 +175,7 @@ func (h *Header) decodeTables(b []byte, fileSize int64) error {
 			return corrupt("the %s is at %#x, outside the file or between clusters", t.name, t.at)
 		}
 	}
-	h.l1Entries, h.l1, h.refTable, h.refClusters = need, int64(l1), int64(ref), clusters
+	h.l1Entries, h.l1All, h.l1, h.refTable, h.refClusters = need, entries, int64(l1), int64(ref), clusters
+	h.snapshots = int64(be.Uint64(b[64:]) & (1<<63 - 1))
 	return nil
 }

@@ -60,7 +60,7 @@ func disk() []byte {
 	return b
 }
 
-var images = []string{"v3", "v2", "zlib", "zstd", "tiny", "snap"}
+var images = []string{"v3", "v2", "zlib", "zstd", "tiny", "snap", "bitmap"}
 
 func TestRead(t *testing.T) {
 	want := disk()
@@ -204,6 +204,14 @@ func TestDamage(t *testing.T) {
 		{"compressed at zero", "zlib", func(b []byte, _, l2 int64) { be.PutUint64(b[l2:], flagCompressed) }, false, "outside the file"},
 		{"compressed junk", "zlib", func(b []byte, _, l2 int64) { be.PutUint64(b[l2:], flagCompressed|8) }, false, ""},
 		{"no refcounts", "v3", func(b []byte, _, _ int64) { clear(b[be.Uint64(b[48:]):][:8]) }, true, "no refcount"},
+		{"COPIED with refcount 2", "v3", func(b []byte, _, l2 int64) { setRefcount(b, int64(be.Uint64(b[l2:])&offsetMask), 2) }, true, "its flag COPIED is wrong, the refcount is 2"},
+		{"not COPIED with refcount 1", "v3", func(b []byte, _, l2 int64) { b[l2] &^= 0x80 }, true, "its flag COPIED is wrong, the refcount is 1"},
+		{"L1 not COPIED", "v3", func(b []byte, l1, _ int64) { b[l1] &^= 0x80 }, true, "L1 entry 0"},
+		{"compressed COPIED", "zlib", func(b []byte, _, l2 int64) { b[l2] |= 0x80 }, true, "its only user"},
+		{"bitmaps outside", "bitmap", func(b []byte, _, _ int64) { be.PutUint64(b[extension(b, bitmapType)+16:], 1<<50) }, true, "their directory at"},
+		{"bitmap outside", "bitmap", func(b []byte, _, _ int64) { be.PutUint64(b[be.Uint64(b[extension(b, bitmapType)+16:]):], 1<<50) }, true, "bitmap 0 has its table"},
+		{"snapshot outside", "snap", func(b []byte, _, _ int64) { be.PutUint64(b[be.Uint64(b[64:]):], 1<<50) }, true, "snapshot 0 has its L1 table"},
+		{"snapshots outside", "snap", func(b []byte, _, _ int64) { be.PutUint64(b[64:], 1<<50) }, true, "1 snapshots"},
 		{"refcount block outside", "v3", func(b []byte, _, _ int64) { be.PutUint64(b[be.Uint64(b[48:]):], 1<<50) }, true, "refcount block 0"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -228,16 +236,51 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// setRefcount changes the refcount, of 16 bits, of the cluster at an offset.
+func setRefcount(b []byte, at int64, n uint16) {
+	be := binary.BigEndian
+	bits := be.Uint32(b[20:])
+	block := be.Uint64(b[be.Uint64(b[48:]):])
+	be.PutUint16(b[int64(block)+at>>bits*2:], n)
+}
+
+// extension finds the contents of a header extension.
+func extension(b []byte, kind uint32) int {
+	be := binary.BigEndian
+	at := int(be.Uint32(b[100:]))
+	for be.Uint32(b[at:]) != kind {
+		at += 8 + int(be.Uint32(b[at+4:])+7)&^7
+	}
+	return at + 8
+}
+
+// TestLeaks: a cluster that nobody uses, and one that says it has more users than it has.
+// Without the word that its bitmaps are valid, what they take is lost too.
 func TestLeaks(t *testing.T) {
-	b := load(t, "v3")
+	for _, tt := range []struct {
+		image string
+		edit  func(b []byte, l2 int64)
+		leaks int64
+	}{
+		{"v3", func(b []byte, l2 int64) { clear(b[l2 : l2+8]) }, 1},
+		{"snap", func(b []byte, _ int64) { setRefcount(b, int64(binary.BigEndian.Uint64(b[64:])), 3) }, 1},
+		{"bitmap", func(b []byte, _ int64) { b[95] = 0 }, 5}, // a directory, two tables and what they lead to
+	} {
+		testLeaks(t, tt.image, tt.edit, tt.leaks)
+	}
+}
+
+func testLeaks(t *testing.T, image string, edit func(b []byte, l2 int64), leaks int64) {
+	t.Helper()
+	b := load(t, image)
 	_, l2 := tables(t, b)
-	clear(b[l2 : l2+8])
+	edit(b, l2)
 	im, err := Open(b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err := Check(t.Context(), im); err != nil || r.Leaks != 1 || len(r.Problems) > 0 {
-		t.Errorf("%+v, %v", r, err)
+	if r, err := Check(t.Context(), im); err != nil || r.Leaks != leaks || len(r.Problems) > 0 {
+		t.Errorf("%s: %+v, %v", image, r, err)
 	}
 }
 

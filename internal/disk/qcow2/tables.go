@@ -68,7 +68,11 @@ func (im *Image) l2(off int64) (uint64, error) {
 
 // l2Table gives the offset of an L2 table; 0: there is none.
 func (im *Image) l2Table(i int64) (int64, error) {
-	e := im.table[i]
+	return im.l2At(i, im.table[i])
+}
+
+// l2At is where L1 entry i, e, has its L2 table.
+func (im *Image) l2At(i int64, e uint64) (int64, error) {
 	at := int64(e & offsetMask)
 	if at != 0 && (at&(im.cluster()-1) != 0 || at > im.src.Size()-im.cluster()) {
 		return 0, corrupt("L1 entry %d, %#x, is outside the file or between clusters", i, e)

@@ -32,3 +32,8 @@ qemu-io -c 'write -P 0 0 4k' -c 'write -P 1 0 512' -c 'write -P 8 512 512' -c 'w
 gzip -9nf snap.qcow2
 qemu-img create -q -f qcow2 -o cluster_size=4096 -b zlib.qcow2 -F qcow2 -u backing.qcow2 1M
 gzip -9nf backing.qcow2
+qemu-img convert -q -f raw -O qcow2 -o cluster_size=4096 "$raw" bitmap.qcow2
+qemu-img bitmap --add bitmap.qcow2 one
+qemu-img bitmap --add -g 4096 bitmap.qcow2 two
+qemu-io -c 'write -P 8 512 512' bitmap.qcow2 >/dev/null
+gzip -9nf bitmap.qcow2
