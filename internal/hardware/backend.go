@@ -33,6 +33,6 @@ type machine struct {
 func backends() []backend {
 	return []backend{
 		{name: "amdv", title: "AMD-V (QEMU TCG)", module: "kvm_amd", boot: 20 * time.Second, pace: 1, start: qemu},
-		{name: "vtx", title: "VT-x (Bochs)", module: "kvm_intel", boot: 60 * time.Second, pace: 2, start: bochs},
+		{name: "vtx", title: "VT-x (Bochs)", module: "kvm_intel", boot: 2 * time.Minute, pace: 2, start: bochs},
 	}
 }

@@ -3,6 +3,7 @@ package atwork
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -132,7 +133,7 @@ func TestTerminate(t *testing.T) {
 	guard := time.AfterFunc(limit, func() { _ = c.Process.Kill() })
 	defer guard.Stop()
 	b := make([]byte, 3)
-	if _, err := out.Read(b); err != nil || string(b) != "up\n" {
+	if _, err := io.ReadFull(out, b); err != nil || string(b) != "up\n" {
 		t.Errorf("first words %q, %v", b, err)
 	}
 	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
