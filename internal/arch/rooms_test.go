@@ -42,7 +42,7 @@ func rooms() []room {
 		{"internal/doctor", []string{"guest/...", "kvm", "memory", "vcpu/assist"}, []string{unix}, nil},
 		{"internal/hardware", []string{"internal/hardware/wire", "internal/tty", "guest/..."}, []string{unix, "github.com/spf13/pflag"}, nil},
 		{"internal/hardware/atwork", nil, nil, []string{"guest/...", "kvm", unix, "golang.org/x/net/bpf"}},
-		{"internal/hardware/outer", []string{"internal/hardware/wire"}, []string{unix}, nil},
+		{"internal/hardware/outer", []string{"internal/hardware/wire", "kvm"}, []string{unix}, nil},
 		{"internal/hardware/wire", nil, nil, nil},
 		{"internal/host", nil, nil, nil},
 		{"internal/kvmtest", []string{"kvm"}, nil, nil},

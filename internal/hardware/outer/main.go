@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"terem/internal/hardware/wire"
+	"terem/kvm"
 )
 
 const (
@@ -59,6 +60,10 @@ func carryOut(p wire.Plan, r *report) error {
 			return err
 		}
 	}
+	if err := holdVM(); err != nil && len(p.Modules) > 0 {
+		r.send(wire.Message{Trouble: err.Error()})
+		return err
+	}
 	if p.Shell {
 		return shell(p)
 	}
@@ -71,6 +76,18 @@ func carryOut(p wire.Plan, r *report) error {
 	}
 	r.send(wire.Message{Done: true})
 	return r.drain()
+}
+
+// holdVM makes a VM that lives as long as this system. With the first VM KVM patches the kernel's scheduler (the static key
+// of preemption notifiers), with the end of the last one it patches it back. QEMU before 8.1 translates code without
+// holding its page: a processor that meets such a patch half-way can keep the breakpoint for ever, and the system hangs.
+func holdVM() error {
+	s, err := kvm.Open()
+	if err != nil {
+		return err
+	}
+	_, err = s.CreateVM()
+	return err
 }
 
 // load gives a module to the kernel, as insmod does.
