@@ -12,8 +12,7 @@ import (
 // place is what an operating system makes of one processor's CPUID.
 type place struct {
 	apicID, pkg, core uint32
-	cores, threads    uint32   // of the package; of the core
-	caches            []string // each: level and type, first and last APIC ID that share it
+	cores, threads    uint32 // of the package; of the core
 }
 
 // cpuidAt answers CPUID as KVM does for a guest: what is not listed is zero.
