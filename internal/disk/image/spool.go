@@ -1,6 +1,7 @@
 package image
 
 import (
+	"errors"
 	"io"
 	"os"
 	"sort"
@@ -43,7 +44,7 @@ func (s *spool) add(r io.Reader, ranges []ext4.Range) (*spooled, error) {
 		}
 		// The spool is read by ReadAt alone, so its offset is its end.
 		if _, err := io.CopyN(s.f, r, x.Len); err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err
