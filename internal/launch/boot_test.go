@@ -215,6 +215,7 @@ func TestBootTerminate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots Linux: not in -short")
 	}
+	kvmtest.Open(t) // before anybody waits for output, whose end would be taken for a line of it
 	r, w := pipe(t)
 	ready := make(chan string, 1)
 	go func() {
@@ -227,7 +228,6 @@ func TestBootTerminate(t *testing.T) {
 		rest, _ := io.ReadAll(out)
 		ready <- string(rest)
 	}()
-	kvmtest.Open(t)
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
