@@ -40,7 +40,7 @@ func newest(tb testing.TB, paths []string) (path string) {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		if t := info.ModTime().UnixNano(); t > at {
+		if t := info.ModTime().UnixNano(); path == "" || t > at {
 			path, at = p, t
 		}
 	}

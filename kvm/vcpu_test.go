@@ -270,7 +270,7 @@ func TestKickBeforeRun(t *testing.T) {
 
 // TestKickDuringRun kicks a vCPU out of an endless loop and out of HLT.
 func TestKickDuringRun(t *testing.T) {
-	for name, code := range map[string][]byte{"jmp": {0xeb, 0xfe}, "cli; hlt": {0xfa, 0xf4}} {
+	for name, code := range map[string][]byte{"sti; jmp": {0xfb, 0xeb, 0xfe}, "cli; hlt": {0xfa, 0xf4}} {
 		t.Run(name, func(t *testing.T) {
 			g := newGuest(t, code...)
 			done := make(chan error, 1)

@@ -16,7 +16,8 @@ import (
 
 // Tiny guests in real mode, loaded and entered at address 0x1000.
 var (
-	spin = []byte{0xeb, 0xfe}             // jmp .
+	spin = []byte{0xfb, 0xeb, 0xfe}       // sti; jmp .
+	deaf = []byte{0xfa, 0xeb, 0xfe}       // cli; jmp .
 	halt = []byte{0xfa, 0xf4, 0xeb, 0xfd} // cli; 1: hlt; jmp 1b
 	outs = []byte{                        // 1: out 0x80, al; inc al; jmp 1b
 		0xe6, 0x80, 0xfe, 0xc0, 0xeb, 0xfa,
@@ -316,7 +317,7 @@ func openFiles(t *testing.T) int {
 
 // TestStopIsBounded stops guests that never exit by themselves.
 func TestStopIsBounded(t *testing.T) {
-	for name, code := range map[string][]byte{"jmp": spin, "hlt": halt} {
+	for name, code := range map[string][]byte{"jmp": spin, "cli jmp": deaf, "hlt": halt} {
 		t.Run(name, func(t *testing.T) {
 			g := newGuest(t, code, nil)
 			check(t, g.r.Resume())

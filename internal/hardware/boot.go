@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -93,13 +94,17 @@ func (o outer) machine(dir string, plan wire.Plan) (machine, wire.Plan, error) {
 		m.words += " " + o.words
 	}
 	root := o.root.Clone()
+	names := []string{"brd"}
+	params := map[string]string{"brd": fmt.Sprintf("rd_nr=1 rd_size=%d", scratchSize>>10)}
 	if !o.bare {
-		list, err := o.kernel.LoadOrder(o.backend.module)
-		if err != nil {
-			return m, plan, fmt.Errorf("modules of %s: %w", o.kernel.Release, err)
-		}
-		plan.Modules = addModules(root, list, o.params)
+		names = append(names, o.backend.module)
+		maps.Copy(params, o.params)
 	}
+	list, err := o.kernel.LoadOrder(names...)
+	if err != nil {
+		return m, plan, fmt.Errorf("modules of %s: %w", o.kernel.Release, err)
+	}
+	plan.Modules, plan.KVM, plan.Scratch = addModules(root, list, params), !o.bare, true
 	plan.Word = "outer-" + rand.Text()
 	return m, plan, writeInitrd(root, plan, m.initrd)
 }

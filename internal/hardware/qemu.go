@@ -20,7 +20,7 @@ func qemu(m machine) (*exec.Cmd, error) {
 		// Each instruction is a nanosecond of the virtual clock, whatever this host does meanwhile, and no time is waited.
 		accel = []string{"-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"}
 	}
-	c := exec.Command("qemu-system-x86_64", append(accel, "-cpu", cpu, "-m", "3000", "-smp", strconv.Itoa(m.cpus),
+	c := exec.Command("qemu-system-x86_64", append(accel, "-cpu", cpu, "-m", "5000", "-smp", strconv.Itoa(m.cpus),
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", console, "-serial", "file:"+m.report,
 		"-kernel", m.kernel, "-initrd", m.initrd, "-append", m.words)...)
 	return c, launch(c, m.dir)

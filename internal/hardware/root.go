@@ -44,7 +44,52 @@ func newRoot(init, terem string) (*initramfs.Archive, error) {
 	for _, dir := range []string{"root", "run", "mnt", "var/tmp", "usr/bin", "sbin"} {
 		a.Dir(dir, 0o755)
 	}
+	if err := addScratch(a); err != nil {
+		return nil, err
+	}
+	if err := addDocs(a); err != nil {
+		return nil, err
+	}
 	return a, addGuest(a)
+}
+
+// scratchSize is of the disk on /tmp. It takes memory only for what is written.
+const scratchSize = 1 << 30
+
+// addScratch makes the file system for the disk on /tmp.
+func addScratch(a *initramfs.Archive) error {
+	f, err := os.CreateTemp("", "terem-hardware-scratch-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if err := f.Truncate(scratchSize); err != nil {
+		return err
+	}
+	if err := tool("mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard", f.Name()); err != nil {
+		return err
+	}
+	b, err := wire.Blocks(f)
+	if err != nil {
+		return fmt.Errorf("read the scratch disk: %w", err)
+	}
+	a.File(wire.ScratchFile, 0o644, b)
+	return nil
+}
+
+// addDocs is for tests that compare a page with a table.
+func addDocs(a *initramfs.Archive) error {
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		return err
+	}
+	for _, p := range pages {
+		if err := addHost(a, path.Join(tree, p), p, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addGuest copies the guest of this version of terem out of the cache.

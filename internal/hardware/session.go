@@ -88,7 +88,7 @@ func (s *session) add(b boot, all []testPackage, run func(testPackage) string, e
 			return err
 		}
 		b.packages = append(b.packages, chosen)
-		b.jobs = append(b.jobs, chosen.job(b.backend, run(p), env))
+		b.jobs = append(b.jobs, chosen.job(b.backend, run(p), knownOf(differences(), b.backend.name, b.kernel.Release, p.name), env))
 	}
 	if err := addHost(b.root, stockKernel, b.kernel.Kernel, 0o644); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -33,7 +34,7 @@ func (p testPackage) binary() string { return path.Join(p.work(), path.Base(p.na
 
 // patterns are the packages that the long form takes: all that touches KVM or that a guest touches.
 func patterns() []string {
-	return []string{"./kvm", "./memory", "./vcpu/...", "./boot", "./devices/...", "./internal/machine", "./internal/disk/...",
+	return []string{"./kvm", "./memory", "./vcpu/...", "./boot", "./devices/...", "./internal/machine", "./internal/disk",
 		"./internal/launch", "./internal/hardware/atwork"}
 }
 
@@ -89,11 +90,14 @@ func choose(ctx context.Context, p testPackage, run string) (testPackage, error)
 
 // job runs a package's tests in the outer system. A test that hangs is ended by the testing package, with the stacks of
 // its goroutines; should that fail, by the outer system.
-func (p testPackage) job(b backend, run string, env []string) wire.Job {
+func (p testPackage) job(b backend, run string, skip []difference, env []string) wire.Job {
 	limit := p.limit * time.Duration(b.pace)
 	argv := []string{p.binary(), "-test.v=test2json", "-test.timeout=" + limit.String()}
 	if run != "" {
 		argv = append(argv, "-test.run="+run)
+	}
+	if s := skipping(skip); s != "" {
+		argv = append(argv, "-test.skip="+s)
 	}
 	return wire.Job{
 		Name:  p.name,
@@ -102,6 +106,17 @@ func (p testPackage) job(b backend, run string, env []string) wire.Job {
 		Dir:   p.work(),
 		Limit: limit + 20*time.Second,
 	}
+}
+
+// skipping is the expression for go test -skip that leaves out the fatal ones.
+func skipping(list []difference) string {
+	var names []string
+	for _, d := range list {
+		if d.fatal {
+			names = append(names, "^"+strings.ReplaceAll(regexp.QuoteMeta(d.test), "/", "$/^")+"$")
+		}
+	}
+	return strings.Join(names, "|")
 }
 
 // describe adds what a program said to the error of its end.

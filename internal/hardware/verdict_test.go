@@ -47,6 +47,9 @@ func TestJudge(t *testing.T) {
 		{"is killed", []string{"TestA"}, pass, &wire.End{Status: -1, Late: true}, nil, row{passed: 1, bad: 1}, ""},
 		{"killed by a signal", []string{"TestA"}, pass, &wire.End{Status: -1, Signal: "segmentation fault"}, nil, row{passed: 1, bad: 1}, ""},
 		{"crashes beside a known failure", []string{"TestB"}, child, &wire.End{Status: 2}, []difference{{test: "TestB/x"}}, row{known: 1, bad: 1}, ""},
+		{"would hang", []string{"TestA"}, pass, ok, []difference{{test: "TestA/x", why: "because", fatal: true}}, row{passed: 1, known: 1}, "differs, as known TestA/x not run: because"},
+		{"would hang as a whole", []string{"TestA", "TestB"}, pass, ok, []difference{{test: "TestB", why: "because", fatal: true}}, row{passed: 1, known: 1}, "differs, as known TestB not run: because"},
+		{"would hang, of another test", []string{"TestA"}, pass, ok, []difference{{test: "TestB", fatal: true}}, row{passed: 1}, ""},
 		{"no end", []string{"TestA"}, pass, nil, nil, row{passed: 1, bad: 1}, "no result  the outer system ended before these tests did"},
 		{"nothing", []string{"TestA", "TestB"}, nil, nil, nil, row{bad: 2}, "no result  none of its tests began: the outer system had ended"},
 	} {
@@ -80,6 +83,13 @@ func TestKnownOf(t *testing.T) {
 		if strings.Join(got, " ") != tt.want {
 			t.Errorf("%s, %s: %q, want %s", tt.backend, tt.release, got, tt.want)
 		}
+	}
+}
+
+func TestSkipping(t *testing.T) {
+	list := []difference{{test: "TestA"}, {test: "TestB/x_(y)", fatal: true}, {test: "TestC", fatal: true}}
+	if got, want := skipping(list), `^TestB$/^x_\(y\)$|^TestC$`; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 

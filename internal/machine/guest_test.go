@@ -47,7 +47,7 @@ func say(s string) (code []byte) {
 }
 
 var (
-	codeSpin        = []byte{0xeb, 0xfe}                   // jmp .
+	codeSpin        = []byte{0xfb, 0xeb, 0xfe}             // sti; jmp .
 	codeHalt        = []byte{0xfa, 0xf4, 0xeb, 0xfd}       // cli; 1: hlt; jmp 1b
 	codeTripleFault = []byte{0x0f, 0x0b}                   // ud2, with no IDT
 	codeReset       = append(out(0x64, 0xfe), codeHalt...) // i8042: pulse the reset line

@@ -60,7 +60,13 @@ func carryOut(p wire.Plan, r *report) error {
 			return err
 		}
 	}
-	if err := holdVM(); err != nil && len(p.Modules) > 0 {
+	if p.Scratch {
+		if err := scratch(); err != nil {
+			r.send(wire.Message{Trouble: err.Error()})
+			return err
+		}
+	}
+	if err := holdVM(); err != nil && p.KVM {
 		r.send(wire.Message{Trouble: err.Error()})
 		return err
 	}

@@ -10,11 +10,16 @@ import (
 // PlanFile is where the outer system finds its Plan.
 const PlanFile = "/plan.json"
 
+// ScratchFile has the blocks of an empty file system for /tmp.
+const ScratchFile = "/scratch.blocks"
+
 // Plan is what the outer system does.
 type Plan struct {
 	Word    string // begins each line of the report
 	Modules []Module
 	Jobs    []Job
+	KVM     bool   // the modules are KVM's, among others: it must work
+	Scratch bool   // /tmp is the disk /dev/ram0, filled from ScratchFile
 	Shell   bool   // a shell on the console instead of the jobs
 	Rows    uint16 // of the shell's terminal; 0: not known
 	Columns uint16

@@ -51,3 +51,28 @@ func TestEndString(t *testing.T) {
 		}
 	}
 }
+
+// disk is one in memory.
+type disk []byte
+
+func (d disk) WriteAt(p []byte, off int64) (int, error) { return copy(d[off:], p), nil }
+
+func TestBlocks(t *testing.T) {
+	image := make([]byte, 20*blockSize)
+	copy(image[3*blockSize+7:], "three")
+	copy(image[19*blockSize:], "last")
+	b, err := Blocks(bytes.NewReader(image))
+	if err != nil || len(b) != 2*(8+blockSize) {
+		t.Fatalf("%d bytes, %v", len(b), err)
+	}
+	d := make(disk, len(image))
+	if err := WriteBlocks(d, b); err != nil || !bytes.Equal(d, image) {
+		t.Errorf("the image did not come back: %v", err)
+	}
+	if err := WriteBlocks(d, b[:len(b)-1]); err == nil {
+		t.Error("half a block passed")
+	}
+	if _, err := Blocks(bytes.NewReader(image[:5])); err == nil {
+		t.Error("half an image passed")
+	}
+}
