@@ -102,7 +102,7 @@ func (o options) carryOut(ctx context.Context) (bool, error) {
 	if out, err := c.CombinedOutput(); err != nil {
 		return false, fmt.Errorf("compile the outer system's PID 1: %w: %s", err, out)
 	}
-	root, err := newRoot(init, o.terem)
+	root, err := newRoot(ctx, init, o.terem)
 	if err != nil {
 		return false, err
 	}

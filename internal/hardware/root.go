@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -31,7 +32,7 @@ func addHost(a *initramfs.Archive, to, from string, perm uint32) error {
 }
 
 // newRoot has what each outer system needs: its PID 1, busybox, terem, and the guest at its place in the cache.
-func newRoot(init, terem string) (*initramfs.Archive, error) {
+func newRoot(ctx context.Context, init, terem string) (*initramfs.Archive, error) {
 	a := new(initramfs.Archive)
 	for to, from := range map[string]string{"/init": init, "/bin/busybox": busyboxPath, "/bin/terem": terem} {
 		if err := addHost(a, to, from, 0o755); err != nil {
@@ -43,6 +44,11 @@ func newRoot(init, terem string) (*initramfs.Archive, error) {
 	a.File("etc/group", 0o644, []byte("root:x:0:\nnogroup:x:65534:\n"))
 	for _, dir := range []string{"root", "run", "mnt", "var/tmp", "usr/bin", "sbin"} {
 		a.Dir(dir, 0o755)
+	}
+	for _, name := range []string{"mke2fs", "mkfs.ext4", "e2fsck", "debugfs"} {
+		if err := addProgram(ctx, a, path.Join("/sbin", name), path.Join("/sbin", name)); err != nil {
+			return nil, err
+		}
 	}
 	if err := addScratch(a); err != nil {
 		return nil, err

@@ -260,13 +260,19 @@ func TestBootTerminate(t *testing.T) {
 func TestBootTerminateEarly(t *testing.T) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM) // one that comes before Run listens is lost, not the end of this test
 	defer signal.Reset(syscall.SIGTERM)
-	again := time.NewTicker(2 * time.Second)
-	defer again.Stop()
+	ended, quiet := make(chan struct{}), make(chan struct{})
 	go func() {
-		for range again.C {
-			_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+		defer close(quiet)
+		for {
+			select {
+			case <-ended:
+				return
+			case <-time.After(2 * time.Second):
+				_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+			}
 		}
 	}()
+	defer func() { close(ended); <-quiet }() // nobody is killed after this
 	r := bootGuest(t, "", Options{Command: []string{"sleep", "1000"}})
 	if r != (result{143, "", "terem: terminated\n"}) {
 		t.Errorf("%+v; want status 143 and no output", r)

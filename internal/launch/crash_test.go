@@ -37,6 +37,11 @@ func TestKilled(t *testing.T) {
 		t.Skip("boots Linux: not in -short")
 	}
 	defaultCache(t)
+	for _, tool := range []string{"go", "gcc"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip(err)
+		}
+	}
 	rounds := 2
 	if v := os.Getenv(crashRoundsVar); v != "" {
 		var err error

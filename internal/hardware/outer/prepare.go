@@ -87,5 +87,5 @@ func mount(kind, at, data string) error {
 }
 
 func environment() []string {
-	return []string{"PATH=/bin", "HOME=" + home, "TMPDIR=/tmp", "USER=root"}
+	return []string{"PATH=/bin:/sbin", "HOME=" + home, "TMPDIR=/tmp", "USER=root"}
 }
