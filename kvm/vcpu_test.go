@@ -129,6 +129,9 @@ func (g *guest) longMode(t testing.TB) {
 	le.PutUint64(g.ram[pdpt:], directory|present)
 	le.PutUint64(g.ram[directory:], present|large)
 	le.PutUint64(g.ram[directory+8:], present|large)
+	leaves, err := g.sys.SupportedCPUID()
+	check(t, err)
+	check(t, g.cpu.SetCPUID(leaves)) // Linux 6.12 refuses bits of CR4 that the vCPU's CPUID does not have
 	s, err := g.cpu.Sregs()
 	check(t, err)
 	code := kvm.Segment{Limit: 0xffffffff, Selector: 8, Typ: 11, Present: 1, L: 1, S: 1, G: 1}
