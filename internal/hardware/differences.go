@@ -27,7 +27,7 @@ func differences() []difference {
 		{backend: "amdv", pkg: "vcpu/assist", test: "TestBitsLikeTheCPU/ADCX_eax,_ecx", why: adcx},
 		{backend: "amdv", pkg: "vcpu/assist", test: "TestBitsLikeTheCPU/ADOX_eax,_[rdi]", why: adcx},
 		{backend: "amdv", pkg: "internal/launch", test: "TestBootKeepsVectorRegisters",
-			why: "QEMU before 9.1 does not intercept XSETBV: KVM does not learn XCR0, and the guest kernel gives XSAVE up"},
+			why: "KVM seems not to learn of the guest's XSETBV under this QEMU, and the guest kernel gives XSAVE up; not on VT-x"},
 		{backend: "amdv", pkg: "kvm", test: "TestBreakAt", why: "QEMU before 9.1 loads DR7 at VMRUN without arming its breakpoints"},
 	}
 }
