@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -25,18 +24,13 @@ func withRAMFS(t *testing.T, f func(root string)) {
 	if err := os.Chmod(filepath.Dir(empty), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // for ever: the mount ends with the thread
-		if err := errors.Join(unix.Unshare(unix.CLONE_FS|unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
-			unix.Mount("none", empty, "ramfs", 0, "mode=755"), os.CopyFS(empty, os.DirFS(root))); err != nil {
+	inOwnMounts(t, func() {
+		if err := errors.Join(unix.Mount("none", empty, "ramfs", 0, "mode=755"), os.CopyFS(empty, os.DirFS(root))); err != nil {
 			t.Error(err)
 			return
 		}
 		f(empty)
-	}()
-	<-done
+	})
 }
 
 // strange makes files in a root that a careless copy would get wrong.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sort"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opencontainers/cgroups"
 	"golang.org/x/sys/unix"
 )
 
@@ -71,6 +73,25 @@ func needRoot(t testing.TB) {
 	if err := cmd.Run(); err != nil {
 		t.Skipf("no namespaces on this host: %v", err)
 	}
+}
+
+// inOwnMounts calls f on a thread with mounts of its own, which end with the thread. The
+// control groups' library keeps for ever a handle on /sys/fs/cgroup as the first thread
+// saw it that asked; that one must not be f's.
+func inOwnMounts(t *testing.T, f func()) {
+	t.Helper()
+	_, _ = cgroups.ReadFile("/sys/fs/cgroup", "cgroup.procs") // opens it, whether or not the file is there
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // for ever
+		if err := errors.Join(unix.Unshare(unix.CLONE_FS|unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")); err != nil {
+			t.Error(err)
+			return
+		}
+		f()
+	}()
+	<-done
 }
 
 // newRoot is a root file system with nothing in it but the probe, for all users to read.

@@ -1,10 +1,8 @@
 package container
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"testing"
 
@@ -22,9 +20,7 @@ func TestReadOnlyBelow(t *testing.T) {
 	}
 	const nobody = 65534
 	try := func(env ...string) (status int, err error) {
-		runtime.LockOSThread() // for ever: the mount ends with the thread
-		if err := errors.Join(unix.Unshare(unix.CLONE_FS|unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
-			unix.Mount("none", sub, "tmpfs", 0, "mode=777")); err != nil {
+		if err := unix.Mount("none", sub, "tmpfs", 0, "mode=777"); err != nil {
 			return 0, err
 		}
 		p, err := os.StartProcess("/proc/self/exe", []string{holderName, root, "write", "/sub/file"}, &os.ProcAttr{
@@ -41,16 +37,13 @@ func TestReadOnlyBelow(t *testing.T) {
 		env    []string
 		status int
 	}{{nil, 0}, {[]string{readOnlyRoot}, 1}} {
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
+		inOwnMounts(t, func() {
 			status, err := try(tt.env...)
 			if status == StatusHost {
 				t.Log("no ordinary user may start a container here")
 			} else if err != nil || status != tt.status {
 				t.Errorf("%v: a write gives status %d, %v; want %d", tt.env, status, err, tt.status)
 			}
-		}()
-		<-done
+		})
 	}
 }
