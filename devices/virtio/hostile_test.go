@@ -148,7 +148,10 @@ func TestNothingIsLeft(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	want(t, "goroutines", runtime.NumGoroutine(), goroutines)
+	// There may be fewer: the one before the count may have had some to end, too.
+	if now := runtime.NumGoroutine(); now > goroutines {
+		t.Errorf("%d goroutines, after one round there were %d", now, goroutines)
+	}
 	want(t, "descriptors", openDescriptors(t), descriptors)
 }
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"time"
 
 	"terem/internal/kvmtest"
 )
@@ -25,6 +26,9 @@ func TestTrial(t *testing.T) {
 	}
 	if n := descriptors(t); n != open {
 		t.Errorf("%d descriptors are open, before it were %d", n, open)
+	}
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > goroutines && time.Now().Before(end); {
+		time.Sleep(time.Millisecond) // one that has been waited for may not have ended yet
 	}
 	if n := runtime.NumGoroutine(); n > goroutines {
 		t.Errorf("%d goroutines, before it were %d", n, goroutines)

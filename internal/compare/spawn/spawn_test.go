@@ -238,6 +238,9 @@ func TestNothingLeft(t *testing.T) {
 		}
 		p.Kill()
 	}
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > goroutines && time.Now().Before(end); {
+		time.Sleep(time.Millisecond) // one that has been waited for may not have ended yet
+	}
 	if now := count(t); now != fds || runtime.NumGoroutine() > goroutines {
 		t.Errorf("%d descriptors before, %d after; %d goroutines, %d", fds, now, goroutines, runtime.NumGoroutine())
 	}
