@@ -9,10 +9,11 @@
 //	         guest kernel's instructions and exits, which hold for other hosts too
 //	memory   the VMM's private dirty memory outside guest RAM, with an idle shell in the guest
 //
-// The others are the floor (floor/floor.c: terem's ioctls in plain C; with -b, fewer), QEMU's
-// microvm (with its own firmware, and with a ROM of ours: the least it can take) and gokvm. Whatever is missing is named, with the line that installs it, and the rest goes on. In
-// each round every VMM runs once, in a new random order, 20 ms apart, so that a busy moment of the
-// host meets all alike. Ratios are of medians, and their intervals are drawn by rounds.
+// The others are the floor (floor/floor.c: terem's ioctls in plain C; with -b, fewer), QEMU's microvm (with
+// its own firmware, and with a ROM of ours: the least it can take) and gokvm. Whatever is missing is named,
+// with the line that installs it, and the rest goes on. In each round every VMM runs once, in a new random
+// order, 20 ms apart, so that a busy moment of the host meets all alike. Ratios are of medians, and their
+// intervals are drawn by rounds.
 //
 // Nothing here fails because something is slow: goals are printed as met or missed. Run it from
 // the repository's root with `make bench`, or a part of it with

@@ -6,10 +6,11 @@
 //	make test-hardware                  the short form, on both
 //	make shell-amdv, make shell-vtx     a shell in the outer system
 //
-// One boot is one plan (package wire): jobs, carried out by PID 1 of the outer system (outer/), which reports on a serial
-// port. A job is a package's test binary; atwork/ is such a package, and uses terem as a user does. The results become one
-// table and an exit status. A test whose difference is the emulator's stands, with its proof, in differences.go; so one that
-// appears and one that disappears are both seen. docs/hardware.md says more.
+// One boot is one plan (package wire): jobs, carried out by PID 1 of the outer system (outer/), which reports
+// on a serial port. A job is a package's test binary; atwork/ is such a package, and uses terem as a user
+// does. The results become one table and an exit status. A test whose difference is the emulator's stands,
+// with its proof, in differences.go; so one that appears and one that disappears are both seen.
+// docs/hardware.md says more.
 //
 // Read main.go first, then boot.go for one boot, qemu.go and bochs.go for the two emulators, verdict.go and table.go for
 // what becomes of a report, survive.go for outer systems that lack something.

@@ -33,9 +33,10 @@ const (
 // measureLimit is of the outer system's clock.
 const measureLimit = 30 * time.Minute
 
-// measureIPS is how many instructions the clock of an outer system calls a second, if it measures: as many as a processor
-// of today does. QEMU's -icount counts so. By Bochs's usual number timers would come, in instructions, fifteen times as often; and Go's runtime takes the processor from a thread
-// whose system call lasts longer than 20 µs, which would be every exit of a guest.
+// measureIPS is how many instructions the clock of an outer system calls a second, if it measures: as many as
+// a processor of today does. QEMU's -icount counts so. By Bochs's usual number timers would come, in
+// instructions, fifteen times as often; and Go's runtime takes the processor from a thread whose system call
+// lasts longer than 20 µs, which would be every exit of a guest.
 const measureIPS = 1_000_000_000
 
 // microvmBIOS is the firmware of QEMU's microvm, of Debian's package qemu-system-data.

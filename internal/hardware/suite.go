@@ -47,8 +47,8 @@ func limitOf(name string) time.Duration {
 	return 3 * time.Minute
 }
 
-// buildSuite compiles the tests of packages. They are linked statically, for a system without libraries; the race detector
-// needs a C library, and stays at home.
+// buildSuite compiles the tests of packages. They are linked statically, for a system without libraries; the
+// race detector needs a C library, and stays at home.
 func buildSuite(ctx context.Context, dir string, patterns []string) ([]testPackage, error) {
 	const format = `{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{.Dir}}{{end}}`
 	out, err := exec.CommandContext(ctx, "go", append([]string{"list", "-f", format}, patterns...)...).Output()

@@ -33,8 +33,8 @@ type event struct {
 	Output string
 }
 
-// lastLine is what a test binary says at its end. One that crashes does not, and the converter would keep the verdict before
-// it to itself.
+// lastLine is what a test binary says at its end. One that crashes does not, and the converter would keep the
+// verdict before it to itself.
 const lastLine = "\n\x16FAIL\n"
 
 // verdicts reads the output of a test binary that ran with -test.v=test2json. The go command's own converter does it:

@@ -106,8 +106,9 @@ func (c *cursor) disp32() int64 {
 	return int64(int32(binary.LittleEndian.Uint32(d[:])))
 }
 
-// decode understands the opcodes of the table alone: INT3, INT n, FWAIT and DB, and those of the maps 0F and 0F 38 and of VEX, all of which, but for UD2 and EMMS, are taken to have a ModRM byte. ok is
-// false for all else and for code that ends too early.
+// decode understands the opcodes of the table alone: INT3, INT n, FWAIT and DB, and those of the maps 0F and
+// 0F 38 and of VEX, all of which, but for UD2 and EMMS, are taken to have a ModRM byte. ok is false for all
+// else and for code that ends too early.
 func decode(code []byte) (in insn, ok bool) {
 	c := &cursor{b: code[:min(len(code), maxInsn)]}
 	in = insn{base: regNone, index: regNone}

@@ -15,8 +15,8 @@ type Host struct {
 	gone chan struct{}
 }
 
-// NewHost starts the thread; env is added to the environment of each program. With private set it gets a mount namespace of its own, from
-// which what is mounted at the given paths is taken away; this needs CAP_SYS_ADMIN.
+// NewHost starts the thread; env is added to the environment of each program. With private set it gets a mount
+// namespace of its own, from which what is mounted at the given paths is taken away; this needs CAP_SYS_ADMIN.
 func NewHost(env []string, private bool, unmount ...string) (*Host, error) {
 	h := &Host{env: env, work: make(chan func()), gone: make(chan struct{})}
 	ready := make(chan error)

@@ -2,6 +2,6 @@
 // processor. It mounts, loads KVM's modules, runs the jobs of its plan one after the other, reports on the second
 // serial port, and powers the machine off.
 //
-// What a job does cannot look like success by accident. A job that crashes or hangs has an end that says so, nothing of it
-// lives on into the next job, and if the kernel dies the report ends without its last line.
+// What a job does cannot look like success by accident. A job that crashes or hangs has an end that says so,
+// nothing of it lives on into the next job, and if the kernel dies the report ends without its last line.
 package main

@@ -84,9 +84,10 @@ func carryOut(p wire.Plan, r *report) error {
 	return r.drain()
 }
 
-// holdVM makes a VM that lives as long as this system. With the first VM KVM patches the kernel's scheduler (the static key
-// of preemption notifiers), with the end of the last one it patches it back. QEMU before 8.1 translates code without
-// holding its page: a processor that meets such a patch half-way can keep the breakpoint for ever, and the system hangs.
+// holdVM makes a VM that lives as long as this system. With the first VM KVM patches the kernel's scheduler
+// (the static key of preemption notifiers), with the end of the last one it patches it back. QEMU before 8.1
+// translates code without holding its page: a processor that meets such a patch half-way can keep the
+// breakpoint for ever, and the system hangs.
 func holdVM() error {
 	s, err := kvm.Open()
 	if err != nil {
