@@ -23,6 +23,16 @@ const (
 	modeShift    = 1
 	modeMask     = 7
 	bcd          = 1 << 0
+
+	// Of a read-back command; bit 1 + n chooses counter n.
+	keepCount  = 1 << 5 // do not latch the count
+	keepStatus = 1 << 4
+)
+
+// Fields of the status that a read-back command latches, beside those of the control word.
+const (
+	statusOut  = 1 << 7 // the output is high
+	statusNull = 1 << 6 // no count has been loaded since the control word
 )
 
 // Access is which bytes of a count are written, and read, one after another.
@@ -41,8 +51,29 @@ type Counter struct {
 	Mode    uint8 // 0 to 5
 	BCD     bool
 	Count   uint16 // 0 counts as 65536
+	Loaded  bool   // a count has come since the control word; a counter without one stands still
 	Half    bool   // of Both, the low byte has come
 	LowByte uint8
+
+	// What the guest has begun to read when it makes the timer wanted.
+	HighNext      bool // of Both, the low byte has been read
+	CountLatched  bool // and nothing of it has been read
+	StatusLatched bool
+}
+
+// Status is the counter's status byte, as a read-back command latches it.
+func (c *Counter) Status() uint8 {
+	s := uint8(c.Access)<<accessShift | c.Mode<<modeShift
+	if c.BCD {
+		s |= bcd
+	}
+	if !c.Loaded {
+		s |= statusNull
+	}
+	if c.Mode != 0 {
+		s |= statusOut // of mode 0 alone the output is low until the count has passed
+	}
+	return s
 }
 
 // State is all that a guest can change in the device.
@@ -71,11 +102,12 @@ func (t *Timer) Read(off uint64, p []byte) {
 	if t.s.Wanted || off >= OffControl || len(p) == 0 {
 		return
 	}
-	c := t.s.Counters[off]
+	c := &t.s.Counters[off]
 	p[0] = byte(c.Count)
 	if c.Access == High {
 		p[0] = byte(c.Count >> 8)
 	}
+	c.HighNext = c.Access == Both
 	t.call()
 }
 
@@ -97,10 +129,21 @@ func (t *Timer) Write(off uint64, p []byte) {
 	}
 }
 
-// control takes a control word. One that asks for a count wants the timer.
+// control takes a control word. One that asks for a count wants the timer, and leaves it what it latched.
 func (t *Timer) control(v byte) {
 	n, access := v>>counterShift, Access(v>>accessShift&accessMask)
-	if n == readBack || access == None {
+	if n == readBack {
+		for i := range t.s.Counters {
+			if v&(2<<i) != 0 {
+				t.s.Counters[i].CountLatched = v&keepCount == 0
+				t.s.Counters[i].StatusLatched = v&keepStatus == 0
+			}
+		}
+		t.call()
+		return
+	}
+	if access == None {
+		t.s.Counters[n].CountLatched = true
 		t.call()
 		return
 	}
@@ -119,12 +162,14 @@ func (c *Counter) load(v byte) bool {
 	case Both:
 		if !c.Half {
 			c.Half, c.LowByte = true, v
+			c.Loaded = c.Loaded && c.Mode != 0 // of mode 0 the first byte ends the count before
 			return false
 		}
 		c.Half, c.Count, c.LowByte = false, uint16(v)<<8|uint16(c.LowByte), 0
 	default:
 		c.Count = uint16(v)
 	}
+	c.Loaded = true
 	return true
 }
 
@@ -147,8 +192,11 @@ func (t *Timer) Save() State {
 // Restore replaces the state by s; it calls nothing back.
 func (t *Timer) Restore(s State) {
 	for i := range s.Counters {
-		s.Counters[i].Access &= accessMask
-		s.Counters[i].Mode = min(s.Counters[i].Mode, 5)
+		c := &s.Counters[i]
+		c.Access &= accessMask
+		c.Mode = min(c.Mode, 5)
+		c.Half = c.Half && c.Access == Both
+		c.HighNext = c.HighNext && c.Access == Both
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -47,23 +47,31 @@ func TestWanted(t *testing.T) {
 		{"nothing", nil, 0, 0, Counter{}},
 		{"Linux stops it", stop, 0, 0, Counter{Access: Both}},
 		{"older Linux stops it", stop[:1], 0, 0, Counter{Access: Both}},
+		{"a count of zero", stop[:3], 0, 0, Counter{Access: Both, Loaded: true}},
 		{"stopped again and again", append(stop, stop...), 0, 0, Counter{Access: Both}},
-		{"Linux's tick", []access{w(3, 0x34), w(0, 0x9c), w(0, 0x2e)}, 3, 0, Counter{Access: Both, Mode: 2, Count: 0x2e9c}},
-		{"a tick of the longest period", []access{w(3, 0x34), w(0, 0), w(0, 0)}, 3, 0, Counter{Access: Both, Mode: 2}},
-		{"stopped, then started", append(stop, w(3, 0x38), w(0, 1), w(0, 0)), 7, 0, Counter{Access: Both, Mode: 4, Count: 1}},
-		{"stopped, then loaded", append(stop, w(0, 0), w(0, 0x80)), 6, 0, Counter{Access: Both, Count: 0x8000}},
-		{"Linux measures its TSC", []access{w(3, 0xb0), w(2, 0xff), w(2, 0xff), r(2)}, 3, 2, Counter{Access: Both, Count: 0xffff}},
-		{"the longest time on counter 2", []access{w(3, 0xb0), w(2, 0), w(2, 0)}, 3, 2, Counter{Access: Both}},
-		{"low byte only", []access{w(3, 0x14), w(0, 0x12)}, 2, 0, Counter{Access: Low, Mode: 2, Count: 0x12}},
-		{"high byte only", []access{w(3, 0x26), w(0, 0x12)}, 2, 0, Counter{Access: High, Mode: 3, Count: 0x1200}},
-		{"mode 7 is 3, BCD", []access{w(3, 0x3f), w(0, 0x12), w(0, 0)}, 3, 0, Counter{Access: Both, Mode: 3, BCD: true, Count: 0x12}},
+		{"Linux's tick", []access{w(3, 0x34), w(0, 0x9c), w(0, 0x2e)}, 3, 0, Counter{Access: Both, Mode: 2, Count: 0x2e9c, Loaded: true}},
+		{"a tick of the longest period", []access{w(3, 0x34), w(0, 0), w(0, 0)}, 3, 0, Counter{Access: Both, Mode: 2, Loaded: true}},
+		{"stopped, then started", append(stop, w(3, 0x38), w(0, 1), w(0, 0)), 7, 0, Counter{Access: Both, Mode: 4, Count: 1, Loaded: true}},
+		{"stopped, then loaded", append(stop, w(0, 0), w(0, 0x80)), 6, 0, Counter{Access: Both, Count: 0x8000, Loaded: true}},
+		{"Linux measures its TSC", []access{w(3, 0xb0), w(2, 0xff), w(2, 0xff), r(2)}, 3, 2, Counter{Access: Both, Count: 0xffff, Loaded: true}},
+		{"the longest time on counter 2", []access{w(3, 0xb0), w(2, 0), w(2, 0)}, 3, 2, Counter{Access: Both, Loaded: true}},
+		{"low byte only", []access{w(3, 0x14), w(0, 0x12)}, 2, 0, Counter{Access: Low, Mode: 2, Count: 0x12, Loaded: true}},
+		{"high byte only", []access{w(3, 0x26), w(0, 0x12)}, 2, 0, Counter{Access: High, Mode: 3, Count: 0x1200, Loaded: true}},
+		{"mode 7 is 3, BCD", []access{w(3, 0x3f), w(0, 0x12), w(0, 0)}, 3, 0, Counter{Access: Both, Mode: 3, BCD: true, Count: 0x12, Loaded: true}},
 		{"half a count is no count", []access{w(3, 0x34), w(0, 0x12)}, 0, 0, Counter{Access: Both, Mode: 2, Half: true, LowByte: 0x12}},
+		{"stopped, then half a count", append(stop[:3:3], w(0, 0x12)), 0, 0, Counter{Access: Both, Half: true, LowByte: 0x12}},
 		{"a control word drops half a count", []access{w(3, 0x34), w(0, 0x12), w(3, 0x34), w(0, 0x34)}, 0, 0,
 			Counter{Access: Both, Mode: 2, Half: true, LowByte: 0x34}},
-		{"a count without a control word", []access{w(1, 7)}, 1, 1, Counter{Count: 7}},
+		{"a count without a control word", []access{w(1, 7)}, 1, 1, Counter{Count: 7, Loaded: true}},
 		{"read", []access{r(1)}, 1, 1, Counter{}},
-		{"latch", []access{w(3, 0x00)}, 1, 0, Counter{}},
-		{"read back", []access{w(3, 0xc2)}, 1, 0, Counter{}},
+		{"read low and high", []access{w(3, 0xb0), r(2)}, 2, 2, Counter{Access: Both, HighNext: true}},
+		{"read high only", []access{w(3, 0xa0), r(2)}, 2, 2, Counter{Access: High}},
+		{"latch", []access{w(3, 0x74), w(3, 0x40)}, 2, 1, Counter{Access: Both, Mode: 2, CountLatched: true}},
+		{"latch another", []access{w(3, 0x74), w(3, 0x80)}, 2, 1, Counter{Access: Both, Mode: 2}},
+		{"read back", []access{w(3, 0xc2)}, 1, 0, Counter{CountLatched: true, StatusLatched: true}},
+		{"read back a count", []access{w(3, 0xd4)}, 1, 1, Counter{CountLatched: true}},
+		{"read back a status", []access{w(3, 0xe8)}, 1, 2, Counter{StatusLatched: true}},
+		{"read back another", []access{w(3, 0xc8)}, 1, 1, Counter{}},
 		{"the control word cannot be read", []access{r(3)}, 0, 0, Counter{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -114,12 +122,30 @@ func TestSaveInTheMiddle(t *testing.T) {
 	other := New(func(s State) { got = s })
 	other.Restore(one.Save())
 	other.Write(0, []byte{0x34})
-	if want := (Counter{Access: Both, Mode: 2, Count: 0x3412}); got.Counters[0] != want {
+	if want := (Counter{Access: Both, Mode: 2, Count: 0x3412, Loaded: true}); got.Counters[0] != want {
 		t.Errorf("%+v, want %+v", got.Counters[0], want)
 	}
-	other.Restore(State{Counters: [3]Counter{{Access: 0xff, Mode: 9}}})
-	if c := other.Save().Counters[0]; c.Access > Both || c.Mode > 5 {
+	other.Restore(State{Counters: [3]Counter{{Access: 0xff, Mode: 9}, {Access: High, Half: true, HighNext: true}}})
+	if c := other.Save().Counters; c[0].Access > Both || c[0].Mode > 5 || c[1] != (Counter{Access: High}) {
 		t.Errorf("restored: %+v", c)
+	}
+}
+
+// TestStatus: the byte of figure 10 of the data sheet.
+func TestStatus(t *testing.T) {
+	for _, tt := range []struct {
+		c    Counter
+		want uint8
+	}{
+		{Counter{}, 0x40},
+		{Counter{Access: Both}, 0x70},
+		{Counter{Access: Both, Loaded: true}, 0x30},
+		{Counter{Access: Low, Mode: 2}, 0xd4},
+		{Counter{Access: High, Mode: 5, BCD: true}, 0xeb},
+	} {
+		if got := tt.c.Status(); got != tt.want {
+			t.Errorf("%+v: %#x, want %#x", tt.c, got, tt.want)
+		}
 	}
 }
 
@@ -133,7 +159,7 @@ func FuzzTimer(f *testing.F) {
 		timer := New(func(s State) {
 			calls++
 			for _, c := range s.Counters {
-				if c.Access > Both || c.Mode > 5 || c.Half && c.Access != Both {
+				if c.Access > Both || c.Mode > 5 || (c.Half || c.HighNext) && c.Access != Both {
 					t.Errorf("counter %+v", c)
 				}
 			}
