@@ -10,8 +10,10 @@ import (
 const (
 	vectorDB = 1
 	vectorBP = 3
+	vectorOF = 4
 	vectorUD = 6
 	vectorNM = 7
+	vectorNP = 11
 	vectorGP = 13
 	vectorPF = 14
 )
@@ -27,10 +29,9 @@ type fault struct {
 
 func (f *fault) Error() string { return fmt.Sprintf("exception %d, error code %#x", f.vector, f.code) }
 
-func undefined() error   { return &fault{vector: vectorUD} }
-func noDevice() error    { return &fault{vector: vectorNM} }
-func protection() error  { return &fault{vector: vectorGP, hasCode: true} }
-func breakpoint() *fault { return &fault{vector: vectorBP} }
+func undefined() error  { return &fault{vector: vectorUD} }
+func noDevice() error   { return &fault{vector: vectorNM} }
+func protection() error { return &fault{vector: vectorGP, hasCode: true} }
 
 // raise queues f, so that KVM delivers it at the next entry. The caller has written the general
 // registers just before: KVM drops the #UD with which it left only when they are written

@@ -58,6 +58,55 @@ func TestInstead(t *testing.T) {
 	}
 }
 
+// TestInterruptInstructions: a program that asks for a vector comes through a gate that is open to it, or is refused.
+func TestInterruptInstructions(t *testing.T) {
+	const open, closed = 3, 0
+	for _, c := range []struct {
+		name, code, want string
+		dpl              uint64
+		clear            uint64 // bits of the gate's first half
+		kernel           bool
+	}{
+		{name: "int3", code: "cc", dpl: open, want: "3"},
+		{name: "int 3", code: "cd03", dpl: open, want: "3"},
+		{name: "int 4", code: "cd04", dpl: open, want: "4"},
+		{name: "int3, closed", code: "cc", dpl: closed, want: "13(0x1a)"},
+		{name: "int 4, closed", code: "cd04", dpl: closed, want: "13(0x22)"},
+		{name: "int 0x80, closed", code: "cd80", dpl: closed, want: "13(0x402)"},
+		{name: "int 4, not present", code: "cd04", dpl: open, clear: 1 << 47, want: "11(0x22)"},
+		{name: "int 0x80, closed and not present", code: "cd80", dpl: closed, clear: 1 << 47, want: "13(0x402)"},
+		{name: "int 4, no gate", code: "cd04", dpl: open, clear: 1 << 43, want: "13(0x22)"},
+		{name: "int 4 of the kernel", code: "cd04", dpl: closed, kernel: true, want: "4"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			u, f, m := newFake(t)
+			code := unhex(t, c.code)
+			check(t, m.Write(pageUser, code))
+			f.regs.RIP = pageUser
+			if !c.kernel {
+				f.sregs.CS, f.sregs.SS = codeSegment(0x33, 3), dataSegment(0x2b, 3)
+			}
+			vector := vectorBP
+			if len(code) == 2 {
+				vector = int(code[1])
+			}
+			putGate(t, m, vector, c.dpl)
+			at := memory.Addr(fakeIDT + vector*16)
+			low, err := m.Load64(at)
+			check(t, err)
+			check(t, m.Store64(at, low&^c.clear))
+			want := f.regs
+			if len(c.want) == 1 { // a trap
+				want.RIP += uint64(len(code))
+			}
+			check(t, u.finish(f, kvm.InternalEmulation, nil))
+			if f.raised() != c.want || f.regs != want {
+				t.Errorf("raised %q, want %q; %v", f.raised(), c.want, f)
+			}
+		})
+	}
+}
+
 // TestInsteadIsTold: the first such instruction can be named afterwards.
 func TestInsteadIsTold(t *testing.T) {
 	u, f, m := newFake(t, unhex(t, "660f6ec0")...)

@@ -45,10 +45,7 @@ func (x *exec) aligned(linear uint64, size int, a access) (first, second []byte,
 
 // sse checks that SSE instructions are allowed (SDM vol. 2, table 2-21 and LDMXCSR).
 func (x *exec) sse() error {
-	const (
-		cr0EM     = 1 << 2
-		cr4OSFXSR = 1 << 9
-	)
+	const cr4OSFXSR = 1 << 9
 	if x.cr0&cr0EM != 0 || x.cr4&cr4OSFXSR == 0 {
 		return undefined()
 	}

@@ -145,6 +145,13 @@ func TestInstructionsPage(t *testing.T) {
 	}
 }
 
+const pageInterrupts = `
+INT n of a program is a trap for the vectors 3 and 4, #GP where the kernel has no gate for programs, and #NP where that
+is not present, as on a CPU. Through any other open gate nobody delivers it: the program gets #UD. Linux has one such gate,
+0x80, if it is built for 32-bit programs (IA32_EMULATION), which the default guest is not. Neither INT1 (#DB) nor the
+x87 exceptions that EMMS, FILD and FWAIT report (#MF) are raised.
+`
+
 const pageHead = `# The instructions of a kernel that KVM interprets
 
 On a KVM without VT-x or AMD-V the kernel of a guest runs in KVM's instruction emulator. This page says what becomes
@@ -181,6 +188,7 @@ func page(t *testing.T) string {
 	}
 	sort.Strings(more)
 	fmt.Fprintf(&b, "\nBesides, for modules, other kernels and programs: %s.\n", strings.Join(more, ", "))
+	b.WriteString(pageInterrupts)
 	b.WriteString("\n## Finished by nobody\n\n| mnemonics | why it does not matter |\n|---|---|\n")
 	for _, l := range left {
 		why := l.why

@@ -42,6 +42,7 @@ const (
 
 // Control bits that shape paging.
 const (
+	cr0EM     = 1 << 2
 	cr0TS     = 1 << 3
 	cr0WP     = 1 << 16
 	cr0PG     = 1 << 31

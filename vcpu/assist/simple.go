@@ -17,27 +17,29 @@ const (
 	statusFlags = 1<<11 | 1<<7 | flagZF | 1<<4 | 1<<2 | flagCF
 )
 
-// int3 is a trap: #BP is raised with RIP behind the instruction.
-func (x *exec) int3() error {
-	x.trap = breakpoint()
-	return nil
-}
+func (x *exec) int3() error { return x.interrupt(vectorBP) }
+func (x *exec) intN() error { return x.interrupt(x.in.imm) }
 
-// intN is INT n of a program, which comes here because no gate of the host is for it. Through most gates a
-// program may not go (SDM vol. 3, section 6.12.1.1).
-func (x *exec) intN() error {
-	const external, idt = 0, 2 // of the error code
-	if !x.user {
+// interrupt is an instruction that asks for a vector. A program may go through the gates that the kernel has
+// opened for that and no others (SDM vol. 3, section 6.12.1.1); vectors 3 and 4 then are traps, raised with
+// RIP behind the instruction. KVM delivers no others from here.
+func (x *exec) interrupt(vector uint8) error {
+	const idt = 1 << 1 // of the error code: it names an entry of the IDT
+	if x.user {
+		refused := &fault{vector: vectorGP, hasCode: true, code: uint32(vector)<<3 | idt}
+		switch g, ok := x.u.descriptor(&x.sregs, vector); {
+		case !ok || g.dpl != 3:
+			return refused
+		case !g.present:
+			refused.vector = vectorNP
+			return refused
+		}
+	}
+	if vector != vectorBP && vector != vectorOF {
 		return errUnknown
 	}
-	if x.in.imm == vectorBP {
-		return x.int3()
-	}
-	g, ok := x.u.gate(&x.sregs, x.in.imm)
-	if ok && g.dpl == 3 {
-		return errUnknown
-	}
-	return &fault{vector: vectorGP, hasCode: true, code: uint32(x.in.imm)<<3 | idt | external}
+	x.trap = &fault{vector: vector}
+	return nil
 }
 
 func (x *exec) nop() error { return nil }

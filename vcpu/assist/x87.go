@@ -19,12 +19,27 @@ const (
 	fswExceptions = 0x80ff
 )
 
-// x87 gets the legacy area, for an instruction that #NM could stop.
+// x87 gets the legacy area, for an instruction of the x87's.
 func (x *exec) x87() ([]byte, error) {
-	const cr0EM = 1 << 2
 	if x.cr0&(cr0EM|cr0TS) != 0 {
 		return nil, noDevice()
 	}
+	return x.legacy()
+}
+
+// mmx gets it for one that came later, with MMX or SSE: no kernel emulates those where there is no x87 (SDM vol. 3,
+// table 12-1; vol. 2, FXSAVE).
+func (x *exec) mmx() ([]byte, error) {
+	if x.cr0&cr0EM != 0 {
+		return nil, undefined()
+	}
+	if x.cr0&cr0TS != 0 {
+		return nil, noDevice()
+	}
+	return x.legacy()
+}
+
+func (x *exec) legacy() ([]byte, error) {
 	if err := x.c.XSave(&x.u.saved); err != nil {
 		return nil, err
 	}
@@ -38,7 +53,7 @@ func (x *exec) setX87(area []byte) error {
 }
 
 func (x *exec) fxsave() error {
-	area, err := x.x87()
+	area, err := x.mmx()
 	if err != nil {
 		return err
 	}
@@ -50,7 +65,7 @@ func (x *exec) fxsave() error {
 }
 
 func (x *exec) fxrstor() error {
-	area, err := x.x87()
+	area, err := x.mmx()
 	if err != nil {
 		return err
 	}
@@ -83,7 +98,7 @@ func (x *exec) fnclex() error {
 
 // emms marks all registers as empty.
 func (x *exec) emms() error {
-	area, err := x.x87()
+	area, err := x.mmx()
 	if err != nil {
 		return err
 	}
