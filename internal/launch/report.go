@@ -34,6 +34,9 @@ func writeTable(w io.Writer, r machine.Report) {
 	section(w, width, "exit reason", r.Exits)
 	section(w, width, "port or device", r.Places)
 	section(w, width, "finished for KVM", r.Finished)
+	for _, instruction := range r.Instead {
+		fmt.Fprintf(w, "an exception instead: %s\n", instruction)
+	}
 	if len(r.KVM) > 0 {
 		fmt.Fprintf(w, "\nKVM counts %d exits, %d instructions interpreted, %d halts, %d interrupts injected\n",
 			r.KVM["exits"], r.KVM["insn_emulation"], r.KVM["halt_exits"], r.KVM["irq_injections"])

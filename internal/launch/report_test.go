@@ -29,9 +29,13 @@ func sampleReport() machine.Report {
 			{Name: "unclaimed port", Addr: 0x80, Count: 480, Writes: 480, Time: 10 * time.Millisecond},
 			{Name: "further ports and pages", Time: 0},
 		},
-		Finished: []machine.Row{{Name: "SYSCALL", Count: 12, Time: 48 * time.Microsecond}},
-		KVM:      kvm.Stats{"exits": 20500, "insn_emulation": 9400000, "halt_exits": 7, "irq_injections": 99},
-		Phases:   []machine.Phase{{Name: "create", Time: 2345678}, {Name: "kernel", Time: 5123456789}, {Name: "end", Time: 1234}},
+		Finished: []machine.Row{
+			{Name: "SYSCALL", Count: 12, Time: 48 * time.Microsecond},
+			{Name: "exception instead", Count: 2, Time: 90 * time.Microsecond},
+		},
+		Instead: []string{`guest instruction at 0x401000, CPL 3, "pxor %xmm0,%xmm0", bytes 66 0f ef c0: KVM cannot finish it`},
+		KVM:     kvm.Stats{"exits": 20500, "insn_emulation": 9400000, "halt_exits": 7, "irq_injections": 99},
+		Phases:  []machine.Phase{{Name: "create", Time: 2345678}, {Name: "kernel", Time: 5123456789}, {Name: "end", Time: 1234}},
 	}
 }
 

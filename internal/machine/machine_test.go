@@ -11,6 +11,7 @@ import (
 
 	"terem/internal/kvmtest"
 	"terem/kvm"
+	"terem/vcpu/assist"
 )
 
 func TestEnds(t *testing.T) {
@@ -268,6 +269,24 @@ func TestReport(t *testing.T) {
 	}
 	if n := r.KVM["exits"]; len(r.KVM) > 0 && n < 5 {
 		t.Errorf("KVM counts %d exits, want 5 or more", n)
+	}
+}
+
+// TestReportOfHelp: two vCPUs that were helped, and with the same instruction could not be.
+func TestReportOfHelp(t *testing.T) {
+	var r Report
+	pxor := func() *assist.Unfinished {
+		return &assist.Unfinished{RIP: 0x1000, Bytes: []byte{0x66, 0x0f, 0xef, 0xc0}}
+	}
+	r.addFinished([]assist.Count{{Name: "FWAIT", N: 2, Nanoseconds: 10}, {Name: "INT3"}}, nil)
+	r.addFinished([]assist.Count{{Name: "FWAIT", N: 1, Nanoseconds: 5}}, pxor())
+	r.addFinished(nil, pxor())
+	r.addFinished(nil, &assist.Unfinished{RIP: 0x2000})
+	if want := []Row{{Name: "FWAIT", Count: 3, Time: 15}}; !slices.Equal(r.Finished, want) {
+		t.Errorf("finished: %+v, want %+v", r.Finished, want)
+	}
+	if len(r.Instead) != 2 || !strings.Contains(r.Instead[0], "0x1000") || !strings.Contains(r.Instead[1], "0x2000") {
+		t.Errorf("an exception instead: %q", r.Instead)
 	}
 }
 

@@ -21,6 +21,7 @@ type Report struct {
 	Exits       []Row         `json:"exits"`       // by reason
 	Places      []Row         `json:"places"`      // by port or page
 	Finished    []Row         `json:"finished"`    // instructions finished for KVM
+	Instead     []string      `json:"instead"`     // those that nobody finished: an exception for the guest, the first of each vCPU
 	KVM         kvm.Stats     `json:"kvm"`         // KVM's own counters, summed over the vCPUs
 	Phases      []Phase       `json:"phases"`      // where the time went, in order
 }
@@ -54,7 +55,9 @@ func (m *Machine) Report() (Report, error) {
 	for _, p := range places {
 		r.Places = append(r.Places, *p)
 	}
-	r.addFinished(m.helpers)
+	for _, u := range m.helpers {
+		r.addFinished(u.Counts(), u.Given())
+	}
 	for _, rows := range [][]Row{r.Exits, r.Places, r.Finished} {
 		slices.SortFunc(rows, func(a, b Row) int {
 			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name))
@@ -125,12 +128,14 @@ func (m *Machine) addPlaces(places map[string]*Row, l *vcpu.Ledger) {
 	add("further ports and pages", 0, &l.Other)
 }
 
-func (r *Report) addFinished(units []*assist.Unit) {
-	for _, u := range units {
-		for _, c := range u.Counts() {
-			if c.N > 0 {
-				r.Finished = addRow(r.Finished, Row{Name: c.Name, Count: c.N, Time: time.Duration(c.Nanoseconds)})
-			}
+// addFinished adds how one vCPU was helped, and the first instruction with which it could not be.
+func (r *Report) addFinished(counts []assist.Count, given *assist.Unfinished) {
+	for _, c := range counts {
+		if c.N > 0 {
+			r.Finished = addRow(r.Finished, Row{Name: c.Name, Count: c.N, Time: time.Duration(c.Nanoseconds)})
 		}
+	}
+	if given != nil && !slices.Contains(r.Instead, given.Error()) {
+		r.Instead = append(r.Instead, given.Error())
 	}
 }
