@@ -7,12 +7,23 @@ import (
 	"terem/kvm"
 )
 
-// sequence is a bus whose reads give the bytes 0, 1, 2 and so on, each once.
-type sequence struct{ next byte }
+// sequence is a bus whose reads give the bytes 0, 1, 2 and so on, each once. It holds up who reads, once, from
+// number hold on.
+type sequence struct {
+	next, hold    int
+	inside, leave chan struct{}
+}
+
+const never = 1 << 30
 
 func (s *sequence) Read(_ uint64, p []byte) bool {
+	if s.next >= s.hold {
+		s.hold = never
+		s.inside <- struct{}{}
+		<-s.leave
+	}
 	for i := range p {
-		p[i] = s.next
+		p[i] = byte(s.next)
 		s.next++
 	}
 	return true
@@ -20,8 +31,9 @@ func (s *sequence) Read(_ uint64, p []byte) bool {
 
 func (s *sequence) Write(uint64, []byte) bool { return true }
 
-// TestPauseWithinString pauses a guest while one instruction of it copies a string
-// from device memory: each element is an access of its own, and none may be lost.
+// TestPauseWithinString pauses a guest while one instruction of it copies a string from device memory. Each
+// element is an access of its own. When Pause comes back, all those that the device gave are in RAM and
+// counted in the registers; and none is lost when the guest goes on.
 func TestPauseWithinString(t *testing.T) {
 	const to, length = 0x2000, 0x3000
 	code := []byte{
@@ -35,20 +47,37 @@ func TestPauseWithinString(t *testing.T) {
 		0xfa, 0xf4, // cli; hlt
 	}
 	g := newGuest(t, code, nil)
-	g.r.conf.Memory = &sequence{} // before the first Resume, which hands it over
-	pauses := 0
-	for ; g.ports.seen() == 0; pauses++ {
-		check(t, g.r.Resume())
-		check(t, g.r.Pause())
-	}
-	for i, b := range g.ram[to : to+length] {
-		if b != byte(i) {
-			t.Fatalf("element %d is %#x, want %#x, after %d pauses", i, b, byte(i), pauses)
+	bus := &sequence{inside: make(chan struct{}), leave: make(chan struct{})}
+	g.r.conf.Memory = bus // before the first Resume, which hands it over
+	copied := func(n int) {
+		t.Helper()
+		for i, b := range g.ram[to : to+length] {
+			if i < n && b != byte(i) || i >= n && b != 0 {
+				t.Fatalf("element %d is %#x, with %d copied", i, b, n)
+			}
 		}
 	}
-	if pauses < 10 {
-		t.Logf("only %d pauses", pauses)
+	for _, bus.hold = range []int{0, 1, 1500, 5000, length - 1} {
+		check(t, g.r.Resume())
+		<-bus.inside
+		paused := make(chan error)
+		go func() { paused <- g.r.Pause() }()
+		eventually(t, "the request", g.r.request.Load)
+		bus.leave <- struct{}{}
+		check(t, <-paused)
+		copied(bus.next)
+		check(t, g.r.Do(func(c *kvm.VCPU) error {
+			r, err := c.Regs()
+			if n := uint64(bus.next); r.RDI != to+n || r.RCX != length-n || r.RSI != n {
+				t.Errorf("DI %#x, SI %#x, CX %#x after %d elements", r.RDI, r.RSI, r.RCX, n)
+			}
+			return err
+		}))
 	}
+	check(t, g.r.Resume())
+	eventually(t, "the end of the string", func() bool { return g.ports.seen() > 0 })
+	check(t, g.r.Pause())
+	copied(length)
 }
 
 // TestPauseCompletesAccess asks for a pause while a device answers: the instruction whose access that
