@@ -79,6 +79,39 @@ func TestBootHostile(t *testing.T) {
 	}
 }
 
+// complaint finds, by grep -E, what a kernel says of itself when something is wrong with it. What it says of a
+// program, which is nothing wrong, has other words: "traps: hostile[7] general protection fault ip:...".
+const complaint = `Oops|BUG: |kernel BUG at|WARNING: |invalid opcode: |(general protection|double) fault[:,]|\[#[0-9]+\]|Call Trace:|(rcu|watchdog): .*(stall|lockup)`
+
+func TestComplaint(t *testing.T) {
+	is := regexp.MustCompile(complaint)
+	for line, want := range map[string]bool{
+		"[    1.2] Oops: general protection fault, maybe for address 0x0: 0000 [#1] SMP": true,
+		"[    1.2] Oops: 0002 [#1] SMP":                                                                 true,
+		"[    1.2] general protection fault: 0000 [#1] SMP":                                             true,
+		"[    1.2] general protection fault, probably for non-canonical address 0xdead: 0000 [#1] SMP":  true,
+		"[    1.2] invalid opcode: 0000 [#1] SMP":                                                       true,
+		"[    1.2] stack segment: 0000 [#2] SMP":                                                        true,
+		"[    1.2] traps: PANIC: double fault, error_code: 0x0":                                         true,
+		"[    1.2] BUG: unable to handle page fault for address: ffffc90000000000":                      true,
+		"[    1.2] BUG: kernel NULL pointer dereference, address: 0000000000000000":                     true,
+		"[    1.2] watchdog: BUG: soft lockup - CPU#0 stuck for 22s!":                                   true,
+		"[    1.2] kernel BUG at mm/slub.c:4000!":                                                       true,
+		"[    1.2] WARNING: CPU: 1 PID: 77 at arch/x86/kernel/fpu/core.c:57 __fpu_switch+0x1/0x2":       true,
+		"[    1.2] rcu: INFO: rcu_sched self-detected stall on CPU":                                     true,
+		"[    0.0] debug: ignoring loglevel setting.":                                                   false,
+		"[    0.0] x86/fpu: x87 FPU on board, debugging off; no warnings":                               false,
+		"[    1.2] traps: hostile[77] general protection fault ip:401b2c sp:7ffd error:0 in hostile":    false,
+		"[    1.2] traps: hostile[77] trap invalid opcode ip:401b2c sp:7ffd error:0 in hostile[401000]": false,
+		"[    1.2] hostile[77]: segfault at 0 ip 0000000000401b2c sp 00007ffd error 4 in hostile":       false,
+		"[    1.2] hostile[77]: bad frame in rt_sigreturn frame:00007ffd ip:401b2c sp:7ffd orax:f":      false,
+	} {
+		if is.MatchString(line) != want {
+			t.Errorf("%q: a complaint %v, want %v", line, !want, want)
+		}
+	}
+}
+
 // TestBootRandomFrames runs what may end a program in any way, and looks that the machine is there afterwards,
 // and that its kernel had nothing to complain of.
 func TestBootRandomFrames(t *testing.T) {
@@ -86,10 +119,11 @@ func TestBootRandomFrames(t *testing.T) {
 		t.Skip("boots Linux: not in -short")
 	}
 	_, contents := hostileProgram(t)
-	const script = `/hostile instructions; /hostile frames 1 60; dmesg | grep -i -E 'oops|BUG|WARNING|invalid opcode: 0000|general protection fault: 0000'; echo alive`
+	const script = `/hostile instructions; /hostile frames 1 60; echo 'Oops, says the test' >/dev/kmsg; dmesg | grep -E '` + complaint + `'; echo alive`
 	r := bootGuest(t, "", Options{Initrd: withProgram(t, "hostile", contents), CPUs: 2,
 		Command: []string{"sh", "-c", script}})
-	if !strings.HasSuffix(r.out, "still here\nalive\n") || r.status != 0 {
+	end := regexp.MustCompile(`still here\n\[[ 0-9.]+\] Oops, says the test\nalive\n\z`)
+	if !end.MatchString(r.out) || r.status != 0 {
 		t.Errorf("status %d, output\n%s%s", r.status, r.out, r.stderr)
 	}
 	t.Logf("%s", r.out)
