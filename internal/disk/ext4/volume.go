@@ -117,7 +117,9 @@ func (v *volume) forget() error {
 		}
 		for _, e := range list {
 			for i := range int64(e.blocks) {
-				v.free(e.at + i)
+				if err := v.free(e.at + i); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -127,11 +129,18 @@ func (v *volume) forget() error {
 	return nil
 }
 
-func (v *volume) free(block int64) {
-	g := &v.groups[block/v.per] // group 0: mke2fs puts its first directories there
-	if g.blockBits != nil {
-		g.setBlock(block%v.per, false)
+// free gives a block back. mke2fs puts its first directories into group 0, or behind it
+// where that is full of inode tables.
+func (v *volume) free(block int64) error {
+	if block >= v.blocks {
+		return errors.New(errorsNotEmpty)
 	}
+	g := &v.groups[block/v.per]
+	if err := v.load(g); err != nil {
+		return err
+	}
+	g.setBlock(block%v.per, false)
+	return nil
 }
 
 // take finds free blocks: as many of n as lie in a row.
