@@ -30,27 +30,70 @@ const (
 
 var errSparse = errors.New("a sparse file whose map makes no sense")
 
-// ranges are the parts of a file that have bytes: all of it, or what its map says. Raw is
-// what archive/tar has read for this entry, headers first.
-func ranges(h *tar.Header, raw []byte) ([]ext4.Range, error) {
+// The formats of sparse files.
+const (
+	sparseNot = iota
+	sparseOld // the map is in the header and behind it
+	sparse0   // in a pax record
+	sparse1   // in front of the bytes
+)
+
+func sparseFormat(h *tar.Header) (int, error) {
 	major, minor, list := h.PAXRecords[sparsePrefix+"major"], h.PAXRecords[sparsePrefix+"minor"], h.PAXRecords[sparsePrefix+"map"]
 	switch {
 	case h.Typeflag == tar.TypeGNUSparse:
-		return oldRanges(raw, h.Size)
+		return sparseOld, nil
 	case major == "1" && minor == "0":
-		_, rest, err := mainHeader(raw)
-		if err != nil {
-			return nil, err
-		}
-		return mapNumbers(strings.Split(string(rest), "\n"), true, h.Size)
+		return sparse1, nil
 	case major == "0" && (minor == "0" || minor == "1"), major == "" && minor == "" && list != "":
-		return mapNumbers(strings.Split(list, ","), false, h.Size)
+		return sparse0, nil
 	case major != "" || minor != "":
-		return nil, fmt.Errorf("a sparse file of version %s.%s, which terem does not know", printable(major), printable(minor))
-	case h.Size == 0:
-		return nil, nil
+		return 0, fmt.Errorf("a sparse file of version %s.%s, which terem does not know", printable(major), printable(minor))
 	}
-	return []ext4.Range{{Off: 0, Len: h.Size}}, nil
+	return sparseNot, nil
+}
+
+// ranges are the parts of a file that have bytes: all of it, or what its map says; rest is
+// how many bytes of the entry follow theirs. Raw is what archive/tar has read for this entry,
+// headers first.
+func ranges(h *tar.Header, raw []byte) (list []ext4.Range, rest int64, err error) {
+	format, err := sparseFormat(h)
+	if err != nil {
+		return nil, 0, err
+	}
+	if format == sparseNot {
+		list, err = appendRange(nil, 0, h.Size, h.Size)
+		return list, 0, err
+	}
+	header, behind, err := mainHeader(raw)
+	if err != nil {
+		return nil, 0, err
+	}
+	rest = number(header[124:136])
+	if size := h.PAXRecords["size"]; size != "" {
+		if rest, err = strconv.ParseInt(size, 10, 64); err != nil {
+			return nil, 0, errSparse
+		}
+	}
+	if rest < 0 {
+		return nil, 0, errSparse
+	}
+	switch format {
+	case sparseOld:
+		list, err = oldRanges(header, behind, h.Size)
+	case sparse0:
+		list, err = mapNumbers(strings.Split(h.PAXRecords[sparsePrefix+"map"], ","), false, h.Size)
+	case sparse1:
+		list, err = mapNumbers(strings.Split(string(behind), "\n"), true, h.Size)
+		rest -= int64(len(behind))
+	}
+	for _, r := range list {
+		rest -= r.Len
+	}
+	if err == nil && rest < 0 {
+		err = errSparse
+	}
+	return list, rest, err
 }
 
 // mainHeader skips the headers that only say more about the next one.
@@ -73,12 +116,8 @@ func mainHeader(raw []byte) (header, rest []byte, err error) {
 
 // oldRanges reads the map of the oldest format, which is in the header and in the blocks
 // behind it.
-func oldRanges(raw []byte, size int64) (list []ext4.Range, err error) {
-	b, rest, err := mainHeader(raw)
-	if err != nil {
-		return nil, err
-	}
-	entries, n, more := b[oldMap:], oldEntries, b[oldMore]
+func oldRanges(header, rest []byte, size int64) (list []ext4.Range, err error) {
+	entries, n, more := header[oldMap:], oldEntries, header[oldMore]
 	for {
 		for i := range n {
 			e := entries[i*mapEntry:]

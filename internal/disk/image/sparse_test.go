@@ -4,10 +4,14 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -133,7 +137,8 @@ func TestSparseMaps(t *testing.T) {
 		{"overlap", "behind", [][]byte{v1("1000"), rawEntry('0', "a", append(body("2\n0\n10\n5\n10\n"), make([]byte, 20)...), nil)}},
 		{"outside", "behind", [][]byte{v1("10"), rawEntry('0', "a", append(body("1\n5\n10\n"), make([]byte, 10)...), nil)}},
 		{"huge", "16 TiB", [][]byte{v1("9223372036854775807"), rawEntry('0', "a", append(body("1\n9223372036854775806\n1\n"), 'x'), nil)}},
-		{"cut off", "unexpected EOF", [][]byte{v1("1000"), rawEntry('0', "a", body("1\n0\n1000\n"), nil)}},
+		{"short", "name: a sparse file whose map", [][]byte{v1("1000"), rawEntry('0', "a", body("1\n0\n1000\n"), nil)}},
+		{"cut off", "unexpected EOF", [][]byte{v1("1000"), rawEntry('0', "a", append(body("1\n0\n1000\n"), make([]byte, 1000)...), nil)[:512+512+700]}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			name := filepath.Join(t.TempDir(), "a.tar")
@@ -149,6 +154,46 @@ func TestSparseMaps(t *testing.T) {
 		})
 	}
 }
+
+// TestSparseRest: where the next entry begins says the header, not the map.
+func TestSparseRest(t *testing.T) {
+	old := rawEntry('S', "old", append(bytes.Repeat([]byte{1}, 512), rawEntry('0', "hidden", nil, nil)...), func(h []byte) {
+		copy(h[257:], "ustar  \x00")
+		copy(h[386:], "00000000000\x0000000001000\x00") // 512 bytes of 1024
+		copy(h[483:], "00000001000\x00")
+	})
+	s, err := newSpool(t.TempDir(), 0)
+	must(t, err)
+	defer s.f.Close()
+	r := &tarReader{tree: newTree(), spool: s, in: tap{r: io.MultiReader(bytes.NewReader(old), bytes.NewReader(rawEntry('0', "next", nil, nil)), bytes.NewReader(make([]byte, 1024)))}}
+	must(t, r.all(t.Context()))
+	if c := r.tree.root.Children; len(c) != 2 || c["old"] == nil || c["next"] == nil {
+		t.Errorf("%v", slices.Sorted(maps.Keys(c)))
+	}
+}
+
+// TestManyHeaders: what stands before one file takes no memory without end.
+func TestManyHeaders(t *testing.T) {
+	long := rawEntry('L', "x", bytes.Repeat([]byte("n"), 1<<20), nil)
+	s, err := newSpool(t.TempDir(), 0)
+	must(t, err)
+	defer s.f.Close()
+	read := 0
+	r := &tarReader{tree: newTree(), spool: s, in: tap{r: readerFunc(func(p []byte) (int, error) {
+		n := copy(p, long[read%len(long):])
+		if read += n; read > 2*maxHeaders {
+			return n, errors.New("it reads on")
+		}
+		return n, nil
+	})}}
+	if err := r.all(t.Context()); !errors.Is(err, errTar) || !errors.Is(err, errHeaders) {
+		t.Error(err)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // FuzzTar reads tars: nothing is written, nothing panics, and what is read fits together.
 func FuzzTar(f *testing.F) {

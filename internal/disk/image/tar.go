@@ -28,6 +28,12 @@ var errNoTar = errors.New("it is no tar, or one with nothing in it")
 // errSpool says that the contents are more than the image shall be large.
 var errSpool = errors.New("more contents than the image has room for")
 
+// maxHeaders bounds what stands before one file: the largest map of holes that archive/tar
+// takes, and names. It takes as many headers as come.
+const maxHeaders = 64 << 20
+
+var errHeaders = errors.New("more than 64 MiB of headers before one file")
+
 // mendTar helps who named something else than a tar.
 func mendTar(err error) string {
 	if errors.Is(err, errNoTar) {
@@ -90,6 +96,9 @@ type tap struct {
 
 func (t *tap) Read(p []byte) (n int, err error) {
 	n, err = t.r.Read(p)
+	if t.keep && len(t.kept)+n > maxHeaders {
+		return 0, errHeaders
+	}
 	if t.keep {
 		t.kept = append(t.kept, p[:n]...)
 	}
@@ -119,7 +128,7 @@ func (t *tarReader) all(ctx context.Context) error {
 		switch {
 		case errors.Is(err, io.EOF) && n > 0:
 			return t.setLists()
-		case err != nil && n == 0: // zeros, as an image begins with, are an empty tar
+		case err != nil && n == 0 && !errors.Is(err, errHeaders): // zeros, as an image begins with, are an empty tar
 			return fmt.Errorf("%w: %w", errTar, errNoTar)
 		case err != nil:
 			return fmt.Errorf("%w: behind %s: %w", errTar, last, err)
@@ -139,12 +148,12 @@ func (t *tarReader) all(ctx context.Context) error {
 func (t *tarReader) one(h *tar.Header) error {
 	switch h.Typeflag {
 	case tar.TypeXGlobalHeader:
-		if err := t.skip(whole(int64(len(t.in.kept))) - int64(len(t.in.kept))); err != nil {
+		if err := t.skip(padding(int64(len(t.in.kept)))); err != nil {
 			return err
 		}
 		return checkGlobal(h)
 	case gnuVolume:
-		return t.skip(whole(h.Size))
+		return t.skipWhole(h.Size)
 	case tar.TypeLink:
 		return t.tree.link(h.Name, h.Linkname)
 	}
@@ -162,7 +171,7 @@ func (t *tarReader) one(h *tar.Header) error {
 		return t.regular(h, n)
 	}
 	if h.Typeflag == gnuDump { // what was in the directory at the time
-		if err := t.skip(whole(h.Size)); err != nil {
+		if err := t.skipWhole(h.Size); err != nil {
 			return err
 		}
 	}
@@ -180,7 +189,7 @@ func (t *tarReader) setLists() error {
 }
 
 func (t *tarReader) regular(h *tar.Header, n *ext4.Node) error {
-	list, err := ranges(h, t.in.kept)
+	list, rest, err := ranges(h, t.in.kept)
 	if err != nil {
 		return err
 	}
@@ -192,7 +201,10 @@ func (t *tarReader) regular(h *tar.Header, n *ext4.Node) error {
 	for _, r := range list {
 		size += r.Len
 	}
-	if err := t.skip(whole(size) - size); err != nil {
+	if err := t.skip(rest); err != nil { // what no map speaks of
+		return err
+	}
+	if err := t.skip(padding(size + rest)); err != nil {
 		return err
 	}
 	n.Size, n.Open = h.Size, func() (ext4.Contents, error) { return p, nil }
@@ -210,5 +222,13 @@ func (t *tarReader) skip(n int64) error {
 	return err
 }
 
-// whole is a size in whole blocks.
-func whole(n int64) int64 { return (n + tarBlock - 1) &^ (tarBlock - 1) }
+// skipWhole passes over bytes and what fills their last block.
+func (t *tarReader) skipWhole(n int64) error {
+	if err := t.skip(n); err != nil {
+		return err
+	}
+	return t.skip(padding(n))
+}
+
+// padding fills the last block of n bytes.
+func padding(n int64) int64 { return -n & (tarBlock - 1) }
