@@ -18,7 +18,7 @@ const (
 )
 
 // Fill writes a tree into the empty file system in f. Errors about a file are *Error.
-// Where the file system is too small, they wrap ErrFull.
+// Where the file system is too small, they wrap ErrFull. Those of f are not among them.
 func Fill(ctx context.Context, f File, root *Node) error {
 	v, err := open(f)
 	if err != nil {
@@ -72,7 +72,8 @@ func (w *writer) walk(n, parent *Node, do func(n, parent *Node) error) error {
 	}
 	if err := do(n, parent); err != nil {
 		var said *Error
-		if errors.As(err, &said) {
+		var image imageError
+		if errors.As(err, &said) || errors.As(err, &image) {
 			return err
 		}
 		return &Error{"/" + strings.Join(w.path, "/"), err}

@@ -12,6 +12,23 @@ type File interface {
 	io.WriterAt
 }
 
+// image is a File whose errors are about itself, and not about a file of the tree.
+type image struct{ f File }
+
+type imageError struct{ error }
+
+func (e imageError) Unwrap() error { return e.error }
+
+func (i image) ReadAt(p []byte, off int64) (int, error)  { return ofImage(i.f.ReadAt(p, off)) }
+func (i image) WriteAt(p []byte, off int64) (int, error) { return ofImage(i.f.WriteAt(p, off)) }
+
+func ofImage(n int, err error) (int, error) {
+	if err != nil {
+		err = imageError{err}
+	}
+	return n, err
+}
+
 const (
 	blockSize     = 4096
 	blockBits     = 12
@@ -68,7 +85,7 @@ type volume struct {
 
 // open reads what mke2fs has made.
 func open(f File) (*volume, error) {
-	v := &volume{f: f, super: make([]byte, superSize), inode: firstInode, zero: make([]byte, blockSize)}
+	v := &volume{f: image{f}, super: make([]byte, superSize), inode: firstInode, zero: make([]byte, blockSize)}
 	if _, err := f.ReadAt(v.super, superOffset); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"terem/internal/disk"
 	"terem/internal/disk/ext4"
 	"terem/internal/machine"
@@ -179,7 +181,9 @@ func (f *FromDir) format(ctx context.Context, out *os.File, size, files uint64) 
 	switch {
 	case err != nil || status == 0:
 		return false, err
-	case strings.Contains(stderr, "Could not allocate block"), strings.Contains(stderr, "too small"), strings.Contains(stderr, "No space"),
+	case strings.Contains(stderr, "No space left on device"): // on the host's
+		return false, unix.ENOSPC
+	case strings.Contains(stderr, "Could not allocate block"), strings.Contains(stderr, "too small"), strings.Contains(stderr, "Not enough space"),
 		strings.Contains(stderr, "too many inodes"), strings.Contains(stderr, "too big"):
 		return true, nil
 	}

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"archive/tar"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"terem/internal/disk"
 	"terem/internal/machine"
@@ -163,6 +166,41 @@ func TestFromDirErrors(t *testing.T) {
 	}
 	err := (&FromDir{Source: source, Path: dir + "/img"}).Make(t.Context())
 	wantError(t, err, machine.Host, "mkfs.ext4", "apt install e2fsprogs")
+}
+
+// TestFullHost: where the host's disk is full, it is not the size or the source that is wrong.
+func TestFullHost(t *testing.T) {
+	needTools(t)
+	dir := t.TempDir()
+	small, source := filepath.Join(dir, "small"), filepath.Join(dir, "source")
+	must(t, os.Mkdir(small, 0o755), os.Mkdir(source, 0o755), os.WriteFile(source+"/big", bytes.Repeat([]byte("noise"), 1<<20), 0o600))
+	if err := unix.Mount("none", small, "tmpfs", 0, "size=7m"); err != nil {
+		t.Skipf("no mount: %v", err)
+	}
+	t.Cleanup(func() { must(t, unix.Unmount(small, 0)) })
+	gnuTar(t, "-C", source, "-cf", dir+"/a.tar", ".") // its contents wait in the same directory
+	for from, taken := range map[string]int{source: 3 << 20, dir + "/a.tar": 0} {
+		must(t, os.WriteFile(small+"/other", make([]byte, taken), 0o600))
+		err := (&FromDir{Source: from, Path: small + "/img"}).Make(t.Context())
+		wantError(t, err, machine.Host, "make "+small+"/img: no space left on device; make room")
+		must(t, os.Remove(small+"/other"))
+	}
+	must(t, unix.Mount("none", small, "tmpfs", unix.MS_REMOUNT, "size=40k")) // too little for mke2fs
+	err := (&FromDir{Source: source, Path: small + "/img"}).Make(t.Context())
+	wantError(t, err, machine.Host, "make "+small+"/img: no space left on device; make room")
+	onlyFiles(t, small)
+}
+
+// TestManyFiles: more inodes than a small file system has room for.
+func TestManyFiles(t *testing.T) {
+	needTools(t)
+	var list []tar.Header
+	for i := range 3180 {
+		list = append(list, tar.Header{Name: fmt.Sprint(i), Typeflag: tar.TypeFifo})
+	}
+	dir := t.TempDir()
+	err := (&FromDir{Source: makeTar(t, dir, list...), Path: dir + "/img", Size: 1 << 20}).Make(t.Context())
+	wantError(t, err, machine.Usage, "1 MiB are too little", "--size")
 }
 
 // qemuImg runs qemu-img, or skips.
