@@ -82,6 +82,7 @@ func TestErrors(t *testing.T) {
 		"an access control list":      attr("system.posix_acl_access", 7),
 		"device 4096:0":               {Mode: unix.S_IFCHR, Major: 4096},
 		"device 1:1048576":            {Mode: unix.S_IFBLK, Major: 1, Minor: 1 << 20},
+		"flags such as immutable":     {Mode: unix.S_IFIFO, Flags: FlagImmutable},
 		"ignore case":                 {Mode: unix.S_IFDIR, Flags: flagCaseFold},
 		"17592186040321 bytes":        {Mode: unix.S_IFREG, Size: maxSize + 1},
 		"no kind of file":             {Mode: 0o644},

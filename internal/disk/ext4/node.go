@@ -86,6 +86,10 @@ const (
 	// keptFlags speak of the file and not of how a disk stores it.
 	keptFlags = flagSecureDelete | flagUndelete | flagSync | FlagImmutable | FlagAppend | FlagNoDump | FlagNoAtime |
 		flagJournalData | flagNoTail | flagDirSync | flagTopDir
+
+	// otherFlags are those of what is neither a file nor a directory (EXT4_OTHER_FLMASK): e2fsck
+	// takes others for damage.
+	otherFlags = FlagNoDump | FlagNoAtime
 )
 
 func (n *Node) kind() uint32 { return n.Mode & unix.S_IFMT }
@@ -100,6 +104,9 @@ func (n *Node) check() error {
 	}
 	if n.Flags&flagCaseFold != 0 {
 		return errors.New("a directory whose names ignore case: terem's file systems have none")
+	}
+	if k := n.kind(); k != unix.S_IFREG && k != unix.S_IFDIR && n.Flags&keptFlags&^otherFlags != 0 {
+		return errors.New("flags such as immutable: ext4 has those of files and directories alone")
 	}
 	switch n.kind() {
 	case unix.S_IFREG:
