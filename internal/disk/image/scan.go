@@ -108,8 +108,11 @@ func readLink(fd int) (string, error) {
 func attributes(fd int) (map[string][]byte, error) {
 	name := fmt.Sprintf("/proc/self/fd/%d", fd) // a descriptor with O_PATH has no attributes itself
 	list, err := growing(func(b []byte) (int, error) { return unix.Listxattr(name, b) })
-	if len(list) == 0 || errors.Is(err, unix.EOPNOTSUPP) {
+	if errors.Is(err, unix.EOPNOTSUPP) {
 		return nil, nil
+	}
+	if err != nil || len(list) == 0 {
+		return nil, err
 	}
 	attrs := map[string][]byte{}
 	for attr := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
@@ -125,7 +128,7 @@ func attributes(fd int) (map[string][]byte, error) {
 		}
 		attrs[attr] = value
 	}
-	return attrs, err
+	return attrs, nil
 }
 
 // growing calls get with room for what it says that it has, which may become more.

@@ -53,6 +53,14 @@ func TestChanging(t *testing.T) {
 	}
 }
 
+// TestAttributesError: attributes that cannot be listed are not taken for none.
+func TestAttributesError(t *testing.T) {
+	const none = 1 << 20 // no descriptor
+	if a, err := attributes(none); err == nil {
+		t.Errorf("%v", a)
+	}
+}
+
 // TestUnreadable: what cannot be read is named, in the words of a user who is not root.
 func TestUnreadable(t *testing.T) {
 	needTools(t)
