@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -70,7 +71,7 @@ func (c *copier) dir(from, to int, name, path string, st *unix.Stat_t) error {
 	if err != nil {
 		return named("open", path, err)
 	}
-	source := os.NewFile(uintptr(in), path)
+	source := os.NewFile(uintptr(in), name)
 	defer source.Close()
 	out, err := openAs(to, name, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
@@ -84,7 +85,7 @@ func (c *copier) dir(from, to int, name, path string, st *unix.Stat_t) error {
 			break
 		}
 		if err != nil {
-			return err
+			return named("read", path, errors.Unwrap(err)) // of *os.PathError
 		}
 		for _, name := range names {
 			if err := c.entry(in, out, name, path+"/"+name); err != nil {
@@ -107,7 +108,7 @@ func (c *copier) entry(from, to int, name, path string) error {
 		return nil // it was removed meanwhile
 	}
 	if err != nil {
-		return &os.PathError{Op: "stat", Path: path, Err: err}
+		return named("stat", path, err)
 	}
 	kind := st.Mode & unix.S_IFMT
 	if kind != unix.S_IFDIR && st.Nlink > 1 {
@@ -119,6 +120,9 @@ func (c *copier) entry(from, to int, name, path string) error {
 	}
 	switch kind {
 	case unix.S_IFDIR:
+		if len(path) >= unix.PathMax { // each directory on the way holds its path and two descriptors
+			return named("mkdir", path, unix.ENAMETOOLONG)
+		}
 		if err := unix.Mkdirat(to, name, unix.S_IRWXU); err != nil {
 			return named("mkdir", path, err)
 		}
@@ -241,5 +245,17 @@ func named(op, path string, err error) error {
 	if err == nil || errors.As(err, &has) {
 		return err
 	}
-	return &os.PathError{Op: op, Path: path, Err: err}
+	return &os.PathError{Op: op, Path: shown(path), Err: err}
+}
+
+// shown is a path for people: a stranger's may be long, and have anything in it.
+func shown(path string) string {
+	const end = 60
+	if len(path) > 3*end {
+		path = path[:end] + "..." + path[len(path)-end:]
+	}
+	if quoted := strconv.Quote(path); quoted != `"`+path+`"` {
+		return quoted
+	}
+	return path
 }

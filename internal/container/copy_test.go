@@ -161,6 +161,41 @@ func TestCopyIsBounded(t *testing.T) {
 	}
 }
 
+// TestCopyOfDeepTree: a tree has no say in how much memory its paths take, nor in what a terminal shows of them.
+func TestCopyOfDeepTree(t *testing.T) {
+	needRoot(t)
+	from := t.TempDir()
+	at, err := unix.Open(from, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	name := "\x1b\n" + strings.Repeat("n", 250)
+	for range 20 {
+		next := -1
+		if err == nil {
+			err = unix.Mkdirat(at, name, 0o755)
+		}
+		if err == nil {
+			next, err = unix.Openat(at, name, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		}
+		unix.Close(at)
+		at = next
+	}
+	unix.Close(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := cloneTree(from, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.close()
+	m, err := copyShifted(t.Context(), tree, owners{})
+	if err == nil {
+		m.close()
+	}
+	if !errors.Is(err, unix.ENAMETOOLONG) || strings.ContainsAny(err.Error(), "\x1b\n") || len(err.Error()) > 300 {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestCopyFollowsNoLink: not even where one takes a directory's or a file's place in the
 // middle of a copy.
 func TestCopyFollowsNoLink(t *testing.T) {
