@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -32,6 +33,9 @@ type fakeHost struct {
 	cpuid    map[[2]uint32][4]uint32
 }
 
+// patience is for programs that answer, on a host that has other things to do.
+const patience = 2 * time.Minute
+
 func loadHost(t *testing.T, name string) *fakeHost {
 	t.Helper()
 	text, err := os.ReadFile(name)
@@ -41,14 +45,15 @@ func loadHost(t *testing.T, name string) *fakeHost {
 	h := &fakeHost{cpuid: map[[2]uint32][4]uint32{}}
 	room := uint64(100 << 30)
 	h.options = Options{
-		Root:     t.TempDir(),
-		Device:   "/dev/kvm",
-		CacheDir: "/home/student/.cache/terem",
-		LookPath: h.lookPath,
-		Stat:     h.stat,
-		Open:     h.open,
-		CPUID:    func(leaf, sub uint32) [4]uint32 { return h.cpuid[[2]uint32{leaf, sub}] },
-		Free:     func(string) (uint64, error) { return room, nil },
+		Root:      t.TempDir(),
+		Device:    "/dev/kvm",
+		CacheDir:  "/home/student/.cache/terem",
+		ProbeTime: patience,
+		LookPath:  h.lookPath,
+		Stat:      h.stat,
+		Open:      h.open,
+		CPUID:     func(leaf, sub uint32) [4]uint32 { return h.cpuid[[2]uint32{leaf, sub}] },
+		Free:      func(string) (uint64, error) { return room, nil },
 	}
 	head, files, _ := strings.Cut(string(text), "\n-- ")
 	for line := range strings.Lines(head) {

@@ -11,8 +11,13 @@ import (
 	"time"
 )
 
-// outputLimit is how much of a program's output is kept.
-const outputLimit = 4 << 10
+const (
+	// outputLimit is how much of a program's output is kept, in bytes.
+	outputLimit = 4 << 10
+
+	// leftBehind bounds the wait for the end of the output when the program itself has ended.
+	leftBehind = time.Second
+)
 
 // limited keeps the first bytes that are written to it, and takes the rest.
 type limited struct{ bytes.Buffer }
@@ -27,9 +32,9 @@ func (l *limited) Write(p []byte) (int, error) {
 // errSlow says that a program did not end in time.
 var errSlow = errors.New("no answer")
 
-// firstLine runs a program, with all that it starts, for o.ProbeTime at the most,
-// and gives the first line that it prints on either output. The line may come
-// with an error.
+// firstLine runs a program for o.ProbeTime at the most, and gives the first line that it
+// prints on either output. What it starts and leaves behind with its output is ended, too. The
+// line may come with an error.
 func firstLine(ctx context.Context, o Options, path string, args ...string) (string, error) {
 	slow := fmt.Errorf("%w within %v", errSlow, o.ProbeTime)
 	ctx, cancel := context.WithTimeoutCause(ctx, o.ProbeTime, slow)
@@ -39,8 +44,11 @@ func firstLine(ctx context.Context, o Options, path string, args ...string) (str
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = 100 * time.Millisecond
+	cmd.WaitDelay = leftBehind
 	err := cmd.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		_ = cmd.Cancel() // none of its group may be left: the one with the output has made a group of its own
+	}
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
