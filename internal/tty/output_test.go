@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // newOutput is an Output into a pipe; failures are its calls of broken.
@@ -93,6 +95,74 @@ func TestTryWrite(t *testing.T) {
 	try(3*pipeBuf, 3*pipeBuf, nil)
 	if len(*failures) != 0 {
 		t.Errorf("failures: %v", *failures)
+	}
+}
+
+// TestOutputNeverWaitsInWrite: somebody else fills a pipe, a terminal, a socket between the poll and the write. And
+// the flag that helps is not set on what others have open.
+func TestOutputNeverWaitsInWrite(t *testing.T) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, peer := os.NewFile(uintptr(pair[0]), "socket"), os.NewFile(uintptr(pair[1]), "socket")
+	r, pipe, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyboard, terminal := openPTY(t)
+	for _, tt := range []struct {
+		name    string
+		w, read *os.File
+	}{{"pipe", pipe, r}, {"terminal", terminal, keyboard}, {"socket", socket, peer}} {
+		t.Run(tt.name, func(t *testing.T) {
+			defer tt.read.Close()
+			defer tt.w.Close()
+			fd := int(tt.w.Fd())
+			o, err := NewOutput(tt.w, func(err error) { t.Error(err) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
+				t.Errorf("flags %#x, %v: the shell's file does not wait any more", flags, err)
+			}
+			fill(t, fd)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				if n, err := o.put(o.fd(), []byte("late")); n != 0 || err != nil {
+					t.Errorf("put: %d, %v; want nothing", n, err)
+				}
+			}()
+			select {
+			case <-done:
+			case <-time.After(10 * time.Second):
+				t.Error("put waits for the reader")
+				go func() { _, _ = io.Copy(io.Discard, tt.read) }()
+				<-done
+			}
+			if err := o.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// fill fills what fd writes to, and leaves its flags as they were.
+func fill(t *testing.T, fd int) {
+	t.Helper()
+	if err := unix.SetNonblock(fd, true); err != nil {
+		t.Fatal(err)
+	}
+	for size := pipeBuf; size > 0; {
+		if _, err := unix.Write(fd, make([]byte, size)); err == unix.EAGAIN {
+			size /= 2
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := unix.SetNonblock(fd, false); err != nil {
+		t.Fatal(err)
 	}
 }
 
