@@ -164,6 +164,27 @@ func TestResetSwitchesTheCacheBack(t *testing.T) {
 	expect(t, "write", d.write(5, pattern(1, 512)), statusOK)
 }
 
+// TestRestoreBeforeNegotiation gives a disk in use a state of before FEATURES_OK: what an earlier driver had negotiated
+// counts no more.
+func TestRestoreBeforeNegotiation(t *testing.T) {
+	d := attach(t, Config{Backend: newStore(diskSize), WriteCache: true}, everything, virtiotest.Options{})
+	d.Reset()
+	d.Write32(virtiotest.RegStatus, 1)
+	d.Write32(virtiotest.RegStatus, 3) // there is a driver
+	disk, state := d.disk.Save(), d.MMIO.Save()
+	d.up(everything)
+	d.MMIO.Pause()
+	d.disk.Restore(disk)
+	if err := d.MMIO.Restore(state); err != nil {
+		t.Fatal(err)
+	}
+	d.MMIO.Resume()
+	d.WriteConfig(offWriteback, []byte{0}) // has an effect only where it is negotiated
+	expect(t, "writeback", d.Config(offWriteback, 1)[0], 1)
+	d.up(everything)
+	expect(t, "write", d.write(5, pattern(1, 512)), statusOK)
+}
+
 func TestStateIsNotTrusted(t *testing.T) {
 	d, err := New(Config{Backend: newStore(512)})
 	if err != nil {
