@@ -21,6 +21,7 @@ const (
 	CapSyncRegs         Capability = 74
 	CapReadOnlyMem      Capability = 81
 	CapImmediateExit    Capability = 136
+	CapNestedState      Capability = 157
 	CapUserSpaceMSR     Capability = 188
 	CapMSRFilter        Capability = 189
 	CapBinaryStats      Capability = 203

@@ -115,7 +115,7 @@ func (m *Machine) makeCPUs() error {
 	if err != nil {
 		return err
 	}
-	if !assist.Virtualizes() {
+	if assist.Interprets(m.sys.Check) {
 		assist.Hide(leaves)
 	}
 	for id := range m.conf.CPUs {

@@ -2,10 +2,26 @@ package assist
 
 import "terem/kvm"
 
-// Virtualizes says whether the host's CPU has VT-x or AMD-V. Without either, KVM can only interpret a
-// guest's kernel. It is known before any vCPU has run, unlike what a probe finds, and after a vCPU has run
-// its CPUID stays as it is.
-func Virtualizes() bool {
+// Interprets says whether this KVM interprets a guest's kernel, as far as that shows before any vCPU has run: what a
+// probe finds comes too late for a vCPU's CPUID, which then stays as it is. It does where the host's CPU has
+// neither VT-x nor AMD-V. (A guest's CPUID says nothing of that: with nested=0 it shows neither.) And it does where KVM
+// has one of them in reach and makes no use of it: such a KVM knows no state of nested guests, which
+// kvm_intel and kvm_amd have a size for whatever their parameters are (arch/x86/kvm/x86.c; before Linux 5.8
+// kvm_amd had none: there a guest loses what Hide takes). check is [kvm.System.Check].
+func Interprets(check func(kvm.Capability) (int, error)) bool {
+	return interprets(virtualizes(), check)
+}
+
+func interprets(virtualizes bool, check func(kvm.Capability) (int, error)) bool {
+	if !virtualizes {
+		return true
+	}
+	size, err := check(kvm.CapNestedState)
+	return err == nil && size == 0
+}
+
+// virtualizes says whether the host's CPU has VT-x or AMD-V.
+func virtualizes() bool {
 	const (
 		leaf, vmx    = 1, 1 << 5           // ECX
 		leafAMD, svm = 0x8000_0001, 1 << 2 // ECX
