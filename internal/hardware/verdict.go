@@ -124,16 +124,21 @@ func judge(p testPackage, j *jobRecord, known []difference) row {
 		r.take(v, list, known)
 	}
 	for _, d := range known {
-		if top, _, _ := strings.Cut(d.test, "/"); d.fatal && slices.Contains(p.tests, top) {
+		top, _, _ := strings.Cut(d.test, "/")
+		switch {
+		case !slices.Contains(p.tests, top):
+		case d.fatal:
 			r.known++
 			r.notes = append(r.notes, note{noteKnown, d.test, "not run: " + d.why})
+		case top != d.test && !has(list, d.test):
+			r.fail(noteMissing, d.test, "it is known to differ, and there is no such subtest, or it was left out")
 		}
 	}
 	for _, t := range p.tests {
 		if d, ok := find(known, t); ok && d.fatal {
 			continue
 		}
-		if !slices.ContainsFunc(list, func(v verdict) bool { return v.test == t }) {
+		if !has(list, t) {
 			r.fail(noteMissing, t, "it began and did not end, or never began")
 		}
 	}
@@ -142,11 +147,16 @@ func judge(p testPackage, j *jobRecord, known []difference) row {
 		r.fail(noteMissing, "", "the outer system ended before these tests did")
 	default:
 		r.seconds = j.end.Seconds
-		if s := j.end.String(); s != "" && (j.end.Status != 1 || r.bad+r.known == 0) {
+		explained := j.end.Status == 1 && slices.ContainsFunc(list, func(v verdict) bool { return v.what == failed })
+		if s := j.end.String(); s != "" && !explained {
 			r.fail(noteFailed, "", s+"; its last words:\n"+lastWords(j.output.Bytes()))
 		}
 	}
 	return r
+}
+
+func has(list []verdict, test string) bool {
+	return slices.ContainsFunc(list, func(v verdict) bool { return v.test == test })
 }
 
 func (r *row) fail(kind, test, text string) {
@@ -155,13 +165,18 @@ func (r *row) fail(kind, test, text string) {
 }
 
 // take counts a test, and looks whether its outcome is what is known of it. Of a failure those subtests count that
-// failed by themselves: a parent fails with its child.
+// failed by themselves: a parent fails with its child. One that says something beside a child that is known to fail may
+// have failed by itself, too.
 func (r *row) take(v verdict, all []verdict, known []difference) {
 	d, isKnown := find(known, v.test)
 	top := !strings.Contains(v.test, "/")
 	switch v.what {
 	case failed:
-		if child := failedBelow(v.test, all); child {
+		if below := failedBelow(v.test, all); len(below) > 0 {
+			news := slices.ContainsFunc(below, func(c verdict) bool { _, ok := find(known, c.test); return !ok })
+			if !news && v.output != "" {
+				r.fail(noteFailed, v.test, v.output)
+			}
 			return
 		}
 		if isKnown {
@@ -184,10 +199,14 @@ func (r *row) take(v verdict, all []verdict, known []difference) {
 	}
 }
 
-func failedBelow(test string, all []verdict) bool {
-	return slices.ContainsFunc(all, func(v verdict) bool {
-		return v.what == failed && strings.HasPrefix(v.test, test+"/")
-	})
+// failedBelow are a test's subtests that failed, but for those with subtests that did.
+func failedBelow(test string, all []verdict) (below []verdict) {
+	for _, v := range all {
+		if v.what == failed && strings.HasPrefix(v.test, test+"/") && len(failedBelow(v.test, all)) == 0 {
+			below = append(below, v)
+		}
+	}
+	return below
 }
 
 // lastWords is the end of an output that is not empty.
