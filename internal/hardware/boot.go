@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"terem/guest/distro"
@@ -103,6 +104,11 @@ func (o outer) machine(dir string, plan wire.Plan) (machine, wire.Plan, error) {
 	list, err := o.kernel.LoadOrder(names...)
 	if err != nil {
 		return m, plan, fmt.Errorf("modules of %s: %w", o.kernel.Release, err)
+	}
+	for _, n := range names {
+		if params[n] != "" && !slices.ContainsFunc(list, func(m distro.Module) bool { return m.Name == n }) {
+			return m, plan, fmt.Errorf("%s is built into %s: its parameters %q would do nothing", n, o.kernel.Release, params[n])
+		}
 	}
 	plan.Modules, plan.KVM, plan.Scratch = addModules(root, list, params), !o.bare, true
 	plan.Word = "outer-" + rand.Text()

@@ -97,19 +97,6 @@ func holdVM() error {
 	return err
 }
 
-// load gives a module to the kernel, as insmod does.
-func load(m wire.Module) error {
-	f, err := os.Open(m.File)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := unix.FinitModule(int(f.Fd()), m.Params, 0); err != nil {
-		return fmt.Errorf("load %s %s: %w", m.File, m.Params, err)
-	}
-	return nil
-}
-
 // shell is one on the console, with job control.
 func shell(p wire.Plan) error {
 	tty, err := os.OpenFile("/dev/ttyS0", os.O_RDWR, 0)
