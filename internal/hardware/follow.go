@@ -73,7 +73,7 @@ func (f *follower) follow(ctx context.Context, m machine, ended <-chan error) {
 				step, since = s, time.Now()
 			}
 			if limit := f.limit(step); time.Since(since) > limit {
-				f.fail("%s: nothing came for %v of the host's time", f.stepName(step), limit.Round(time.Second))
+				f.fail("%s: it had not ended after %v of the host's time", f.stepName(step), limit.Round(time.Second))
 			}
 			f.watchPanic(m)
 		}

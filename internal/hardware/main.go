@@ -40,7 +40,7 @@ func run() int {
 	}
 	ok := false
 	if err == nil {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 		defer stop()
 		ok, err = o.carryOut(ctx)
 	}
@@ -79,11 +79,11 @@ func parse(args []string) (options, error) {
 
 // carryOut makes everything ready and boots one outer system after the other.
 func (o options) carryOut(ctx context.Context) (bool, error) {
-	tmp, err := os.MkdirTemp("", "terem-hardware-")
+	tmp, done, err := workDir(os.TempDir())
 	if err != nil {
 		return false, err
 	}
-	defer os.RemoveAll(tmp)
+	defer done()
 	var chosen []backend
 	for _, name := range o.backends {
 		i := slices.IndexFunc(backends(), func(b backend) bool { return b.name == name })
@@ -102,7 +102,7 @@ func (o options) carryOut(ctx context.Context) (bool, error) {
 	if out, err := c.CombinedOutput(); err != nil {
 		return false, fmt.Errorf("compile the outer system's PID 1: %w: %s", err, out)
 	}
-	root, err := newRoot(ctx, init, o.terem)
+	root, err := newRoot(ctx, tmp, init, o.terem)
 	if err != nil {
 		return false, err
 	}

@@ -32,7 +32,7 @@ func addHost(a *initramfs.Archive, to, from string, perm uint32) error {
 }
 
 // newRoot has what each outer system needs: its PID 1, busybox, terem, and the guest at its place in the cache.
-func newRoot(ctx context.Context, init, terem string) (*initramfs.Archive, error) {
+func newRoot(ctx context.Context, tmp, init, terem string) (*initramfs.Archive, error) {
 	a := new(initramfs.Archive)
 	for to, from := range map[string]string{"/init": init, "/bin/busybox": busyboxPath, "/bin/terem": terem} {
 		if err := addHost(a, to, from, 0o755); err != nil {
@@ -50,7 +50,7 @@ func newRoot(ctx context.Context, init, terem string) (*initramfs.Archive, error
 			return nil, err
 		}
 	}
-	if err := addScratch(a); err != nil {
+	if err := addScratch(a, tmp); err != nil {
 		return nil, err
 	}
 	if err := addDocs(a); err != nil {
@@ -63,8 +63,8 @@ func newRoot(ctx context.Context, init, terem string) (*initramfs.Archive, error
 const scratchSize = 1 << 30
 
 // addScratch makes the file system for the disk on /tmp.
-func addScratch(a *initramfs.Archive) error {
-	f, err := os.CreateTemp("", "terem-hardware-scratch-")
+func addScratch(a *initramfs.Archive, tmp string) error {
+	f, err := os.CreateTemp(tmp, "scratch-")
 	if err != nil {
 		return err
 	}
