@@ -21,13 +21,21 @@ if [ -z "$package" ]; then
 	exit 1
 fi
 
-# The directory comes there only when it is whole.
+# The directory comes there only when it is whole. What a killed call has left goes: nobody else holds the lock.
 if [ ! -d "$cache/$package" ]; then
+	exec 9>"$cache/lock"
+	flock 9
+fi
+if [ ! -d "$cache/$package" ]; then
+	rm -rf "$cache"/new.*
 	echo "fetch: downloading $package" >&2
 	new=$(mktemp -d "$cache/new.XXXXXX")
 	trap 'rm -rf "$new"' EXIT
+	trap 'exit 130' INT # or the trap above is not sprung
+	trap 'exit 143' TERM
+	trap 'exit 129' HUP
 	(cd "$new" && apt-get --quiet=2 download "$package" >&2)
 	dpkg -x "$new"/*.deb "$new/tree"
-	mv "$new/tree" "$cache/$package" 2>/dev/null || [ -d "$cache/$package" ] # another call may have been first
+	mv "$new/tree" "$cache/$package"
 fi
 echo "$cache/$package"

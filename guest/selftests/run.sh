@@ -9,6 +9,9 @@ cd "$(dirname "$0")/../.."
 programs=$(sh guest/selftests/build.sh)
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
 # The same binary runs in the guest, which has no C library.
 CGO_ENABLED=0 go build -ldflags='-s -w' -o "$tmp/selftests" ./guest/selftests
 # shellcheck disable=SC2086 # a list of words
