@@ -138,7 +138,7 @@ func TestFromDirErrors(t *testing.T) {
 	source := filepath.Join(dir, "source")
 	if err := errors.Join(os.Mkdir(source, 0o755), os.WriteFile(source+"/big", bytes.Repeat([]byte{1}, 8<<20), 0o600),
 		os.WriteFile(dir+"/text", []byte("no tar at all, and longer than that if it needs be"), 0o600), os.WriteFile(dir+"/taken", nil, 0o600),
-		os.WriteFile(dir+"/zeros", make([]byte, 4096), 0o600)); err != nil {
+		os.WriteFile(dir+"/zeros", make([]byte, 4096), 0o600), os.WriteFile(dir+"/window", []byte("\x28\xb5\x2f\xfd\x00\xa8\x02\x00\x10\x00"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
@@ -153,12 +153,13 @@ func TestFromDirErrors(t *testing.T) {
 		{FromDir{Source: source, Path: dir + "/img", Label: "12345678901234567"}, []string{"label of 17 bytes"}},
 		{FromDir{Source: dir + "/text", Path: dir + "/img"}, []string{dir + "/text", "the tar cannot be used: it is no tar", "name a directory"}},
 		{FromDir{Source: dir + "/zeros", Path: dir + "/img"}, []string{"/zeros", "it is no tar, or one with nothing in it", "name a directory"}},
+		{FromDir{Source: dir + "/window", Path: dir + "/img"}, []string{"/window", "the tar cannot be used: window size exceeded"}}, // zstd --long=31
 		{FromDir{Source: os.DevNull, Path: dir + "/img"}, []string{os.DevNull, "neither a directory nor a tar"}},
 		{FromDir{Source: source, Path: dir + "/img", Size: 10 << 10}, []string{"10 KiB are too little", "--size"}},
 		{FromDir{Source: dir + "/taken", Path: dir + "/img"}, []string{"the tar cannot be used", "nothing in it"}},
 	} {
 		wantError(t, tt.f.Make(t.Context()), machine.Usage, tt.want...)
-		onlyFiles(t, dir, "source", "taken", "text", "zeros")
+		onlyFiles(t, dir, "source", "taken", "text", "window", "zeros")
 	}
 	t.Setenv("PATH", "")
 	if exists("/sbin/mkfs.ext4") || exists("/usr/sbin/mkfs.ext4") {

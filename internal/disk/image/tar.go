@@ -25,6 +25,10 @@ var errTar = errors.New("the tar cannot be used")
 // errNoTar says that there is no tar at all, or an empty one.
 var errNoTar = errors.New("it is no tar, or one with nothing in it")
 
+func isNoTar(err error) bool {
+	return errors.Is(err, tar.ErrHeader) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
 // errSpool says that the contents are more than the image shall be large.
 var errSpool = errors.New("more contents than the image has room for")
 
@@ -119,7 +123,7 @@ func (t *tarReader) next() (*tar.Header, error) {
 }
 
 func (t *tarReader) all(ctx context.Context) error {
-	last := "the first entry"
+	last := ""
 	for n := 0; ; n++ {
 		if ctx.Err() != nil {
 			return &machine.Error{Class: machine.Host, Thing: "read the tar", Cause: "interrupted"}
@@ -128,8 +132,10 @@ func (t *tarReader) all(ctx context.Context) error {
 		switch {
 		case errors.Is(err, io.EOF) && n > 0:
 			return t.setLists()
-		case err != nil && n == 0 && !errors.Is(err, errHeaders): // zeros, as an image begins with, are an empty tar
+		case isNoTar(err) && n == 0: // zeros, as an image begins with, are an empty tar
 			return fmt.Errorf("%w: %w", errTar, errNoTar)
+		case err != nil && n == 0:
+			return fmt.Errorf("%w: %w", errTar, err)
 		case err != nil:
 			return fmt.Errorf("%w: behind %s: %w", errTar, last, err)
 		}
