@@ -57,7 +57,11 @@ func (s *suite) prepare() error {
 // options are for a program under way. Where the clock counts instructions, so do we, but
 // for those that pass while everybody waits.
 func (s *suite) options(stdin *os.File, limit time.Duration) proc.Options {
-	return proc.Options{Stdin: stdin, Limit: limit, Busy: s.conf.ips != 0}
+	o := proc.Options{Stdin: stdin, Limit: limit}
+	if s.conf.ips != 0 {
+		o.Clock = proc.Busy
+	}
+	return o
 }
 
 func (s *suite) path(name string) string { return filepath.Join(s.dir, name) }

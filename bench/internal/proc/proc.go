@@ -16,7 +16,7 @@ import (
 type Process struct {
 	cmd     *exec.Cmd
 	started time.Time
-	busy    time.Duration // of Options.Busy, at the start
+	clock   time.Duration // of Options.Clock, at the start
 	options Options
 	pipe    *os.File // the program's standard output
 	out     *bufio.Reader
@@ -29,9 +29,8 @@ type Process struct {
 type Options struct {
 	Stdin *os.File      // nil: /dev/null
 	Limit time.Duration // from the start on
-	// Busy has Elapsed count the time in which the processor does something (Busy), in
-	// place of time.
-	Busy bool
+	// Clock counts in place of time; nil: time. Busy is one.
+	Clock func() (time.Duration, error)
 }
 
 // Start starts a program. The caller owes a Close.
@@ -47,9 +46,9 @@ func Start(argv []string, o Options) (*Process, error) {
 	if o.Stdin != nil {
 		p.cmd.Stdin = o.Stdin
 	}
-	if o.Busy {
+	if o.Clock != nil {
 		time.Sleep(time.Millisecond) // what this process did until now is counted when it gives way
-		if p.busy, err = Busy(); err != nil {
+		if p.clock, err = o.Clock(); err != nil {
 			r.Close()
 			return nil, err
 		}
@@ -69,28 +68,25 @@ func Start(argv []string, o Options) (*Process, error) {
 // PID is the program's process ID.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Elapsed is the time since the start, or the busy time.
-func (p *Process) Elapsed() time.Duration {
-	if !p.options.Busy {
-		return time.Since(p.started)
+// elapsed is the time since the start, by the clock that was asked for.
+func (p *Process) elapsed() (time.Duration, error) {
+	if p.options.Clock == nil {
+		return time.Since(p.started), nil
 	}
-	now, err := Busy()
-	if err != nil {
-		return 0 // it was there at the start
-	}
-	return now - p.busy
+	now, err := p.options.Clock()
+	return now - p.clock, err
 }
 
 // Until reads the program's output up to the byte mark, and says when it came.
 func (p *Process) Until(mark byte) (time.Duration, error) {
 	for {
 		b, err := p.out.ReadByte()
-		now := p.Elapsed()
+		now, broken := p.elapsed()
 		if err != nil {
 			return now, p.silence(err)
 		}
 		if b == mark {
-			return now, nil
+			return now, broken
 		}
 	}
 }
@@ -100,12 +96,12 @@ func (p *Process) Until(mark byte) (time.Duration, error) {
 func (p *Process) Line(accept func(string) bool) (string, time.Duration, error) {
 	for {
 		line, err := p.out.ReadString('\n')
-		now := p.Elapsed()
+		now, broken := p.elapsed()
 		if err != nil {
 			return line, now, p.silence(err)
 		}
 		if accept(line) {
-			return line, now, nil
+			return line, now, broken
 		}
 	}
 }
@@ -132,7 +128,7 @@ func (p *Process) Deafen() error { return p.pipe.Close() }
 func (p *Process) Wait(limit time.Duration) (time.Duration, error) {
 	late := time.AfterFunc(limit, func() { _ = p.cmd.Process.Kill() }) // gone already: fine
 	err := p.cmd.Wait()
-	now := p.Elapsed()
+	now, broken := p.elapsed()
 	p.waited = true
 	var status *exec.ExitError
 	if !late.Stop() {
@@ -141,7 +137,7 @@ func (p *Process) Wait(limit time.Duration) (time.Duration, error) {
 	if err != nil && !errors.As(err, &status) {
 		return now, err
 	}
-	return now, nil
+	return now, broken
 }
 
 // Close kills the program if it lives still, and waits for it.

@@ -106,3 +106,28 @@ func TestBusyGrows(t *testing.T) {
 		t.Errorf("%v, then %v, %v", before, after, err)
 	}
 }
+
+// TestClock: a clock that is asked for is the one that counts, and where it stops there is no sample.
+func TestClock(t *testing.T) {
+	asked := 0
+	o := Options{Limit: time.Minute, Clock: func() (time.Duration, error) {
+		if asked++; asked > 2 {
+			return 0, os.ErrClosed
+		}
+		return time.Duration(asked) * time.Hour, nil
+	}}
+	p, err := Start([]string{"/bin/sh", "-c", "echo; echo two"}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if took, err := p.Until('\n'); took != time.Hour || err != nil {
+		t.Errorf("the first line took %v, %v", took, err)
+	}
+	if _, _, err := p.Line(func(l string) bool { return l == "two\n" }); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("without a clock: %v", err)
+	}
+	if _, err := p.Wait(time.Minute); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("at the end, without a clock: %v", err)
+	}
+}
