@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -68,6 +69,9 @@ func (o options) measure(ctx context.Context, tmp string, out outer) (bool, erro
 		if why := j.end.String(); why != "" {
 			return false, errors.Join(err, fmt.Errorf("%s: %s", j.Name, why))
 		}
+	}
+	if !json.Valid(report.output.Bytes()) {
+		return false, errors.Join(err, fmt.Errorf("the report came back cut off, %d bytes of it", report.output.Len()))
 	}
 	fmt.Fprintf(os.Stderr, "hardware: %s, Linux %s; it took %.0f s; the report is in %s\n", out.backend.title, rec.release, rec.took.Seconds(), o.report)
 	if err := os.MkdirAll(filepath.Dir(o.report), 0o755); err != nil {
