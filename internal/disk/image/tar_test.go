@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"terem/internal/disk/ext4"
 	"terem/internal/machine"
 )
 
@@ -146,6 +150,15 @@ func TestHostileTar(t *testing.T) {
 	err = (&FromDir{Source: source, Path: filepath.Join(dir, "img")}).Make(t.Context())
 	wantError(t, err, machine.Usage, "the tar cannot be used", "unexpected EOF")
 	onlyFiles(t, dir, "a.tar.gz")
+}
+
+// TestLongLink: a way is no longer than a path can be, however many links it has.
+func TestLongLink(t *testing.T) {
+	tr := newTree()
+	must(t, tr.put("a", &ext4.Node{Mode: unix.S_IFLNK, Target: strings.Repeat("./", unix.PathMax/2)}))
+	if _, err := tr.enter([]string{"a"}, false); !errors.Is(err, unix.ENAMETOOLONG) {
+		t.Error(err)
+	}
 }
 
 // TestTarLinks: names go through links as they would in the image's own system.

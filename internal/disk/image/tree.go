@@ -93,6 +93,9 @@ func (t *tree) enter(way []string, mkdir bool) (*ext4.Node, error) {
 			if links++; links > maxLinks {
 				return nil, unix.ELOOP
 			}
+			if len(next.Target) >= unix.PathMax { // ext4 has no room for it either
+				return nil, unix.ENAMETOOLONG
+			}
 			if strings.HasPrefix(next.Target, "/") {
 				stack = stack[:1]
 			}
