@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -127,49 +128,78 @@ func checkNoExits(t *testing.T, stderr string) {
 }
 
 // TestBootDataDisk: a disk without a program stays beside the guest's own root, and is not
-// written to; with one, wherever that is, it is the root.
+// written to, nor is its journal replayed; with one, wherever that is, it is the root.
 func TestBootDataDisk(t *testing.T) {
 	kvmtest.Open(t)
 	if testing.Short() {
 		t.Skip("boots Linux: not in -short")
 	}
-	busybox, err := os.ReadFile("/bin/busybox")
-	if err != nil {
-		t.Fatal(err)
-	}
+	const unclean, readOnly, damaged, untouched = 1, 2, 4, 8
 	for _, tt := range []struct {
 		name, file string // the disk's only one
+		is         int
 		command    []string
 		want       result
 	}{
-		{"empty", "", []string{"sh", "-c", "grep -c /dev/vda /proc/mounts; mount /dev/vda /mnt && ls /mnt"}, result{0, "0\nlost+found\n", ""}},
-		{"data", "photos/1", []string{"none"}, result{127, "terem: none: no such program in the guest, nor any on /dev/vda\n", ""}},
-		{"the command", "srv/busybox", []string{"/srv/busybox", "sh", "-c", "echo /*"}, result{0, "/dev /lost+found /proc /run /srv /sys /tmp\n", ""}},
-		{"where programs are", "usr/sbin/busybox", []string{"/usr/sbin/busybox", "sh", "-c", "echo >/x && echo /u* /x"}, result{0, "/usr /x\n", ""}},
+		{"empty", "", 0, []string{"sh", "-c", "grep -c /dev/vda /proc/mounts; mount /dev/vda /mnt && ls /mnt"}, result{0, "0\nlost+found\n", ""}},
+		{"data", "photos/1", untouched, []string{"none"}, result{127, "terem: none: no such program in the guest, nor any on /dev/vda\n", ""}},
+		{"unclean data", "photos/1", unclean | untouched, []string{"true"}, result{}},
+		{"unclean data that cannot be written", "photos/1", unclean | readOnly | untouched, []string{"true"}, result{}},
+		{"the command", "srv/busybox", 0, []string{"/srv/busybox", "sh", "-c", "echo /*"}, result{0, "/dev /lost+found /proc /run /srv /sys /tmp\n", ""}},
+		{"where programs are", "usr/sbin/busybox", 0, []string{"/usr/sbin/busybox", "sh", "-c", "echo >/x && echo /u* /x"}, result{0, "/usr /x\n", ""}},
+		{"unclean", "bin/busybox", unclean, []string{"/bin/busybox", "sh", "-c", "echo >/x && echo /b* /x"}, result{0, "/bin /x\n", ""}},
+		{"unclean, cannot be written", "bin/busybox", unclean | readOnly | untouched, []string{"true"},
+			result{126, "terem: root /dev/vda: it has a journal to replay and cannot be written (errno 30); --root none leaves it out\n", ""}},
+		{"damaged", "bin/busybox", damaged, []string{"true"}, result{126, "terem: root /dev/vda: its file system is damaged (errno 117); --root none leaves it out\n", ""}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			dir := t.TempDir()
-			if tt.file != "" {
-				file := filepath.Join(dir, tt.file)
-				if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, busybox, 0o755)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			img := filepath.Join(t.TempDir(), "img")
-			order := image.FromDir{Source: dir, Path: img, Size: 16 << 20}
-			if err := order.Make(t.Context()); err != nil {
-				t.Fatal(err)
+			img := dataDisk(t, tt.file)
+			switch {
+			case tt.is&unclean != 0:
+				debugfs(t, img, "jo\njw -b 3000 /dev/null\njc\n")
+			case tt.is&damaged != 0:
+				debugfs(t, img, "set_inode_field <2> mode 0\n")
 			}
 			before, err := os.ReadFile(img)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r := bootGuest(t, "", Options{Disks: []disk.Spec{{Path: img}}, Command: tt.command}); r != tt.want {
+			if r := bootGuest(t, "", Options{Disks: []disk.Spec{{Path: img, ReadOnly: tt.is&readOnly != 0}}, Command: tt.command}); r != tt.want {
 				t.Errorf("%+v, want %+v", r, tt.want)
 			}
-			if after, err := os.ReadFile(img); tt.name == "data" && (err != nil || !bytes.Equal(before, after)) {
-				t.Errorf("the disk was written to, %v", err)
+			after, err := os.ReadFile(img)
+			if same := bytes.Equal(before, after); err != nil || !same && tt.is&untouched != 0 || same && tt.is&unclean != 0 && tt.is&untouched == 0 {
+				t.Errorf("the disk is as it was: %v, %v", same, err)
 			}
 		})
+	}
+}
+
+// dataDisk is an image with one file, which is busybox, or with none.
+func dataDisk(t *testing.T, name string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if name != "" {
+		busybox, err := os.ReadFile("/bin/busybox")
+		file := filepath.Join(dir, name)
+		if err := errors.Join(err, os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, busybox, 0o755)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	img := filepath.Join(t.TempDir(), "img")
+	order := image.FromDir{Source: dir, Path: img, Size: 16 << 20}
+	if err := order.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+// debugfs changes an image by commands, a line each.
+func debugfs(t *testing.T, img, commands string) {
+	t.Helper()
+	c := exec.Command("/sbin/debugfs", "-w", img)
+	c.Stdin = strings.NewReader(commands)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Skipf("debugfs: %v: %s", err, out)
 	}
 }

@@ -30,19 +30,33 @@ static const char *const homes[] = {"bin", "sbin", "usr/bin", "usr/sbin", "usr/l
 
 static const char *const moved[] = {"/dev", "/proc", "/sys", "/run", "/tmp"};
 
+// unclean says whether an ext4 file system has a journal to replay (its superblock is at 1024: magic number at 0x38,
+// s_feature_incompat at 0x60).
+static int unclean(const char *disk)
+{
+	unsigned char s[0x64];
+	long n, fd = sys3(__NR_open, disk, O_RDONLY | O_CLOEXEC, 0);
+
+	if (fd < 0)
+		return 0;
+	n = sys4(__NR_pread64, fd, s, sizeof s, 1024);
+	sys1(__NR_close, fd);
+	return n == sizeof s && s[0x38] == 0x53 && s[0x39] == 0xef && s[0x60] & 4;
+}
+
 // mount_as mounts the disk as one type; where it cannot be written, read-only.
-static long mount_as(const struct options *o, const char *type)
+static long mount_as(const struct options *o, const char *type, const char *options)
 {
 	unsigned long flags = o->root_ro || o->root_try ? MS_RDONLY : 0; // a disk that may be for data is only looked at
-	long err = sys5(__NR_mount, o->root, place, type, flags, o->root_flags);
+	long err = sys5(__NR_mount, o->root, place, type, flags, options);
 
 	if (err == -EROFS_ || err == -EACCES_)
-		err = sys5(__NR_mount, o->root, place, type, flags | MS_RDONLY, o->root_flags);
+		err = sys5(__NR_mount, o->root, place, type, flags | MS_RDONLY, options);
 	return err;
 }
 
-// mount_root tries the types in a list with commas, and returns the last one's error.
-static long mount_root(const struct options *o)
+// mount_root tries the types in a list with commas, and returns the error that says most.
+static long mount_root(const struct options *o, const char *options)
 {
 	const char *list = o->root_type ? o->root_type : "ext4,squashfs";
 	long err = -ENOENT;
@@ -56,9 +70,12 @@ static long mount_root(const struct options *o)
 		if (n < sizeof type) {
 			memcpy(type, list, n);
 			type[n] = 0;
-			err = mount_as(o, type);
-			if (err == 0)
+			long one = mount_as(o, type, options);
+
+			if (one == 0)
 				return 0;
+			if (err == -ENOENT || one != -EINVAL) // "of another type" says less than all others
+				err = one;
 		}
 		list += n + (list[n] == ',');
 	}
@@ -160,19 +177,37 @@ static const char *words(long err)
 		return "it cannot be read";
 	case EUCLEAN:
 		return "its file system is damaged";
+	case EROFS_:
+		return "it has a journal to replay and cannot be written";
 	}
 	return "the kernel refuses";
 }
 
-// choose decides about a disk that is the root only if it has a program. A disk for data is let go; on a
-// terminal it is told, unless it is as empty as it was made.
-static int choose(struct options *o)
+// settle makes a disk that was looked at the root's. One whose journal is to be replayed is mounted anew.
+static long settle(struct options *o, int looked)
 {
-	if (has_program(o)) {
-		if (!o->root_ro)
-			sys5(__NR_mount, 0, place, 0, MS_REMOUNT, o->root_flags); // one that cannot be written stays as it is
-		return 1;
+	o->root_try = 0;
+	if (looked) {
+		sys2(__NR_umount2, place, 0);
+		return mount_root(o, o->root_flags);
 	}
+	if (!o->root_ro)
+		sys5(__NR_mount, 0, place, 0, MS_REMOUNT, o->root_flags); // one that cannot be written stays as it is
+	return 0;
+}
+
+// choose decides about a disk that is the root only if it has a program: then root is left, or 0. A disk for data is
+// let go, and not a byte of it written, not even its journal replayed; on a terminal it is told, unless it is as empty
+// as it was made.
+static long choose(struct options *o)
+{
+	int looked = unclean(o->root);
+	long err = mount_root(o, looked ? "noload" : o->root_flags);
+
+	if (err != 0)
+		return err;
+	if (has_program(o))
+		return settle(o, looked);
 	if (!o->pipe && holds("", "lost+found"))
 		SAY("terem: there is no program on ", o->root, ": it is a disk for data, and the root is the guest's own");
 	sys2(__NR_umount2, place, 0);
@@ -184,9 +219,9 @@ static int choose(struct options *o)
 int root_enter(struct options *o)
 {
 	char n[24];
-	long err = mount_root(o);
+	long err = o->root_try ? choose(o) : mount_root(o, o->root_flags);
 
-	if (err == 0 && o->root_try && !choose(o))
+	if (err == 0 && !o->root)
 		return 1;
 	if (err == 0)
 		err = enter();
