@@ -212,6 +212,7 @@ func TestDamage(t *testing.T) {
 		{"bitmap outside", "bitmap", func(b []byte, _, _ int64) { be.PutUint64(b[be.Uint64(b[extension(b, bitmapType)+16:]):], 1<<50) }, true, "bitmap 0 has its table"},
 		{"snapshot outside", "snap", func(b []byte, _, _ int64) { be.PutUint64(b[be.Uint64(b[64:]):], 1<<50) }, true, "snapshot 0 has its L1 table"},
 		{"snapshots outside", "snap", func(b []byte, _, _ int64) { be.PutUint64(b[64:], 1<<50) }, true, "1 snapshots"},
+		{"refcount table in the header", "v3", func(b []byte, _, _ int64) { be.PutUint64(b[48:], 0) }, true, "used by something else too"},
 		{"refcount block outside", "v3", func(b []byte, _, _ int64) { be.PutUint64(b[be.Uint64(b[48:]):], 1<<50) }, true, "refcount block 0"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

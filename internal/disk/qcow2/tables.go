@@ -41,7 +41,7 @@ const (
 type l2cache struct {
 	mu   sync.Mutex
 	slot [cacheSlots]struct {
-		off int64 // in the file; 0: empty
+		off int64 // in the file; -1: nothing was read
 		b   []byte
 	}
 }
@@ -53,8 +53,8 @@ func (im *Image) l2(off int64) (uint64, error) {
 	im.cache.mu.Lock()
 	defer im.cache.mu.Unlock()
 	s := &im.cache.slot[piece/size%cacheSlots]
-	if s.off != piece {
-		s.off = 0 // until it is read
+	if s.b == nil || s.off != piece {
+		s.off = -1 // until it is read
 		if s.b == nil {
 			s.b = make([]byte, size)
 		}
