@@ -55,8 +55,11 @@ func (f *FromDir) Make(ctx context.Context) error {
 
 func (f *FromDir) fromDir(ctx context.Context) error {
 	return disk.Create(f.Path, f.Force, func(out *os.File) error {
-		s, err := scan(f.Source)
-		if err != nil {
+		s, err := scan(ctx, f.Source)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return f.interrupted()
+		case err != nil:
 			return f.unread(err)
 		}
 		defer s.Close() // read only
@@ -104,6 +107,10 @@ func (f *FromDir) fromTar(ctx context.Context) error {
 	})
 }
 
+func (f *FromDir) interrupted() error {
+	return &machine.Error{Class: machine.Host, Thing: "make " + f.Path, Cause: "interrupted"}
+}
+
 func (f *FromDir) bad(cause, mend string) error {
 	return &machine.Error{Class: machine.Usage, Thing: "make " + f.Path, Cause: cause, Mend: mend}
 }
@@ -149,7 +156,7 @@ func (f *FromDir) fill(ctx context.Context, out *os.File, t *tree) error {
 	case errors.Is(err, ext4.ErrFull):
 		return f.tooSmall(size, total)
 	case ctx.Err() != nil:
-		return &machine.Error{Class: machine.Host, Thing: "make " + f.Path, Cause: "interrupted"}
+		return f.interrupted()
 	case err != nil:
 		return err
 	}

@@ -129,10 +129,10 @@ type comparison struct{ flags, change, sockets, noAttrs, seconds bool }
 
 func compareTrees(t *testing.T, source, image string, c comparison) {
 	t.Helper()
-	a, err := scan(source)
+	a, err := scan(t.Context(), source)
 	must(t, err)
 	defer a.Close()
-	b, err := scan(image)
+	b, err := scan(t.Context(), image)
 	must(t, err)
 	defer b.Close()
 	delete(b.tree.root.Children, "lost+found")

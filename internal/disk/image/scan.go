@@ -1,6 +1,7 @@
 package image
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +16,7 @@ import (
 // scanner reads a directory into a tree. Whatever happens to the directory meanwhile, it
 // follows no link and opens nothing but directories and regular files.
 type scanner struct {
+	ctx   context.Context
 	tree  *tree
 	top   *os.Root
 	links map[inode]*ext4.Node // files with several names
@@ -30,12 +32,12 @@ type inode struct {
 var errSwapped = errors.New("another file took its place while it was read")
 
 // scan reads a directory. The scanner is to be closed once contents are read, too.
-func scan(dir string) (*scanner, error) {
+func scan(ctx context.Context, dir string) (*scanner, error) {
 	top, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	s := &scanner{tree: newTree(), top: top, links: map[inode]*ext4.Node{}}
+	s := &scanner{ctx: ctx, tree: newTree(), top: top, links: map[inode]*ext4.Node{}}
 	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err == nil {
 		s.tree.root, err = s.node(fd)
@@ -172,6 +174,9 @@ func (s *scanner) directory(fd int, n *ext4.Node) error {
 	}
 	n.Children = make(map[string]*ext4.Node, len(names))
 	for _, name := range names {
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
 		s.path = append(s.path, name)
 		c, err := s.child(here, name)
 		if err != nil {

@@ -37,7 +37,7 @@ func TestChanging(t *testing.T) {
 			dir := t.TempDir()
 			file := dir + "/sub/secret"
 			must(t, os.Mkdir(dir+"/sub", 0o755), os.WriteFile(file, []byte("text"), 0o600))
-			s, err := scan(dir)
+			s, err := scan(t.Context(), dir)
 			must(t, err)
 			defer s.Close()
 			must(t, tt.change(dir, file))
@@ -84,7 +84,7 @@ func TestScan(t *testing.T) {
 		return len(list)
 	}
 	before := count()
-	s, err := scan(dir)
+	s, err := scan(t.Context(), dir)
 	must(t, err)
 	root := s.tree.root
 	if root.Children["file"] != root.Children["sub"].Children["other"] || kind(root.Children["fifo"]) != unix.S_IFIFO {
@@ -101,7 +101,7 @@ func TestScan(t *testing.T) {
 	for range maxDepth + 1 {
 		must(t, os.Mkdir("d", 0o700), os.Chdir("d"))
 	}
-	_, err = scan(dir)
+	_, err = scan(t.Context(), dir)
 	var said *ext4.Error
 	if !errors.Is(err, errDeep) || !errors.As(err, &said) || !strings.HasPrefix(said.Path, "/d/d/d") {
 		t.Errorf("%.100v", err)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
@@ -61,12 +62,47 @@ func unpacked(r *bufio.Reader) (io.Reader, error) {
 }
 
 // readTarFile reads a tar into a tree, and the contents of its files into s.
-func readTarFile(ctx context.Context, name string, s *spool) (*tree, error) {
-	in, err := os.Open(name)
-	if err != nil {
-		return nil, err
+func readTarFile(ctx context.Context, name string, s *spool) (t *tree, err error) {
+	in, err := openTar(ctx, name)
+	if err == nil {
+		defer in.Close() // read only
+		defer context.AfterFunc(ctx, func() {
+			_ = in.SetReadDeadline(time.Now()) // of a pipe; a file does not keep anybody waiting
+		})()
+		t, err = readTar(ctx, in, s)
 	}
-	defer in.Close() // read only
+	if ctx.Err() != nil {
+		err = &machine.Error{Class: machine.Host, Thing: "read the tar", Cause: "interrupted"}
+	}
+	return t, err
+}
+
+// openTar opens a file. A pipe without a writer keeps it waiting for one, until ctx ends.
+func openTar(ctx context.Context, name string) (*os.File, error) {
+	opened, failed := make(chan *os.File), make(chan error, 1)
+	go func() {
+		in, err := os.Open(name)
+		if err != nil {
+			failed <- err
+			return
+		}
+		select {
+		case opened <- in:
+		case <-ctx.Done():
+			in.Close() // too late
+		}
+	}()
+	select {
+	case in := <-opened:
+		return in, nil
+	case err := <-failed:
+		return nil, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func readTar(ctx context.Context, in io.Reader, s *spool) (*tree, error) {
 	r, err := unpacked(bufio.NewReaderSize(in, 1<<20))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errTar, err)
@@ -126,7 +162,7 @@ func (t *tarReader) all(ctx context.Context) error {
 	last := ""
 	for n := 0; ; n++ {
 		if ctx.Err() != nil {
-			return &machine.Error{Class: machine.Host, Thing: "read the tar", Cause: "interrupted"}
+			return ctx.Err()
 		}
 		h, err := t.next()
 		switch {

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -158,6 +159,36 @@ func TestLongLink(t *testing.T) {
 	must(t, tr.put("a", &ext4.Node{Mode: unix.S_IFLNK, Target: strings.Repeat("./", unix.PathMax/2)}))
 	if _, err := tr.enter([]string{"a"}, false); !errors.Is(err, unix.ENAMETOOLONG) {
 		t.Error(err)
+	}
+}
+
+// TestInterrupted: whatever it waits for, it can be called off, and leaves nothing.
+func TestInterrupted(t *testing.T) {
+	needTools(t)
+	dir := t.TempDir()
+	nobody, silent, tree := dir+"/nobody", dir+"/silent", dir+"/tree"
+	must(t, unix.Mkfifo(nobody, 0o600), unix.Mkfifo(silent, 0o600), os.Mkdir(tree, 0o700), os.WriteFile(tree+"/file", nil, 0o600))
+	writer, err := os.OpenFile(silent, os.O_RDWR, 0)
+	must(t, err)
+	defer writer.Close()
+	_, err = writer.Write(rawEntry('0', "a", []byte("text"), nil)[:700])
+	must(t, err)
+	for _, source := range []string{nobody, silent, tree} {
+		ctx, cancel := context.WithCancel(t.Context())
+		if source == tree {
+			cancel()
+		}
+		time.AfterFunc(50*time.Millisecond, cancel)
+		done := make(chan error, 1)
+		go func() { done <- (&FromDir{Source: source, Path: dir + "/img"}).Make(ctx) }()
+		select {
+		case err := <-done:
+			wantError(t, err, machine.Host, "interrupted")
+		case <-time.After(time.Minute):
+			t.Fatalf("%s: it waits on", source)
+		}
+		cancel()
+		onlyFiles(t, dir, "nobody", "silent", "tree")
 	}
 }
 
