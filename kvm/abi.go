@@ -51,8 +51,6 @@ const (
 	nrRun                = 0x80
 	nrGetMSRs            = 0x88
 	nrSetMSRs            = 0x89
-	nrGetFPU             = 0x8c
-	nrSetFPU             = 0x8d
 	nrSetCPUID2          = 0x90
 	nrSetGuestDebug      = 0x9b
 	nrEnableCap          = 0xa3
@@ -148,21 +146,6 @@ type guestDebug struct {
 	control uint32
 	_       uint32
 	debug   [8]uint64
-}
-
-// FPU is struct kvm_fpu: the x87 and SSE registers (KVM_GET_FPU).
-type FPU struct {
-	_          structs.HostLayout
-	FPR        [8][16]byte
-	FCW, FSW   uint16
-	FTWX       uint8
-	_          uint8
-	LastOpcode uint16
-	LastIP     uint64
-	LastDP     uint64
-	XMM        [16][16]byte
-	MXCSR      uint32
-	_          uint32
 }
 
 // XSave is struct kvm_xsave: an XSAVE area in the standard format, of which KVM

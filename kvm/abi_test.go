@@ -60,7 +60,6 @@ func TestIoctlNumbers(t *testing.T) {
 		{"KVM_SET_MSRS", ioc(dirWrite, nrSetMSRs, 8), 0x4008ae89},
 		{"KVM_SET_CPUID2", ioc(dirWrite, nrSetCPUID2, 8), 0x4008ae90},
 		{"KVM_GET_XSAVE", ioc(dirRead, nrGetXSave, sizeof[XSave]()), 0x9000aea4},
-		{"KVM_GET_FPU", ioc(dirRead, nrGetFPU, sizeof[FPU]()), 0x81a0ae8c},
 		{"KVM_SET_GUEST_DEBUG", ioc(dirWrite, nrSetGuestDebug, sizeof[guestDebug]()), 0x4048ae9b},
 		{"KVM_X86_SET_MSR_FILTER", ioc(dirWrite, nrSetMSRFilter, sizeof[msrFilter]()), 0x4188aec6},
 	} {

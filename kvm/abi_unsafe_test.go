@@ -50,7 +50,6 @@ func TestABIOfGokvm(t *testing.T) {
 		{"kvm_irqchip", unsafe.Sizeof(IRQChip{}), 520},
 		{"kvm_pit_state2", unsafe.Sizeof(PITState{}), 112},
 		{"kvm_clock_data", unsafe.Sizeof(ClockData{}), 48},
-		{"kvm_translation", unsafe.Sizeof(Translation{}), 24},
 		{"kvm_cpuid_entry2", unsafe.Sizeof(CPUIDEntry{}), 40},
 		{"kvm_userspace_memory_region", unsafe.Sizeof(gokvm.UserspaceMemoryRegion{}), 32},
 	} {

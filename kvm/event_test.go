@@ -78,7 +78,6 @@ func TestEventAfterClose(t *testing.T) {
 		"IRQFD":             func() error { return vm.IRQFD(4, e) },
 		"RemoveIRQFD":       func() error { return vm.RemoveIRQFD(4, e) },
 		"IOEventFD":         func() error { return vm.IOEventFD(IOMatch{}, e) },
-		"RemoveIOEventFD":   func() error { return vm.RemoveIOEventFD(IOMatch{}, e) },
 		"Signal once again": e.Signal,
 	} {
 		if err := use(); !errors.Is(err, fs.ErrClosed) {

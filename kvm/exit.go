@@ -161,7 +161,6 @@ func (c *VCPU) FailEntry() uint64 { return viewAt[exitFailEntry](&c.run.exit).re
 const (
 	SystemShutdown = 1
 	SystemReset    = 2
-	SystemCrash    = 3
 )
 
 // SystemEvent is the kind of an ExitSystemEvent.

@@ -11,20 +11,19 @@ import (
 // The register file and device state, as KVM lays it out. The types are gokvm's;
 // a test compares their sizes with the kernel's.
 type (
-	Regs        = gokvm.Regs        // KVM_GET_REGS: general registers, RIP, RFLAGS
-	Sregs       = gokvm.Sregs       // KVM_GET_SREGS: segments, control registers
-	Segment     = gokvm.Segment     // one segment register with its hidden part
-	Descriptor  = gokvm.Descriptor  // GDTR or IDTR
-	DebugRegs   = gokvm.DebugRegs   // KVM_GET_DEBUGREGS
-	XCRs        = gokvm.XCRS        // KVM_GET_XCRS
-	LAPICState  = gokvm.LAPICState  // KVM_GET_LAPIC: the 1 KiB register page
-	VCPUEvents  = gokvm.VCPUEvents  // KVM_GET_VCPU_EVENTS: pending exceptions, interrupts, NMIs
-	IRQChip     = gokvm.IRQChip     // KVM_GET_IRQCHIP: one PIC, or the IOAPIC
-	PITState    = gokvm.PITState2   // KVM_GET_PIT2
-	ClockData   = gokvm.ClockData   // KVM_GET_CLOCK: nanoseconds of kvm-clock
-	Translation = gokvm.Translation // KVM_TRANSLATE
-	Capability  = gokvm.Capability  // a KVM_CAP_* number
-	CPUIDEntry  = gokvm.CPUIDEntry2 // one CPUID leaf
+	Regs       = gokvm.Regs        // KVM_GET_REGS: general registers, RIP, RFLAGS
+	Sregs      = gokvm.Sregs       // KVM_GET_SREGS: segments, control registers
+	Segment    = gokvm.Segment     // one segment register with its hidden part
+	Descriptor = gokvm.Descriptor  // GDTR or IDTR
+	DebugRegs  = gokvm.DebugRegs   // KVM_GET_DEBUGREGS
+	XCRs       = gokvm.XCRS        // KVM_GET_XCRS
+	LAPICState = gokvm.LAPICState  // KVM_GET_LAPIC: the 1 KiB register page
+	VCPUEvents = gokvm.VCPUEvents  // KVM_GET_VCPU_EVENTS: pending exceptions, interrupts, NMIs
+	IRQChip    = gokvm.IRQChip     // KVM_GET_IRQCHIP: one PIC, or the IOAPIC
+	PITState   = gokvm.PITState2   // KVM_GET_PIT2
+	ClockData  = gokvm.ClockData   // KVM_GET_CLOCK: nanoseconds of kvm-clock
+	Capability = gokvm.Capability  // a KVM_CAP_* number
+	CPUIDEntry = gokvm.CPUIDEntry2 // one CPUID leaf
 )
 
 // MPState is a vCPU's multiprocessing state (KVM_GET_MP_STATE).
@@ -134,10 +133,6 @@ func setMemoryRegion(fd int, slot uint32, flags MapFlags, gpa, size, hva uint64)
 		Slot: slot, Flags: uint32(flags), GuestPhysAddr: gpa, MemorySize: size, UserspaceAddr: hva,
 	}
 	return pinned(fd, "KVM_SET_USER_MEMORY_REGION", gokvm.SetUserMemoryRegion, &r)
-}
-
-func translate(fd int, t *Translation) error {
-	return pinned(fd, "KVM_TRANSLATE", gokvm.Translate, t)
 }
 
 func getMPState(fd int) (MPState, error) {

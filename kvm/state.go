@@ -86,28 +86,8 @@ func (c *VCPU) SetXSave(x *XSave) error {
 	return ioctl(c.fd, "KVM_SET_XSAVE", ioc(dirWrite, nrSetXSave, sizeof[XSave]()), x)
 }
 
-// FPU reads the x87 and SSE registers.
-func (c *VCPU) FPU() (FPU, error) {
-	var f FPU
-	err := ioctl(c.fd, "KVM_GET_FPU", ioc(dirRead, nrGetFPU, sizeof[FPU]()), &f)
-	return f, err
-}
-
-// SetFPU writes them.
-func (c *VCPU) SetFPU(f FPU) error {
-	return ioctl(c.fd, "KVM_SET_FPU", ioc(dirWrite, nrSetFPU, sizeof[FPU]()), &f)
-}
-
 // TSCKHz is the frequency of the guest's time-stamp counter, in kHz.
 func (c *VCPU) TSCKHz() (int, error) { return tscKHz(c.fd) }
-
-// Translate walks the guest's page tables for a linear address. ok is false where
-// nothing is mapped.
-func (c *VCPU) Translate(linear uint64) (physical uint64, ok bool, err error) {
-	t := Translation{LinearAddress: linear}
-	err = translate(c.fd, &t)
-	return t.PhysicalAddress, err == nil && t.Valid != 0, err
-}
 
 // BreakAt arms hardware breakpoint 0 on the execution of a linear address, of
 // which Run reports ExitDebug. Zero disarms it (KVM_SET_GUEST_DEBUG).

@@ -108,19 +108,9 @@ func (m IOMatch) abi(e *Event) *ioeventfd {
 }
 
 // IOEventFD makes a matching guest store signal e instead of ending KVM_RUN.
-func (v *VM) IOEventFD(m IOMatch, e *Event) error { return v.ioeventfd(m, e, 0) }
-
-// RemoveIOEventFD undoes IOEventFD.
-func (v *VM) RemoveIOEventFD(m IOMatch, e *Event) error {
-	const deassign = 1 << 2
-	return v.ioeventfd(m, e, deassign)
-}
-
-func (v *VM) ioeventfd(m IOMatch, e *Event, flags uint32) error {
+func (v *VM) IOEventFD(m IOMatch, e *Event) error {
 	return e.with("KVM_IOEVENTFD", func() error {
-		a := m.abi(e)
-		a.flags |= flags
-		return ioctl(v.fd, "KVM_IOEVENTFD", ioc(dirWrite, nrIOEventFD, sizeof[ioeventfd]()), a)
+		return ioctl(v.fd, "KVM_IOEVENTFD", ioc(dirWrite, nrIOEventFD, sizeof[ioeventfd]()), m.abi(e))
 	})
 }
 
@@ -164,6 +154,3 @@ func (v *VM) CreateVCPU(id int) (*VCPU, error) {
 	}
 	return &VCPU{fd: fd, id: id, page: page, run: viewRun(page)}, nil
 }
-
-// Stats reads the VM's own counters.
-func (v *VM) Stats() (Stats, error) { return readStats(v.fd) }

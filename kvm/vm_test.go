@@ -99,17 +99,6 @@ func TestIOEventFD(t *testing.T) {
 	if n, err := e.Drain(); n != 1 || err != nil {
 		t.Errorf("the eventfd counts %d, %v; want 1", n, err)
 	}
-	check(t, g.vm.RemoveIOEventFD(m, e))
-	g.finish(t)
-	g.cpu.ClearKick()
-	g.enter(t)
-	g.run(t, kvm.ExitIO)
-	if x := g.cpu.IO(); x.Port != 0x90 || x.Data[0] != 5 {
-		t.Errorf("after RemoveIOEventFD the first exit is %+v, want the OUT of 5", x)
-	}
-	if err := g.vm.RemoveIOEventFD(m, e); !errors.Is(err, unix.ENOENT) {
-		t.Errorf("removed twice: %v, want ENOENT", err)
-	}
 }
 
 func TestIRQChipState(t *testing.T) {

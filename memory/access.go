@@ -83,16 +83,6 @@ func (g *Guest) Store64(a Addr, v uint64) error {
 	return nil
 }
 
-// Read copies guest RAM from a on into p.
-func (g *Guest) Read(a Addr, p []byte) error {
-	b, err := g.Slice(a, uint64(len(p)))
-	if err != nil {
-		return err
-	}
-	copy(p, b)
-	return nil
-}
-
 // Write copies p into guest RAM at a.
 func (g *Guest) Write(a Addr, p []byte) error {
 	b, err := g.Slice(a, uint64(len(p)))

@@ -153,9 +153,8 @@ func TestAccess(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []byte{0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff}
-	got := make([]byte, len(want))
-	if err := g.Read(0, got); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("Read = % x, %v", got, err)
+	if got, err := g.Slice(0, uint64(len(want))); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("stored % x, %v", got, err)
 	}
 	v8, e8 := g.Load8(0)
 	v16, e16 := g.Load16(1)
@@ -178,7 +177,7 @@ func TestAccessOutside(t *testing.T) {
 	_, e64 := g.Load64(end - 7)
 	for i, err := range []error{e8, e16, e32, e64,
 		g.Store8(end, 0), g.Store16(end-1, 0), g.Store32(end-3, 0), g.Store64(end-7, 0),
-		g.Read(end-1, make([]byte, 2)), g.Write(end-1, make([]byte, 2)),
+		g.Write(end-1, make([]byte, 2)),
 		g.Fill(end-1, strings.NewReader("ab"), 0, 2)} {
 		var re *RangeError
 		if !errors.As(err, &re) {
@@ -193,8 +192,7 @@ func TestFill(t *testing.T) {
 	if err := g.Fill(0x10, r, 4, 6); err != nil {
 		t.Fatal(err)
 	}
-	got := make([]byte, 7)
-	if err := g.Read(0x10, got); err != nil || string(got) != "456789\x00" {
+	if got, err := g.Slice(0x10, 7); err != nil || string(got) != "456789\x00" {
 		t.Errorf("filled %q, %v", got, err)
 	}
 	if err := g.Fill(0, r, 4, 7); !errors.Is(err, io.ErrUnexpectedEOF) {

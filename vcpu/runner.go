@@ -173,10 +173,7 @@ func (r *Runner) Stop() error {
 	return err
 }
 
-// Ended is closed when the guest has ended this vCPU, or Stop has.
-func (r *Runner) Ended() <-chan struct{} { return r.ended }
-
-// Wait waits for Ended and says how the vCPU ended.
+// Wait waits until the guest has ended this vCPU, or Stop has, and says how.
 func (r *Runner) Wait() End {
 	<-r.ended
 	return r.end

@@ -6,22 +6,13 @@ import (
 	"strings"
 )
 
-// Ports that the guest writes to, one byte each.
-const (
-	PortStatus uint16 = 0x5F8 // exit status of the command: the machine ends at once
-	PortEvent  uint16 = 0x5F9 // one of the following
+// eventPort is where the guest reports events; devices/ctl has them.
+const eventPort = 0x5f9
 
-	PowerOff  byte = 1 // the guest has ended its processes and wants to be switched off
-	Panicked  byte = 2 // its kernel panicked; the console has the reason
-	Listening byte = 3 // the console is ready for the host's standard input (pipe mode)
-	Began     byte = 4 // PID 1 has begun: its first act
-	Executing byte = 5 // PID 1 executes the command next
-)
+// EventPortWord makes the default kernel itself write to that port, at power off and at a panic.
+func EventPortWord() string { return fmt.Sprintf("vmm_port=%#x", eventPort) }
 
-// EventPortWord makes the default kernel itself write to PortEvent, at power off and at a panic.
-func EventPortWord() string { return fmt.Sprintf("vmm_port=%#x", PortEvent) }
-
-// What PID 1 takes in pipe mode, once it is Listening: the input, each byte 04 of it twice, and these
+// What PID 1 takes in pipe mode, once it has said that it listens: the input, each byte 04 of it twice, and these
 // (guest/init/src/relay.c).
 const (
 	EndOfInput = "\x04\x03" // the standard input ends

@@ -4,6 +4,5 @@
 // An Archive collects entries and writes them sorted, owned by root and with the time zero, so that equal
 // content gives equal bytes. The data of a file of a page or more begins at a multiple of the page size, which
 // spares the default guest's kernel the copy; to other readers this is a name with more than one NUL behind it.
-// Default is the root file system of terem's default guest; FromDir takes one
-// from the disk, and Extract puts one there.
+// Default is the root file system of terem's default guest; Extract puts one on the disk.
 package initramfs

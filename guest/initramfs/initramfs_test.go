@@ -3,9 +3,7 @@ package initramfs
 import (
 	"bytes"
 	"errors"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -149,30 +147,6 @@ func TestReadRefuses(t *testing.T) {
 				t.Errorf("error %v, want ErrFormat", err)
 			}
 		})
-	}
-}
-
-func TestFromDir(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "lib/modules"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "lib/modules/a.ko"), []byte("module"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("modules", filepath.Join(dir, "lib/link")); err != nil {
-		t.Fatal(err)
-	}
-	a := new(Archive)
-	if err := a.FromDir(dir); err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, e := range a.Entries() {
-		names = append(names, e.Name)
-	}
-	if got, want := strings.Join(names, " "), "lib lib/link lib/modules lib/modules/a.ko"; got != want {
-		t.Errorf("entries %q, want %q", got, want)
 	}
 }
 

@@ -57,26 +57,6 @@ func (m *Machine) attachBalloon() (err error) {
 // errNoBalloon is the error of those who ask for one.
 var errNoBalloon = errors.New("the machine has no balloon (--balloon)")
 
-// SetBalloon asks the guest, which may be running, to have so many bytes in its balloon, rounded
-// down to pages of 4 KiB: more takes memory back from it, less gives it some again. The guest does
-// that when and as far as it can; GuestMemory says how far it is. More than the machine has is an
-// error, as is a machine without a balloon, or one that is closed.
-func (m *Machine) SetBalloon(bytes uint64) error {
-	m.telling.Lock()
-	defer m.telling.Unlock()
-	switch {
-	case m.balloon == nil:
-		return errNoBalloon
-	case m.ctx.Err() != nil:
-		return errors.New("the machine is closed")
-	}
-	if err := m.balloon.SetTarget(bytes); err != nil {
-		return err
-	}
-	m.virtio.slots[len(m.virtio.slots)-1].mmio.ConfigChanged() // the balloon is the last
-	return nil
-}
-
 // GuestMemory is what the guest's kernel says of its memory, in bytes, and what it has
 // given back. A number that the kernel does not give is 0.
 type GuestMemory struct {

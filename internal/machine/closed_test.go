@@ -68,7 +68,6 @@ func useAfterClose(t *testing.T, m *Machine) {
 		"Feed":        func() error { return m.Feed(strings.NewReader("fed")) },
 		"Break":       m.Break,
 		"Listener":    m.AwaitListener,
-		"SetBalloon":  func() error { return m.SetBalloon(1 << 20) },
 		"GuestMemory": func() error { _, err := m.GuestMemory(context.Background()); return err },
 		"Resume":      m.Resume,
 		"Start":       m.Start,

@@ -36,7 +36,6 @@ type Machine struct {
 
 	state   sync.Mutex // held while vCPUs are paused and resumed
 	running bool       // what Pause and Resume have asked for; guarded by state
-	telling sync.Mutex // held while a device is told something from outside, and when Close begins
 
 	once    sync.Once
 	done    chan struct{} // closed when outcome is set
@@ -268,9 +267,7 @@ func (m *Machine) Kill() { m.over(Outcome{Kind: Killed}) }
 // Close stops the vCPUs and frees everything. It may be called at any time, once.
 func (m *Machine) Close() error {
 	m.Kill()
-	m.telling.Lock()
 	m.cancel()
-	m.telling.Unlock()
 	errs := []error{m.each((*vcpu.Runner).Stop)}
 	m.workers.Wait()
 	if m.relay != nil {

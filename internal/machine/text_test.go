@@ -3,11 +3,15 @@ package machine
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
 
+	"terem/devices/ctl"
+	"terem/guest/cmdline"
 	"terem/kvm"
+	"terem/memory"
 	"terem/vcpu"
 )
 
@@ -129,6 +133,13 @@ func FuzzPanicWatch(f *testing.F) {
 func TestPanicWordsStartOnce(t *testing.T) {
 	if strings.LastIndexByte(panicWords, panicWords[0]) != 0 {
 		t.Error("the match of panicWatch relies on a first byte that does not come again")
+	}
+}
+
+// TestEventPort: the port that the command line names to the default kernel is the one where a device takes its events.
+func TestEventPort(t *testing.T) {
+	if got, want := cmdline.EventPortWord(), fmt.Sprintf("vmm_port=%#x", memory.CtlPort+ctl.OffEvent); got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

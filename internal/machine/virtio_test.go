@@ -4,12 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"sync"
 	"testing"
 
-	"terem/devices/virtio/balloon"
 	"terem/devices/virtio/blk"
-	"terem/internal/kvmtest"
 )
 
 // blank is a disk of zeros that takes nothing.
@@ -42,25 +39,12 @@ func TestDiskQueues(t *testing.T) {
 	}
 }
 
-func TestSetBalloon(t *testing.T) {
-	c := tinyConfig(codeSpin)
-	c.Balloon = &Balloon{}
-	m := newTiny(t, c)
-	start(t, m)
-	for _, tt := range []struct {
-		bytes uint64
-		pages uint32
-		err   error
-	}{{1 << 20, 256, nil}, {5000, 1, nil}, {0, 0, nil}, {MinMemory, MinMemory / 4096, nil}, {MinMemory + 1, MinMemory / 4096, balloon.ErrTarget}} {
-		if err := m.SetBalloon(tt.bytes); !errors.Is(err, tt.err) {
-			t.Errorf("%d bytes: %v", tt.bytes, err)
-		}
-		if got := config32(m, 0, 0); got != tt.pages {
-			t.Errorf("%d bytes: the guest reads %d pages, want %d", tt.bytes, got, tt.pages)
-		}
-	}
-	if err := newTiny(t, tinyConfig(codeHalt)).SetBalloon(0); err == nil {
-		t.Error("a machine without a balloon took a size for one")
+// TestBalloonTarget: what the driver reads is what the balloon is to hold, in pages.
+func TestBalloonTarget(t *testing.T) {
+	c := tinyConfig(codeHalt)
+	c.Memory, c.Balloon = 128<<20, &Balloon{Target: 1<<20 + 5000}
+	if got := config32(newTiny(t, c), 0, 0); got != 257 {
+		t.Errorf("the guest reads %d pages, want 257", got)
 	}
 }
 
@@ -75,35 +59,5 @@ func TestBalloonLeaves(t *testing.T) {
 		if err := c.validate(); (err == nil) != tt.ok || err != nil && (!errors.As(err, &e) || e.Class != Usage || e.Mend == "") {
 			t.Errorf("%d of %d bytes: %v", tt.target, tt.memory, err)
 		}
-	}
-}
-
-// TestSetBalloonDuringClose: whoever comes too late gets an error, and the device none of it.
-func TestSetBalloonDuringClose(t *testing.T) {
-	leakCheck(t)
-	kvmtest.Open(t)
-	c := tinyConfig(codeSpin)
-	c.Balloon = &Balloon{}
-	m, err := New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	start(t, m)
-	begun := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for i := uint64(0); m.SetBalloon(i%512*4096) == nil; i++ {
-			if i == 0 {
-				close(begun)
-			}
-		}
-	})
-	<-begun
-	if err := m.Close(); err != nil {
-		t.Error(err)
-	}
-	wg.Wait()
-	if err := m.SetBalloon(0); err == nil {
-		t.Error("a closed machine took a size for its balloon")
 	}
 }

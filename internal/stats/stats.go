@@ -102,13 +102,10 @@ func at(s []float64, pick []int) []float64 {
 	return out
 }
 
-// Differ is the probability that samples of one distribution have medians as far apart
-// as those of a and b, or further: a permutation test (Efron and Tibshirani, chapter 15).
-// It is 1 if either is empty.
-func Differ(a, b []float64, seed uint64) float64 { return DifferWithin(a, b, seed, Resamples) }
-
-// DifferWithin is Differ with a number of shuffles. The least that it can give is
-// 1/(shuffles+1), so a test among many needs many. It ends sooner once enough shuffles
+// DifferWithin is the probability that samples of one distribution have medians as far apart
+// as those of a and b, or further: a permutation test (Efron and Tibshirani, chapter 15). It
+// is 1 if either is empty. The least that it can give otherwise is 1/(shuffles+1), so a test
+// among many needs many. It ends sooner once enough shuffles
 // lie as far apart for the answer to be clear (Besag and Clifford, Sequential Monte Carlo
 // p-values, 1991).
 func DifferWithin(a, b []float64, seed uint64, shuffles int) float64 {

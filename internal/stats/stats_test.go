@@ -105,19 +105,19 @@ func TestDiffer(t *testing.T) {
 		}
 		return s
 	}
-	if p := Differ(draw(30, 0), draw(30, 2), 1); p > 0.01 {
+	if p := DifferWithin(draw(30, 0), draw(30, 2), 1, Resamples); p > 0.01 {
 		t.Errorf("medians two apart: p = %v", p)
 	}
 	alarms := 0
 	for i := range 40 {
-		if Differ(draw(15, 0), draw(15, 0), uint64(i)) < 0.05 {
+		if DifferWithin(draw(15, 0), draw(15, 0), uint64(i), Resamples) < 0.05 {
 			alarms++
 		}
 	}
 	if alarms > 7 {
 		t.Errorf("%d of 40 pairs of the same distribution are said to differ", alarms)
 	}
-	if p := Differ(nil, []float64{1}, 1); p != 1 {
+	if p := DifferWithin(nil, []float64{1}, 1, Resamples); p != 1 {
 		t.Errorf("nothing differs with p = %v", p)
 	}
 }

@@ -104,7 +104,6 @@ func (d *Disk) concludeAll(r *request, err error) {
 // conclude answers a request that the backend has carried out, or failed to.
 func (d *Disk) conclude(r *request, err error) {
 	if err != nil {
-		d.fault(r, err)
 		r.answer(statusIOErr, 0)
 		return
 	}

@@ -3,7 +3,6 @@ package blk
 import (
 	"bytes"
 	"errors"
-	"io"
 	"runtime"
 	"sync"
 )
@@ -72,7 +71,7 @@ func (s *store) ReadVec(iov [][]byte, off int64) error {
 	defer s.mu.Unlock()
 	for _, p := range iov {
 		if n := copy(p, s.cached[off:]); n < len(p) {
-			return io.ErrUnexpectedEOF
+			panic("beyond the end of the store")
 		}
 		off += int64(len(p))
 	}
@@ -86,7 +85,7 @@ func (s *store) WriteVec(iov [][]byte, off int64) error {
 	defer s.mu.Unlock()
 	for _, p := range iov {
 		if n := copy(s.cached[off:], p); n < len(p) {
-			return io.ErrUnexpectedEOF
+			panic("beyond the end of the store")
 		}
 		off += int64(len(p))
 	}

@@ -22,7 +22,6 @@ type Disk struct {
 	lanes   []*lane
 	workers pool
 	flusher flusher
-	faults  faults
 }
 
 // New makes a disk, which owns c.Backend from then on: Close closes it. After an error the
