@@ -40,7 +40,7 @@ func Check(ctx context.Context, im *Image) (*Report, error) {
 	if err := c.snapshotTable(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.bitmapTable(ctx); err != nil {
+	if err := c.extensions(ctx); err != nil {
 		return nil, err
 	}
 	if err := c.refcounts(ctx); err != nil {
@@ -104,6 +104,8 @@ func (c *checker) table(ctx context.Context, i int64, e uint64, active bool) err
 		return nil
 	case e&l1Reserved != 0:
 		c.problem("L1 entry %d, %#x, has reserved bits", i, e)
+	case at == 0 && e != 0:
+		c.problem("L1 entry %d, %#x, has flags and no table", i, e)
 	case at != 0 && !c.use(at, c.cluster(), "an L2 table"):
 		return nil // walked before, or something else entirely
 	}

@@ -176,6 +176,6 @@ func (h *Header) decodeTables(b []byte, fileSize int64) error {
 		}
 	}
 	h.l1Entries, h.l1All, h.l1, h.refTable, h.refClusters = need, entries, int64(l1), int64(ref), clusters
-	h.snapshots = int64(be.Uint64(b[64:]) & (1<<63 - 1))
+	h.snapshots = int64(be.Uint64(b[64:])) // below zero is outside the file
 	return nil
 }

@@ -73,10 +73,10 @@ func TestOracle(t *testing.T) {
 			}
 			compareVerdicts(t, name, options+" "+more, healthy)
 			n++
-			for range 2 {
+			for range 3 {
 				b := append([]byte(nil), healthy...)
-				l1, l2 := tables(t, b)
-				at := []int64{l1, l2, be64(b[48:]), be64(b[be64(b[48:]):])}[r.IntN(4)] + r.Int64N(16)
+				places := metadata(t, b, more)
+				at := places[r.IntN(len(places))] + r.Int64N(32)
 				b[at] ^= 1 << r.IntN(8)
 				compareVerdicts(t, name, fmt.Sprintf("%s %s, a bit flipped at %#x", options, more, at), b)
 				n++
@@ -84,6 +84,21 @@ func TestOracle(t *testing.T) {
 		}
 	}
 	t.Logf("%d images", n)
+}
+
+// metadata is where the tables of an image are, and what belongs to its snapshot or bitmap.
+func metadata(t *testing.T, b []byte, more string) []int64 {
+	l1, l2 := tables(t, b)
+	places := []int64{l1, l2, be64(b[48:]), be64(b[be64(b[48:]):])}
+	switch more {
+	case "snapshot":
+		table := be64(b[64:])
+		places = append(places, table, be64(b[table:]))
+	case "bitmap":
+		ext := int64(extension(b, bitmapType))
+		places = append(places, ext, be64(b[ext+16:]))
+	}
+	return places
 }
 
 func compareVerdicts(t *testing.T, name, what string, b []byte) {

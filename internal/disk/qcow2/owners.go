@@ -14,13 +14,22 @@ import (
 // The extension about bitmaps, type 0x23852875: number (4), zero (4), bytes of their directory
 // (8), its offset (8). A bitmap in the directory, filled up to 8 bytes:
 //
-//	0  8 table      8  4 its entries   18 2 bytes of name   20 4 of extra data   24 ...
+//	0  8 table      8  4 its entries   12 4 flags   16 1 type   17 1 granularity, bits
+//	18 2 bytes of name                 20 4 of extra data       24 ...
 const (
 	snapshotHead = 40
 	maxSnapshots = 65536 // as QEMU has it
+	maxExtra     = 1024  // likewise, of a snapshot
 	bitmapType   = 0x23852875
 	bitmapHead   = 24
 	maxBitmaps   = 65535 // likewise
+
+	bitmapInUse    = 1 << 0
+	bitmapFlags    = bitmapInUse | 1<<1 // and automatic
+	bitmapTracking = 1                  // the only type
+	maxBitmapName  = 1023               // likewise
+	minGranularity = 9                  // likewise
+	maxGranularity = 31
 )
 
 // within says whether a range of whole clusters, or at their start, is in the file.
@@ -53,8 +62,13 @@ func (c *checker) snapshotTable(ctx context.Context) error {
 			return err
 		}
 		be := binary.BigEndian
-		l1, entries := int64(be.Uint64(b)&(1<<63-1)), int64(be.Uint32(b[8:]))
-		at += (snapshotHead + int64(be.Uint16(b[12:])) + int64(be.Uint16(b[14:])) + int64(be.Uint32(b[36:])) + 7) &^ 7
+		l1, entries := int64(be.Uint64(b)), int64(be.Uint32(b[8:]))
+		extra := int64(be.Uint32(b[36:]))
+		if extra > maxExtra {
+			c.problem("snapshot %d has %d bytes of extra data", i, extra)
+			return nil
+		}
+		at += (snapshotHead + int64(be.Uint16(b[12:])) + int64(be.Uint16(b[14:])) + extra + 7) &^ 7
 		if entries*8 > maxL1Bytes || !c.within(l1, entries*8) {
 			c.problem("snapshot %d has its L1 table at %#x, outside the file or between clusters", i, l1)
 			continue
@@ -68,22 +82,28 @@ func (c *checker) snapshotTable(ctx context.Context) error {
 	return nil
 }
 
-// bitmapTable finds the extension about bitmaps, and walks them.
-func (c *checker) bitmapTable(ctx context.Context) error {
-	for at := c.length; c.bitmaps && at <= min(c.cluster(), c.src.Size())-8; {
+// extensions walks those of the header, and the bitmaps that one of them is about.
+func (c *checker) extensions(ctx context.Context) error {
+	end := min(c.cluster(), c.src.Size())
+	for at := c.length; c.Version == 3 && at <= end-8; {
 		b, err := c.read(at, 8)
 		if err != nil {
 			return err
 		}
 		kind, n := binary.BigEndian.Uint32(b), int64(binary.BigEndian.Uint32(b[4:]))
 		switch {
+		case n > end-at-8:
+			c.problem("an extension of the header, at %#x, has %d bytes: more than its cluster", at, n)
+			return nil
 		case kind == 0:
 			return nil
-		case kind == bitmapType && n >= bitmapHead && at+8 <= c.src.Size()-bitmapHead:
-			if b, err = c.read(at+8, bitmapHead); err != nil {
+		case kind == bitmapType && c.bitmaps && n >= bitmapHead:
+			if b, err = c.read(at+8, bitmapHead); err == nil {
+				err = c.bitmapDirectory(ctx, b)
+			}
+			if err != nil {
 				return err
 			}
-			return c.bitmapDirectory(ctx, b)
 		}
 		at += 8 + (n+7)&^7
 	}
@@ -97,6 +117,9 @@ func (c *checker) bitmapDirectory(ctx context.Context, ext []byte) error {
 		c.problem("%d bitmaps, their directory at %#x, outside the file or between clusters", count, at)
 		return nil
 	}
+	if reserved := be.Uint32(ext[4:]); reserved != 0 || count == 0 {
+		c.problem("%d bitmaps, and %#x where a zero must be", count, reserved)
+	}
 	c.use(at, size, "the directory of bitmaps")
 	b, err := c.read(at, size)
 	if err != nil {
@@ -107,13 +130,33 @@ func (c *checker) bitmapDirectory(ctx context.Context, ext []byte) error {
 			c.problem("bitmap %d is outside the directory", i)
 			return nil
 		}
-		if err := c.bitmap(ctx, i, int64(be.Uint64(b)), int64(be.Uint32(b[8:]))); err != nil {
+		entries, name, extra := int64(be.Uint32(b[8:])), int64(be.Uint16(b[18:])), int64(be.Uint32(b[20:]))
+		if err := c.bitmap(ctx, i, int64(be.Uint64(b)), entries); err != nil {
 			return err
 		}
-		n := (bitmapHead + int64(be.Uint16(b[18:])) + int64(be.Uint32(b[20:])) + 7) &^ 7
-		b = b[min(n, int64(len(b))):]
+		flags, kind, bits := be.Uint32(b[12:]), b[16], b[17]
+		if flags&^bitmapFlags != 0 || kind != bitmapTracking || bits < minGranularity || bits > maxGranularity ||
+			name == 0 || name > maxBitmapName || extra != 0 || flags&bitmapInUse == 0 && entries != c.bitmapEntries(bits) {
+			c.problem("bitmap %d has a table of %d entries, flags %#x, type %d, a granularity of 2^%d, a name of %d bytes and %d bytes more",
+				i, entries, flags, kind, bits, name, extra)
+		}
+		n := (bitmapHead + name + extra + 7) &^ 7
+		if n > int64(len(b)) {
+			c.problem("bitmap %d is outside the directory", i)
+			return nil
+		}
+		b = b[n:]
+	}
+	if len(b) > 0 {
+		c.problem("the directory of bitmaps has %d bytes too many", len(b))
 	}
 	return nil
+}
+
+// bitmapEntries is how many clusters a bitmap takes: a bit for each 2^bits bytes of the disk, in words of 64.
+func (c *checker) bitmapEntries(bits byte) int64 {
+	words := ((c.Header.Size-1)>>bits + 64) / 64
+	return (words*8 + c.cluster() - 1) / c.cluster()
 }
 
 func (c *checker) bitmap(ctx context.Context, i, at, entries int64) error {
