@@ -71,6 +71,9 @@ func parse(args []string) (options, error) {
 		return o, err
 	}
 	o.kernels = strings.FieldsFunc(*kernels, func(r rune) bool { return r == ' ' || r == ',' })
+	if strings.Contains(o.run, "/") {
+		return o, fmt.Errorf("--run %s: it names tests and rows; their subtests all run", o.run)
+	}
 	if f.NArg() > 0 || len(o.kernels) == 0 || len(o.backends) == 0 {
 		return o, errors.New("flags only, with a backend and a kernel at least: see --help")
 	}
