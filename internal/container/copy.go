@@ -85,7 +85,7 @@ func (c *copier) dir(from, to int, name, path string, st *unix.Stat_t) error {
 			break
 		}
 		if err != nil {
-			return named("read", path, errors.Unwrap(err)) // of *os.PathError
+			return &os.PathError{Op: "read", Path: shown(path), Err: cause(err)}
 		}
 		for _, name := range names {
 			if err := c.entry(in, out, name, path+"/"+name); err != nil {
@@ -246,6 +246,15 @@ func named(op, path string, err error) error {
 		return err
 	}
 	return &os.PathError{Op: op, Path: shown(path), Err: err}
+}
+
+// cause is an error without its path.
+func cause(err error) error {
+	var has *os.PathError
+	if errors.As(err, &has) {
+		return has.Err
+	}
+	return err
 }
 
 // shown is a path for people: a stranger's may be long, and have anything in it.
