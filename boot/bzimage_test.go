@@ -94,6 +94,7 @@ func TestBzImageErrors(t *testing.T) {
 		{"cut in the real-mode code", whole[:0x300], false, "the file is truncated: 768 bytes of"},
 		{"cut in the payload", whole[:len(whole)-100], false, "the file is truncated"},
 		{"nothing but real-mode code", testBzImage(k, set32(hdrSysSize, 0))[:1024], false, "the file is truncated"},
+		{"nothing at the entry point", testBzImage(k, set32(hdrSysSize, 0), set32(hdrPayloadLength, 0))[:1024+entry64], true, "the file is truncated"},
 		{"header too short", testBzImage(k, func(h setupHeader) { h.at(hdrJump)[0] = 0x20 }), false, "claims to end at 0x222"},
 		{"header too long", testBzImage(k, func(h setupHeader) { h.at(hdrJump)[0] = 0xff }), false, "claims to end at 0x301"},
 		{"old", testBzImage(k, set16(hdrVersion, 0x204)), false, "speaks boot protocol 2.04"},
@@ -113,6 +114,17 @@ func TestBzImageErrors(t *testing.T) {
 			_, err := bootImage(newGuest(t, 16<<20), c.image, o, Platform{})
 			wantImageError(t, err, "kernel k", c.want)
 		})
+	}
+}
+
+// TestSetupSize: the real-mode part is the boot sector and the sectors that the header names; 0 stands for 4.
+func TestSetupSize(t *testing.T) {
+	for sects, want := range map[byte]int64{0: 2560, 1: 1024, 4: 2560, 255: 131072} {
+		h := newSetupHeader()
+		h.at(hdrSetupSects)[0] = sects
+		if got := h.setupSize(); got != want {
+			t.Errorf("setup_sects %d: %d bytes, want %d", sects, got, want)
+		}
 	}
 }
 
@@ -146,7 +158,7 @@ func TestCommandLineLimit(t *testing.T) {
 }
 
 func TestInitrd(t *testing.T) {
-	data := bytes.Repeat([]byte("initrd!."), 1000)
+	data := bytes.Repeat([]byte("initrd!."), 1024) // two whole pages: with a byte less of room, it begins a page lower
 	limit := func(max uint32) []byte {
 		return testBzImage(testKernel(), func(h setupHeader) { binary.LittleEndian.PutUint32(h.at(hdrInitrdAddrMax), max) })
 	}

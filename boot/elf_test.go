@@ -85,6 +85,9 @@ func TestELFErrors(t *testing.T) {
 		{"overlap", buildELF(2<<20,
 			testSegment{kind: elfPTLoad, paddr: 2 << 20, data: []byte("abc")},
 			testSegment{kind: elfPTLoad, paddr: 2<<20 + 2, data: []byte("abc")}), "overlap"},
+		{"in what is zero of another", buildELF(2<<20,
+			testSegment{kind: elfPTLoad, paddr: 2 << 20, data: []byte("abc"), memsz: 0x2000},
+			testSegment{kind: elfPTLoad, paddr: 2<<20 + 0x1000, data: []byte("abc")}), "overlap"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := bootImage(newGuest(t, 16<<20), c.image, Options{Name: "k"}, Platform{})
@@ -130,6 +133,8 @@ func TestNotes(t *testing.T) {
 		{"other type", buildNote(noteNameXen, 1, entry8), notes{}},
 		{"other name", buildNote("GNU\x00", xenPhys32Entry, entry8), notes{}},
 		{"after another", append(linux, buildNote(noteNameXen, xenPhys32Entry, entry8)...),
+			notes{linux: true, pvh: true, entry: 0x123456}},
+		{"after one of odd length", append(buildNote(noteNameLinux, 0x101, []byte{1, 2, 3}), buildNote(noteNameXen, xenPhys32Entry, entry8)...),
 			notes{linux: true, pvh: true, entry: 0x123456}},
 		{"cut", buildNote(noteNameXen, xenPhys32Entry, entry8)[:20], notes{}},
 		{"huge lengths", bytes.Repeat([]byte{0xff}, 40), notes{}},

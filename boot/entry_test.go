@@ -11,7 +11,7 @@ import (
 
 func TestEntryLong(t *testing.T) {
 	r := kvm.Regs{RAX: 1, RFLAGS: 0x246}
-	s := kvm.Sregs{ApicBase: 0xfee00900, CR8: 5}
+	s := kvm.Sregs{ApicBase: 0xfee00900, CR8: 5, IDT: kvm.Descriptor{Limit: 0xffff}} // as after a reset
 	Entry{Mode: Long, IP: 0x1000000, Arg: memory.ZeroPage}.Apply(&r, &s)
 	if want := (kvm.Regs{RIP: 0x1000000, RSI: 0x7000, RFLAGS: 2}); r != want {
 		t.Errorf("registers %+v, want %+v", r, want)
@@ -21,6 +21,9 @@ func TestEntryLong(t *testing.T) {
 	}
 	if s.CR0>>31 != 1 || s.CR3 != 0x9000 || s.CR4 != 0x20 || s.EFER != 0x500 {
 		t.Errorf("CR0 %#x, CR3 %#x, CR4 %#x, EFER %#x", s.CR0, s.CR3, s.CR4, s.EFER)
+	}
+	if s.IDT != (kvm.Descriptor{}) || s.GDT != (kvm.Descriptor{Base: 0x1000, Limit: 0x27}) {
+		t.Errorf("IDT %+v, GDT %+v", s.IDT, s.GDT)
 	}
 	if s.ApicBase != 0xfee00900 || s.CR8 != 5 {
 		t.Error("registers that have no part in the start are changed")
@@ -115,6 +118,19 @@ func TestPVH(t *testing.T) {
 		if got != want {
 			t.Errorf("range %d: %+v, want %+v", i, got, want)
 		}
+	}
+}
+
+// TestPVHWithoutInitrd: then there is no module.
+func TestPVHWithoutInitrd(t *testing.T) {
+	m := newGuest(t, 2<<20)
+	e, err := bootImage(m, pvhKernel(1<<20), Options{}, Platform{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := bytesAt(t, m, e.Arg, startInfoLen)
+	if n, at := binary.LittleEndian.Uint32(info[0xc:]), binary.LittleEndian.Uint64(info[0x10:]); n != 0 || at != 0 {
+		t.Errorf("%d modules at %#x", n, at)
 	}
 }
 

@@ -7,6 +7,24 @@ import (
 	"terem/memory"
 )
 
+// TestInitrdBehindTheHighestSegment: the segments of a file may have any order in memory.
+func TestInitrdBehindTheHighestSegment(t *testing.T) {
+	const ram, low, high = 4 << 20, 1 << 20, 3 << 20
+	image := buildELF(low, testSegment{kind: elfPTLoad, paddr: high, data: []byte("high"), memsz: ram - high - 0x1000},
+		testSegment{kind: elfPTLoad, paddr: low, data: []byte("low")})
+	for _, size := range []int64{memory.PageSize, memory.PageSize + 1} {
+		p := Platform{Initrd: &Initrd{R: bytes.NewReader(make([]byte, size)), Size: size}}
+		_, err := bootImage(newGuest(t, ram), image, Options{}, p)
+		if size == memory.PageSize {
+			if err != nil {
+				t.Errorf("an initrd that just fits: %v", err)
+			}
+			continue
+		}
+		wantImageError(t, err, "initrd", "do not fit between the kernel's end at 0x3ff000")
+	}
+}
+
 // TestInitrdPlace: the initrd begins with a page, so it needs the room from there on, and not just as
 // many bytes as it has.
 func TestInitrdPlace(t *testing.T) {

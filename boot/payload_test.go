@@ -181,6 +181,25 @@ func TestForward(t *testing.T) {
 	}
 }
 
+// TestXZBlocks: each block of a stream has a checksum of its own.
+func TestXZBlocks(t *testing.T) {
+	data := bytes.Repeat([]byte("0123456789"), 10_000)
+	var b bytes.Buffer
+	w, err := xz.WriterConfig{BlockSize: 30_000}.NewWriter(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := unpack(b.Bytes()); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("%d bytes of %d, %v", len(got), len(data), err)
+	}
+}
+
 // TestPayloadFromTools unpacks what bzip2 and "xz --x86 --lzma2" made of x86Sample.
 func TestPayloadFromTools(t *testing.T) {
 	for _, name := range []string{"sample.bz2", "sample.x86.xz", "sample.lz4", "sample.zst"} {

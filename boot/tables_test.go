@@ -139,6 +139,38 @@ func acpiTables(t *testing.T, p Platform) map[string][]byte {
 	return tables
 }
 
+// TestMADTOfManyCPUs: an APIC ID of 255 and above needs an entry of the x2APIC's form, since 255 is the
+// broadcast address of the other; and the IOAPIC has none of the two.
+func TestMADTOfManyCPUs(t *testing.T) {
+	le := binary.LittleEndian
+	for _, cpus := range []int{1, 254, 255, 256, 300} {
+		next, nmiForX2APIC := uint32(0), false
+		isNext := func(id uint32, ok bool) {
+			if id != next || !ok {
+				t.Errorf("%d CPUs: an entry for APIC ID %d, want one for %d", cpus, id, next)
+			}
+			next++
+		}
+		for e := madt(cpus)[acpiHeaderLen+8:]; len(e) > 0; e = e[e[1]:] {
+			switch e[0] {
+			case madtLAPIC:
+				isNext(uint32(e[3]), e[3] < 255)
+			case madtX2APIC:
+				isNext(le.Uint32(e[4:]), true)
+			case madtIOAPIC:
+				if e[2] == 255 || int(e[2]) < min(cpus, 254) {
+					t.Errorf("%d CPUs: the IOAPIC has ID %d", cpus, e[2])
+				}
+			case madtX2APICNMI:
+				nmiForX2APIC = true
+			}
+		}
+		if next != uint32(cpus) || nmiForX2APIC != (cpus > 255) {
+			t.Errorf("%d CPUs: %d entries, one for NMIs of x2APICs: %v", cpus, next, nmiForX2APIC)
+		}
+	}
+}
+
 func testPlatform() Platform {
 	return Platform{CPUs: 2, ACPI: true, Devices: []MMIODevice{
 		{Addr: memory.VirtioMMIOAddr(0), GSI: 5}, {Addr: memory.VirtioMMIOAddr(1), GSI: 16}}}
