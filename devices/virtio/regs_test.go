@@ -102,6 +102,8 @@ func TestQueueRegisters(t *testing.T) {
 	g.Write32(vt.RegQueueNum, 2) // ignored: the queue is ready
 	g.Write32(vt.RegQueueDescLow, 1)
 	g.Write32(vt.RegQueueReady, 0) // and now it is not, and is what it was
+	g.Write32(vt.RegQueueReady, 2) // which is neither yes nor no
+	want(t, "QueueReady of 1, after a 2", g.Read32(vt.RegQueueReady), 0)
 	g.Write32(vt.RegQueueReady, 1)
 	if err := g.DriverOK(); err != nil {
 		t.Fatal(err)

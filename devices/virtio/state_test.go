@@ -168,6 +168,27 @@ func TestRestoreAtEveryStage(t *testing.T) {
 	}
 }
 
+// choosy is a device whose configuration space depends on what was negotiated.
+type choosy struct{ *held }
+
+func (c choosy) Negotiated(features uint64) { c.config[0] = byte(features >> 29) } // EVENT_IDX is bit 0 of that
+
+// TestRestoreShowsConfig: what the configuration space is by the driver's choice, it is again after a restore.
+func TestRestoreShowsConfig(t *testing.T) {
+	fresh := func() choosy {
+		d := newHeld(8)
+		d.info.ConfigSize, d.config = 1, []byte{0x55}
+		return choosy{d}
+	}
+	for _, features := range []uint64{0, virtio.FeatureEventIdx} {
+		g := vt.New(t, fresh(), vt.Options{Page: true})
+		g.Init(features)
+		before := g.Config(0, 1)[0]
+		g.Migrate(fresh())
+		want(t, "configuration", g.Config(0, 1)[0], before)
+	}
+}
+
 // TestRestoreBroken keeps a device that asked for a reset stopped.
 func TestRestoreBroken(t *testing.T) {
 	g, driver, q := up(t, 8, 0)

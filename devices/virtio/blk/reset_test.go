@@ -155,6 +155,9 @@ func TestResetSwitchesTheCacheBack(t *testing.T) {
 	expect(t, "writeback after a pause", field(), 0)
 	d.Reset()
 	expect(t, "writeback after a reset", field(), 1)
+	d.Write32(virtiotest.RegStatus, virtiotest.StatusAcknowledge|virtiotest.StatusDriver)
+	d.WriteConfig(offWriteback, []byte{0}) // the old driver could do that
+	expect(t, "writeback of a driver that has not negotiated", field(), 1)
 	if err := d.Negotiate(featureConfigWCE); err != nil {
 		t.Fatal(err)
 	}
