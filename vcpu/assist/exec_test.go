@@ -110,6 +110,10 @@ func TestFaults(t *testing.T) {
 		{"popcnt into an absent page", "f3480fb800", "14(0x0)", at(pageAbsent - 4), pageAbsent},
 		{"popcnt, not canonical", "f30fb800", "13(0x0)", at(1 << 47), 0},
 		{"popcnt, nothing at that level", "f30fb800", "14(0x0)", at(1 << 40), 1 << 40},
+		{"popcnt gs:[eax]: the base is not cut to 32 bits", "6567f30fb800", "14(0x0)", func(f *fakeCPU) {
+			f.regs.RAX = 0x5_0000_0000 | fakeData
+			f.sregs.GS.Base = 1 << 40
+		}, 1<<40 | fakeData},
 		{"stmxcsr, read-only page", "0fae18", "14(0x3)", at(pageReadRO), pageReadRO},
 		{"popcnt, user page, SMAP", "f30fb800", "14(0x1)", func(f *fakeCPU) {
 			f.regs.RAX = pageUser
