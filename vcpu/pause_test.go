@@ -166,3 +166,32 @@ func TestBrake(t *testing.T) {
 	brake.open <- struct{}{}
 	eventually(t, "the next write", func() bool { return g.ports.seen() == 2 })
 }
+
+// strictBrake holds up whoever asks.
+type strictBrake struct{ waits atomic.Int64 }
+
+func (*strictBrake) Held(uint64, int) bool { return true }
+
+func (b *strictBrake) Wait(stop <-chan struct{}) bool {
+	b.waits.Add(1)
+	<-stop
+	return false
+}
+
+// TestBrakeLeavesReaders: who reads has written nothing that somebody must take, and may be what gets the
+// other side going.
+func TestBrakeLeavesReaders(t *testing.T) {
+	brake := &strictBrake{}
+	g := newGuest(t, in, nil)
+	g.r.conf.Brake = brake
+	check(t, g.r.Resume())
+	eventually(t, "the answer in RAM", func() bool {
+		check(t, g.r.Pause())
+		got := g.ram[0x2000]
+		check(t, g.r.Resume())
+		return got == g.ports.value
+	})
+	if n := brake.waits.Load(); n != 0 {
+		t.Errorf("the reader waited %d times", n)
+	}
+}
