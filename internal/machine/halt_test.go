@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"terem/kvm"
+	"terem/memory"
 )
 
 // TestIdleIsLeftAlone: after one look, nobody takes an idle guest's vCPU out of the guest again until
@@ -82,6 +83,20 @@ func wake(t *testing.T, m *Machine) {
 	}
 	if err := m.Resume(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestMakesNMI looks at every pin of the IOAPIC.
+func TestMakesNMI(t *testing.T) {
+	for pin := range memory.IOAPICPins {
+		var chip kvm.IRQChip
+		if makesNMI(&chip) {
+			t.Fatal("none of its pins makes an NMI")
+		}
+		le.PutUint64(chip.Chip[24+8*pin:], 4<<8)
+		if !makesNMI(&chip) {
+			t.Errorf("pin %d makes an NMI", pin)
+		}
 	}
 }
 

@@ -209,6 +209,7 @@ func TestNewErrors(t *testing.T) {
 		{"initrd too big", func(c *Config) { f := fileOf(strings.Repeat("i", MinMemory)); c.Initrd = &f }, Usage, "--memory"},
 		{"command line too long", func(c *Config) { c.CmdLine = strings.Repeat("x", 5000) }, Usage, "command line"},
 		{"too many CPUs", func(c *Config) { c.CPUs = 100_000 }, Host, "at most"},
+		{"more CPUs than APIC IDs", func(c *Config) { c.CPUs, c.ACPI = 255, true }, Host, "at most"},
 		{"more memory than the host has", func(c *Config) { c.Memory = 1 << 45 }, Host, "this host has"},
 		{"no memory", func(c *Config) { c.Memory = 0 }, Usage, "at least 2 MiB"},
 		{"a feature that no host has", func(c *Config) {
@@ -263,6 +264,11 @@ func TestReport(t *testing.T) {
 	}
 	if n := count(r.Places, "delay"); n != 2 {
 		t.Errorf("%d accesses to the delay port, want 2: %+v", n, r.Places)
+	}
+	for _, p := range r.Places {
+		if p.Writes != p.Count {
+			t.Errorf("%d of %d accesses to %s are writes: want all", p.Writes, p.Count, p.Name)
+		}
 	}
 	if n := count(r.Exits, kvm.ExitIO.String()); n != 5 {
 		t.Errorf("%d port exits, want 5: %+v", n, r.Exits)
@@ -322,24 +328,5 @@ func TestFourCPUs(t *testing.T) {
 	}
 	if r, err := m.Report(); r.VCPUs != 4 || err != nil {
 		t.Errorf("report %+v, %v", r, err)
-	}
-}
-
-func TestTypedInputReachesGuest(t *testing.T) {
-	const modemControl, listening = 0x3fc, 0x0b // DTR, RTS, OUT2
-	m := newTiny(t, tinyConfig(code(out(modemControl, listening), []byte{
-		// mov dx, 0x3fd; 1: in al, dx; test al, 1; jz 1b
-		0x66, 0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb,
-		// mov dx, 0x3f8; in al, dx; mov dx, 0x5f8; out dx, al; cli; hlt
-		0x66, 0xba, 0xf8, 0x03, 0xec, 0x66, 0xba, 0xf8, 0x05, 0xee, 0xfa, 0xf4,
-	})))
-	start(t, m)
-	sent := make(chan error, 1)
-	go func() { sent <- m.Send([]byte{42}) }()
-	if o := waitFor(t, m); o.Kind != Exited || o.Status != 42 {
-		t.Errorf("it ended so: %v; want the byte that was typed", o)
-	}
-	if err := <-sent; err != nil {
-		t.Error(err)
 	}
 }

@@ -115,6 +115,41 @@ func TestRelay(t *testing.T) {
 	}
 }
 
+// holder is an Output that takes nothing at once, and looks at what it was given only when it is told to.
+type holder struct {
+	inside, look chan struct{}
+	got          []byte
+}
+
+func (*holder) TryWrite([]byte) (int, error) { return 0, nil }
+
+func (h *holder) Write(p []byte) (int, error) {
+	h.inside <- struct{}{}
+	<-h.look
+	h.got = append(h.got, p...)
+	return len(p), nil
+}
+
+// TestRelayWhileWriting: what comes while the Output writes does not disturb what it writes.
+func TestRelayWhileWriting(t *testing.T) {
+	h := &holder{inside: make(chan struct{}), look: make(chan struct{})}
+	r := &relay{out: h}
+	for _, p := range []string{"one", "two"} {
+		if n, err := r.Write([]byte(p)); n != len(p) || err != nil {
+			t.Fatalf("Write: %d, %v", n, err)
+		}
+		if p == "one" {
+			<-h.inside
+		}
+	}
+	h.look <- struct{}{}
+	<-h.inside
+	h.look <- struct{}{}
+	if err := r.Close(); err != nil || string(h.got) != "onetwo" {
+		t.Errorf("it got %q, %v", h.got, err)
+	}
+}
+
 // TestBlockedConsole pauses guests whose output nobody takes, stops one, and lets another go on: no
 // byte is lost and none comes twice.
 func TestBlockedConsole(t *testing.T) {

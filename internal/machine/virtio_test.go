@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 
 	"terem/devices/virtio/blk"
+	"terem/devices/virtio/rng"
 )
 
 // blank is a disk of zeros that takes nothing.
@@ -36,6 +38,33 @@ func TestDiskQueues(t *testing.T) {
 		if got := len(m.virtio.slots[0].bells); got != tt.queues {
 			t.Errorf("%d vCPUs: %d queues, want %d", tt.cpus, got, tt.queues)
 		}
+	}
+}
+
+// TestDataPathMakesNoExits: a driver's notification, and its acknowledgement of used buffers, are taken by the
+// kernel. An acknowledgement of anything else is an exit.
+func TestDataPathMakesNoExits(t *testing.T) {
+	// mov edi, 0xd0000000 + off; mov dword [rdi], v
+	store := func(off, v byte) []byte { return []byte{0xbf, off, 0, 0, 0xd0, 0xc7, 0x07, v, 0, 0, 0} }
+	const notify, ack = 0x50, 0x64
+	c := tinyConfig(code(store(notify, 0), store(ack, 1), store(ack, 2), out(0x5f8, 7), codeHalt))
+	c.RNG, c.CountExits = &rng.Config{}, true
+	m := newTiny(t, c)
+	start(t, m)
+	if o := waitFor(t, m); o.Kind != Exited {
+		t.Fatalf("it ended so: %v", o)
+	}
+	r, err := m.Report()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := uint64(1)
+	if !m.virtio.mapped { // then somebody has to clear the bit
+		want++
+	}
+	i := slices.IndexFunc(r.Places, func(p Row) bool { return p.Name == "rng" })
+	if i < 0 || r.Places[i].Count != want {
+		t.Errorf("places %+v: want %d accesses to the device", r.Places, want)
 	}
 }
 
