@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestParseFlags(t *testing.T) {
@@ -146,5 +147,22 @@ func TestDDSeconds(t *testing.T) {
 		if v, err := ddSeconds(out); err == nil {
 			t.Errorf("%q: %v, want an error", out, v)
 		}
+	}
+}
+
+func TestParseSleep(t *testing.T) {
+	if late, err := parseSleep("sleep 4 4000400\n"); late != 100*time.Nanosecond || err != nil {
+		t.Errorf("4 sleeps of 4,000,400 ns are late by %v, %v", late, err)
+	}
+	for _, line := range []string{"", "sleep", "sleep 0 5", "sleep -1 5", "sleep 4", "slept 4 4"} {
+		if late, err := parseSleep(line); err == nil {
+			t.Errorf("%q gives %v", line, late)
+		}
+	}
+}
+
+func TestSleepHere(t *testing.T) {
+	if late, err := sleepHere(3); late < 0 || err != nil {
+		t.Errorf("sleeps end %v late, %v", late, err)
 	}
 }

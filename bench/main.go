@@ -27,7 +27,7 @@ type config struct {
 }
 
 // measures are what -only may name, in the order in which they run.
-func measures() []string { return []string{"start", "exit", "boot", "memory", "disk"} }
+func measures() []string { return []string{"start", "exit", "boot", "timer", "memory", "disk"} }
 
 func parseFlags(args []string, stderr io.Writer) (config, error) {
 	var c config
@@ -36,7 +36,7 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 	fs.SetOutput(stderr)
 	fs.StringVar(&only, "only", strings.Join(measures(), ","), "measure these")
 	fs.IntVar(&c.rounds, "rounds", 30, "rounds of start and exit")
-	fs.IntVar(&c.boots, "boots", 5, "boots of the default guest")
+	fs.IntVar(&c.boots, "boots", 5, "boots of the default guest, for each measure of it")
 	fs.StringVar(&c.out, "o", "bin/bench.json", "write the report with all samples to this file")
 	fs.StringVar(&c.terem, "terem", "bin/terem", "the terem to measure")
 	fs.StringVar(&c.build, "build", "", "build floor and gokvm in this directory, for -peers elsewhere, and measure nothing")
@@ -94,7 +94,7 @@ func measure(c config, stdout, stderr io.Writer) error {
 		return err
 	}
 	var errs []error
-	steps := map[string]func() error{"start": s.start, "exit": s.exit, "boot": s.boot, "memory": s.memory, "disk": s.disk}
+	steps := map[string]func() error{"start": s.start, "exit": s.exit, "boot": s.boot, "timer": s.timer, "memory": s.memory, "disk": s.disk}
 	for _, name := range measures() {
 		if !slices.Contains(c.only, name) {
 			continue

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"errors"
-	"os"
-	"strings"
 	"time"
 
 	"terem/bench/internal/proc"
@@ -28,38 +25,17 @@ func (s *suite) memory() error {
 	return err
 }
 
-func (s *suite) weigh(v vmm) (err error) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	defer w.Close()
-	p, err := proc.Start(v.boot(linux{}), s.options(r, bootLimit))
-	if err != nil {
-		return err
-	}
-	defer func() {
-		p.Close()
-		if errors.Is(err, proc.ErrSilent) {
-			err = &deathError{err, p.LastWords(), p.Stderr()}
+func (s *suite) weigh(v vmm) error {
+	return s.idle(v, nil, func(p *proc.Process) error {
+		m, err := smaps.Read(p.PID(), ramBytes)
+		if err != nil {
+			return err
 		}
-	}()
-	if _, err := w.WriteString("echo up\n"); err != nil {
-		return err
-	}
-	if _, _, err := p.Line(func(l string) bool { return strings.TrimSpace(l) == "up" }); err != nil {
-		return err
-	}
-	time.Sleep(settle)
-	m, err := smaps.Read(p.PID(), ramBytes)
-	if err != nil {
-		return err
-	}
-	s.report.add(measureMemory, v.name, mebibytes, mib(m.PrivateDirty))
-	s.report.add(measureGuest, v.name, mebibytes, mib(m.GuestRAM))
-	s.report.Mappings = m.Mappings
-	return nil
+		s.report.add(measureMemory, v.name, mebibytes, mib(m.PrivateDirty))
+		s.report.add(measureGuest, v.name, mebibytes, mib(m.GuestRAM))
+		s.report.Mappings = m.Mappings
+		return nil
+	})
 }
 
 func mib(bytes uint64) float64 { return float64(bytes) / (1 << 20) }

@@ -7,6 +7,7 @@
 //	probe syscall MS                getppid(2)
 //	probe fault MS                  pages touched for the first time
 //	probe fork MS                   children made, ended and waited for
+//	probe sleep MS                  nanosleep(2) of a millisecond
 //	probe read FILE SIZE MS [direct] [random]
 //	probe write FILE SIZE MS [direct] [random]
 //	probe mark TEXT ...             its arguments as one line

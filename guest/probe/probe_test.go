@@ -50,7 +50,7 @@ func TestMeasures(t *testing.T) {
 	data := file(t, 1<<20)
 	const ms = 20
 	for _, args := range [][]string{
-		{"compute"}, {"syscall"}, {"fault"}, {"fork"},
+		{"compute"}, {"syscall"}, {"fault"}, {"fork"}, {"sleep"},
 		{"read", data, "4096"}, {"read", data, "65536", "random"}, {"write", data, "4096"}, {"write", data, "512", "random"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {

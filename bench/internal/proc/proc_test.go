@@ -131,3 +131,31 @@ func TestClock(t *testing.T) {
 		t.Errorf("at the end, without a clock: %v", err)
 	}
 }
+
+func TestCPUTime(t *testing.T) {
+	p := shell(t, `echo up; read x; while :; do :; done`, time.Minute)
+	if _, _, err := p.Line(func(string) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	before, err := p.CPUTime()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); ; {
+		after, err := p.CPUTime()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after > before {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("a busy program has run for %v, and for %v a minute ago", after, before)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	p.Close()
+	if d, err := p.CPUTime(); err == nil {
+		t.Errorf("a program that is no more runs for %v", d)
+	}
+}

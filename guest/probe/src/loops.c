@@ -2,6 +2,7 @@
 #include <asm/signal.h>
 #include <linux/mman.h>
 #include <linux/prctl.h>
+#include <linux/time_types.h>
 
 #include "probe.h"
 
@@ -50,6 +51,21 @@ long faults(void *with, unsigned long n)
 		sys2(__NR_munmap, at, PAGE * PAGES);
 	}
 	return (long)done;
+}
+
+// sleeps asks for a millisecond each time; what it takes beyond that is how late the timer is, and the wake-up.
+long sleeps(void *with, unsigned long n)
+{
+	static const struct __kernel_timespec ms = {0, NS_PER_MS};
+
+	(void)with;
+	for (unsigned long i = 0; i < n; i++) {
+		long err = sys2(__NR_nanosleep, &ms, 0);
+
+		if (err < 0)
+			return err;
+	}
+	return (long)n;
 }
 
 long forks(void *with, unsigned long n)

@@ -15,7 +15,6 @@ enum { OK = 0, FAILED = 1, USAGE = 64 }; // exit statuses; USAGE as in sysexits.
 enum { GROWTH = 8, FINE = 1024 }; // FINE: parts of a nanosecond
 
 #define NS_PER_S 1000000000UL
-#define NS_PER_MS 1000000UL
 
 unsigned long now(void)
 {
@@ -130,15 +129,15 @@ static int mark(const char *const *argv)
 
 static int usage(void)
 {
-	PRINT(2, "probe: usage: probe start | idle | compute|syscall|fault|fork MS | "
+	PRINT(2, "probe: usage: probe start | idle | compute|syscall|fault|fork|sleep MS | "
 		 "read|write FILE SIZE MS [direct] [random] | mark TEXT ...");
 	return USAGE;
 }
 
 static int loop(const char *const *argv)
 {
-	static const char names[][8] = {"compute", "syscall", "fault", "fork"};
-	work *const works[] = {compute, syscalls, faults, forks};
+	static const char names[][8] = {"compute", "syscall", "fault", "fork", "sleep"};
+	work *const works[] = {compute, syscalls, faults, forks, sleeps};
 	unsigned long ms;
 
 	for (unsigned i = 0; i < LEN(works); i++)
