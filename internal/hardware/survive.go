@@ -19,9 +19,9 @@ type lack struct {
 	line     string // a regular expression
 }
 
-// worksTests are enough to see a guest boot, sleep, and use two processors.
+// worksTests are enough to see a guest boot, from long mode and from protected mode, sleep, and use two processors.
 const (
-	worksTests  = "^Test(Boot|Sleep|TwoCPUs)$"
+	worksTests  = "^Test(Boot|PVH|Sleep|TwoCPUs)$"
 	refusesTest = "^TestRefuses$"
 )
 
