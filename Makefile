@@ -6,7 +6,7 @@ RUNARGS ?=
 HARDWARE = $(GO) run ./internal/hardware --kernels "$(or $(KERNELS),6.1 6.12)" --run "$(TEST)" --packages "$(PACKAGES)"
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup guest guest-debian run-debian test test-short test-stock test-debian test-selftests test-crash test-v2 test-amdv test-vtx test-hardware shell-amdv shell-vtx bench-vtx bench-amdv compare-amdv compare-vtx emulators fuzz compare engines bench lint golden clean
+.PHONY: help run build setup guest guest-debian run-debian test test-short test-stock test-debian test-selftests test-selftests-amdv test-selftests-vtx test-crash test-v2 test-amdv test-vtx test-hardware shell-amdv shell-vtx bench-vtx bench-amdv compare-amdv compare-vtx emulators fuzz compare engines bench lint golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +93,12 @@ compare-amdv: guest emulators ## terem compare --quick on an emulated AMD-V; thr
 
 compare-vtx: guest emulators ## the same on an emulated VT-x; longer
 	@$(MEASURE) --backend vtx --measure compare --report bin/compare-vtx.json
+
+test-selftests-amdv: guest emulators ## the kernel's selftests in the outer system and in a guest there, on an emulated AMD-V
+	@$(MEASURE) --backend amdv --measure selftests
+
+test-selftests-vtx: guest emulators ## the same on an emulated VT-x
+	@$(MEASURE) --backend vtx --measure selftests
 
 bench: guest ## measure start, exits, boot and memory beside the peers
 	@$(GO) run ./bench $(BENCHARGS)

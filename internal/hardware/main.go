@@ -64,8 +64,8 @@ func parse(args []string) (options, error) {
 	f.BoolVar(&o.short, "short", false, "the short form")
 	f.BoolVar(&o.survive, "survive", true, "in the long form, outer systems that lack something, too")
 	f.BoolVar(&o.shell, "shell", false, "a shell in the outer system")
-	f.StringVar(&o.what, "measure", "", "bench or compare: measure in the outer system, with the first backend and kernel")
-	f.StringVar(&o.report, "report", "bin/hardware.json", "with --measure, write its samples to this file")
+	f.StringVar(&o.what, "measure", "", "bench, compare or selftests: do that in the outer system, with the first backend and kernel")
+	f.StringVar(&o.report, "report", "bin/hardware.json", "with --measure bench or compare, write its samples to this file")
 	f.StringVar(&o.terem, "terem", "bin/terem", "the terem to test")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -112,6 +112,9 @@ func (o options) carryOut(ctx context.Context) (bool, error) {
 	base := outer{backend: chosen[0], kernel: images[0], root: root}
 	if o.shell {
 		return true, base.shell(ctx, tmp)
+	}
+	if o.what == measureSelftests {
+		return o.selftests(ctx, tmp, base)
 	}
 	if o.what != "" {
 		return o.measure(ctx, tmp, base)
