@@ -11,7 +11,8 @@ func Kernel(cpus int) string {
 
 // Software is what the default guest's kernel is told besides, where KVM
 // interprets its code. guest/README.md has the measurements.
-const Software = "lpj=10000000 no_timer_check rodata=off no-kvmapf no-steal-acc clocksource=kvm-clock tick_stride=10 " +
+const Software = "lpj=4000000 no_timer_check rodata=off mitigations=off no-kvmapf no-steal-acc clocksource=kvm-clock " +
+	"tick_stride=25 " +
 	"clearcpuid=" + slowFeatures
 
 // slowFeatures are CPU features as numbers (word*32+bit), which the kernel finds
