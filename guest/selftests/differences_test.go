@@ -32,6 +32,7 @@ func TestCompare(t *testing.T) {
 		{"timing does not excuse a signal", timing, outcome{status: endedBad}, outcome{status: "signal:SIGILL"},
 			[]difference{{"timers/clock (root)", wholeProgram, "fail", "signal:SIGILL"}}},
 		{"guest only", guestOnly, outcome{}, outcome{status: ended, output: "[OK]\tset\n"}, nil},
+		{"guest only skips", guestOnly, outcome{}, outcome{status: ended, output: "ok 1 x # SKIP\nok 2 y\n"}, nil},
 		{"guest only fails", guestOnly, outcome{}, outcome{status: endedBad, output: "not ok 1 x\n"},
 			[]difference{{"timers/set (root)", wholeProgram, "pass", "fail"}, {"timers/set (root)", "x", "ok", "fail"}}},
 	} {
