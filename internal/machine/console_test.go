@@ -91,7 +91,7 @@ func TestTerminateCleansDisks(t *testing.T) {
 	// mov dx, 0x5f8; out dx, al; cli; hlt
 	onlyUnmount := code(codeInput, []byte{0x66, 0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb, 0x66, 0xba, 0xf8, 0x03, 0xec,
 		0x3c, sysRqUnmount, 0x75, 0xee, 0x66, 0xba, 0xf8, 0x05, 0xee, 0xfa, 0xf4})
-	const grace = 500 * time.Millisecond
+	const grace = 50 * time.Millisecond
 	for disks, want := range map[int]Outcome{0: {Kind: Killed}, 1: {Kind: Exited, Status: sysRqUnmount}} {
 		c := tinyConfig(onlyUnmount)
 		for range disks {

@@ -196,6 +196,27 @@ func shows(leaves []kvm.CPUIDEntry) cpuidOf {
 	}
 }
 
+// TestCPUBeyondTheLastLeaf: a processor answers for a leaf that it does not have, with another one.
+func TestCPUBeyondTheLastLeaf(t *testing.T) {
+	seen := cpuidOf(func(leaf, _ uint32) (kernel, user assist.CPUIDResult, err error) {
+		const last = 6
+		if leaf == 0 {
+			return assist.CPUIDResult{last}, assist.CPUIDResult{last}, nil
+		}
+		all := assist.CPUIDResult{^uint32(0), ^uint32(0), ^uint32(0), ^uint32(0)}
+		return all, all, nil
+	})
+	for model, offered := range map[string]bool{"host,+aes": true, "host,+avx2": false} {
+		m, err := ParseCPU(model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.check(seen); (err == nil) != offered {
+			t.Errorf("%s: error %v", model, err)
+		}
+	}
+}
+
 // TestCPUDisregarded: a KVM shows the guest's programs the host's processor.
 func TestCPUDisregarded(t *testing.T) {
 	masked := func(leaf, index uint32) (kernel, user assist.CPUIDResult, err error) {

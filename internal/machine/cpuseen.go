@@ -23,11 +23,10 @@ func (m CPUModel) check(seen cpuidOf) (disregarded []string, err error) {
 		if last[c.name] != c || slices.Contains(disregarded, c.name) {
 			continue
 		}
-		kernel, user, err := seen(c.bit.leaf, c.bit.index)
+		there, err := seen.has(c.bit)
 		if err != nil {
 			return nil, err
 		}
-		there := (kernel[c.bit.reg]|user[c.bit.reg])>>c.bit.bit&1 != 0
 		switch {
 		case there && !c.on:
 			disregarded = append(disregarded, c.name)
@@ -36,6 +35,20 @@ func (m CPUModel) check(seen cpuidOf) (disregarded []string, err error) {
 		}
 	}
 	return disregarded, nil
+}
+
+// has says whether the guest's kernel or its programs see a bit. Beyond the last leaf of
+// its range (whose number the first one tells in EAX) there is none, whatever CPUID
+// answers: on Intel's processors it is the last basic leaf (Intel SDM vol. 2A, CPUID).
+func (seen cpuidOf) has(bit cpuidBit) (bool, error) {
+	const ranges = 0xf0000000
+	kernelLast, userLast, err := seen(bit.leaf&ranges, 0)
+	if err != nil {
+		return false, err
+	}
+	kernel, user, err := seen(bit.leaf, bit.index)
+	is := func(last, r assist.CPUIDResult) bool { return last[eax] >= bit.leaf && r[bit.reg]>>bit.bit&1 != 0 }
+	return is(kernelLast, kernel) || is(userLast, user), err
 }
 
 // checkCPU looks through the eyes of a vCPU at what came of the CPU model.
