@@ -98,10 +98,13 @@ func grant(o Options, k KVM) (why, mend string) {
 // provide says how the device comes to be there.
 func provide(o Options, p Platform) (why, mend string) {
 	flags := cpuFlags(o, "flags")
+	loaded := o.exists("sys/module/kvm_intel") || o.exists("sys/module/kvm_amd") || o.exists("sys/module/kvm_pvm")
 	switch {
 	case p.Container != "":
 		return "a container has it only if it is started with it", p.runWith(o.Device)
-	case o.exists("sys/module/kvm_intel"), o.exists("sys/module/kvm_amd"), o.exists("sys/module/kvm_pvm"):
+	case loaded && !strings.Contains(o.read("proc/misc")+"\n", " kvm\n"):
+		return "the module is loaded, and has registered no device: the CPU, or the hypervisor below, does not let it", "dmesg | grep -i kvm"
+	case loaded:
 		return "the module is loaded, and the node is gone", o.sudo("mknod " + o.Device + " " + miscMinor)
 	case flags["vmx"]:
 		return "the CPU has VT-x, and the module is not loaded (or the firmware forbids it: see dmesg)",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -126,4 +127,27 @@ func FuzzHost(f *testing.F) {
 		examineIsolation(h.options)
 		nameOf(h.options, "etc/group", 0)
 	})
+}
+
+// TestLoadedWithoutDevice: a node helps only if KVM has registered the device that it is for.
+func TestLoadedWithoutDevice(t *testing.T) {
+	for misc, want := range map[string]string{
+		"232 kvm\n183 hw_random":   "mknod",
+		"183 hw_random\n232 kvm\n": "mknod",
+		"183 hw_random\n":          "dmesg",
+		"":                         "dmesg",
+	} {
+		o := Options{Root: t.TempDir(), Device: "/dev/kvm"}
+		for _, dir := range []string{"proc", "sys/module/kvm_amd"} {
+			if err := os.MkdirAll(filepath.Join(o.Root, dir), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(o.Root, "proc/misc"), []byte(misc), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if why, mend := provide(o, Platform{}); !strings.Contains(mend, want) {
+			t.Errorf("/proc/misc is %q: %s: %s; want %s", misc, why, mend, want)
+		}
+	}
 }
