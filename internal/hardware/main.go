@@ -100,10 +100,8 @@ func (o options) carryOut(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	init := filepath.Join(tmp, "init")
-	c := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", init, "./internal/hardware/outer")
-	c.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := c.CombinedOutput(); err != nil {
-		return false, fmt.Errorf("compile the outer system's PID 1: %w: %s", err, out)
+	if err := static(ctx, "go", "build", "-ldflags=-s -w", "-o", init, "./internal/hardware/outer"); err != nil {
+		return false, fmt.Errorf("compile the outer system's PID 1: %w", err)
 	}
 	root, err := newRoot(ctx, tmp, init, o.terem)
 	if err != nil {

@@ -107,10 +107,8 @@ func addPeers(ctx context.Context, a *initramfs.Archive, tmp string) error {
 	}
 	bench := filepath.Join(peers, "bench")
 	for _, argv := range [][]string{{"go", "build", "-ldflags=-s -w", "-o", bench, "./bench"}, {bench, "-build", peers}} {
-		c := exec.CommandContext(ctx, argv[0], argv[1:]...)
-		c.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := c.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, out)
+		if err := static(ctx, argv...); err != nil {
+			return err
 		}
 	}
 	for _, name := range []string{"floor", "gokvm"} {

@@ -58,10 +58,8 @@ func addSelftests(ctx context.Context, a *initramfs.Archive, tmp string) error {
 		return fmt.Errorf("build the selftests: %w", err)
 	}
 	binary := filepath.Join(tmp, "selftests")
-	c := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", binary, "./guest/selftests")
-	c.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := c.CombinedOutput(); err != nil {
-		return fmt.Errorf("compile guest/selftests: %w: %s", err, said)
+	if err := static(ctx, "go", "build", "-ldflags=-s -w", "-o", binary, "./guest/selftests"); err != nil {
+		return err
 	}
 	if err := addHost(a, selftestsFile, binary, 0o755); err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
@@ -61,10 +60,8 @@ func buildSuite(ctx context.Context, dir string, patterns []string) ([]testPacka
 		p := testPackage{name: strings.TrimPrefix(name, module), dir: where}
 		p.file = filepath.Join(dir, strings.ReplaceAll(p.name, "/", "-")+".test")
 		p.limit = limitOf(p.name)
-		c := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", p.file, name)
-		c.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := c.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("compile the tests of %s: %w: %s", p.name, err, out)
+		if err := static(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", p.file, name); err != nil {
+			return nil, fmt.Errorf("compile the tests of %s: %w", p.name, err)
 		}
 		list = append(list, p)
 	}
