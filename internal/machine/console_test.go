@@ -38,14 +38,21 @@ func TestTypedInputReachesGuest(t *testing.T) {
 	}
 }
 
+// echoes is a machine that runs and sends back what it is sent, and its console.
+func echoes(t *testing.T) (*Machine, *console) {
+	t.Helper()
+	con := new(console)
+	c := tinyConfig(codeEcho)
+	c.Out = con
+	m := newTiny(t, c)
+	start(t, m)
+	return m, con
+}
+
 // TestPipeEndsInput: a terminal's end-of-file character ends an input at the start of a line alone; within
 // one, the first only hands over the line.
 func TestPipeEndsInput(t *testing.T) {
-	var con console
-	c := tinyConfig(codeEcho)
-	c.Out = &con
-	m := newTiny(t, c)
-	start(t, m)
+	m, con := echoes(t)
 	want := ""
 	for _, tt := range []struct{ in, end string }{{"line\n", "\x04"}, {"word", "\x04\x04"}, {"\n\n", "\x04"}, {"", "\x04"}} {
 		if err := m.Pipe(strings.NewReader(tt.in)); err != nil {
@@ -61,11 +68,7 @@ func TestPipeEndsInput(t *testing.T) {
 
 // TestFeed tells init one piece after the other, and then that there is no more.
 func TestFeed(t *testing.T) {
-	var con console
-	c := tinyConfig(codeEcho)
-	c.Out = &con
-	m := newTiny(t, c)
-	start(t, m)
+	m, con := echoes(t)
 	in := []byte("a\x04\n\xff")
 	fed := make(chan error, 1)
 	go func() { fed <- m.Feed(iotest.OneByteReader(strings.NewReader(string(in)))) }()
