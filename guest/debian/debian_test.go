@@ -3,7 +3,6 @@ package debian
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"terem/internal/tty/ttytest"
 )
 
 // What `make test-debian` sets: the image, and the terem to boot it with.
@@ -65,7 +66,7 @@ type console struct {
 
 func start(ctx context.Context, t *testing.T, name string, args ...string) *console {
 	t.Helper()
-	keyboard, terminal := openPTY(t)
+	keyboard, terminal := ttytest.Open(t)
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGTERM) }
 	cmd.WaitDelay = 30 * time.Second
@@ -131,25 +132,4 @@ func (c *console) end() error {
 		c.screen = append(c.screen, b...)
 	}
 	return c.cmd.Wait()
-}
-
-// openPTY makes a terminal: what is written to one end is typed at the other.
-func openPTY(t *testing.T) (keyboard, terminal *os.File) {
-	t.Helper()
-	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { keyboard.Close() })
-	n, err := unix.IoctlGetUint32(int(keyboard.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(keyboard.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return keyboard, terminal
 }

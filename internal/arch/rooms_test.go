@@ -27,7 +27,7 @@ func rooms() []room {
 
 		{"internal/arch", nil, nil, nil},
 		{"internal/container", nil, []string{unix, "golang.org/x/net/bpf", "github.com/moby/sys/capability", "github.com/opencontainers/cgroups/..."}, nil},
-		{"internal/container/session", []string{"internal/container", "internal/tty"}, nil, []string{unix}},
+		{"internal/container/session", []string{"internal/container", "internal/tty"}, nil, []string{unix, "internal/tty/ttytest"}},
 		{"internal/compare", []string{"internal/compare/...", "internal/host", "internal/stats", "internal/smaps", "internal/machine", "guest/..."}, []string{unix}, []string{"internal/kvmtest"}},
 		{"internal/compare/trace", nil, []string{unix}, nil},
 		{"internal/compare/result", []string{"internal/host", "internal/stats"}, nil, nil},
@@ -48,13 +48,14 @@ func rooms() []room {
 		{"internal/kvmtest", []string{"kvm"}, nil, nil},
 		{"internal/lastwords", nil, nil, nil},
 		{"internal/launch", []string{"internal/machine", "internal/tty", "internal/disk/...", "devices/virtio/blk", "devices/virtio/rng", "boot", "guest/...", "vcpu/assist"},
-			nil, []string{"kvm"}},
+			nil, []string{"kvm", "internal/tty/ttytest"}},
 		{"internal/machine", []string{"vcpu/...", "boot", "devices/...", "guest/...", "kvm", "memory"}, nil, nil},
 		{"internal/smaps", nil, nil, nil},
 		{"internal/report", []string{"internal/compare/result", "internal/host", "internal/stats"},
 			[]string{"github.com/jedib0t/go-pretty/v6/...", "golang.org/x/term"}, nil},
 		{"internal/stats", nil, []string{"golang.org/x/perf/benchmath"}, nil},
-		{"internal/tty", nil, []string{unix, "golang.org/x/term"}, nil},
+		{"internal/tty", nil, []string{unix, "golang.org/x/term"}, []string{"internal/tty/ttytest"}},
+		{"internal/tty/ttytest", nil, []string{unix}, nil},
 
 		{"boot", []string{"memory", "kvm"}, []string{"github.com/klauspost/compress/...",
 			"github.com/pierrec/lz4/v4", "github.com/ulikunitz/xz/..."}, nil},
@@ -65,7 +66,7 @@ func rooms() []room {
 		{"devices/...", []string{"devices"}, nil, []string{"devices/..."}},
 		{"devices/virtio/...", []string{"devices", "devices/virtio/...", "memory"}, []string{unix}, []string{"devices/..."}},
 
-		{"guest/...", []string{"guest/..."}, []string{unix, "golang.org/x/term", "github.com/spf13/pflag", "github.com/ulikunitz/xz/..."}, nil},
+		{"guest/...", []string{"guest/..."}, []string{unix, "golang.org/x/term", "github.com/spf13/pflag", "github.com/ulikunitz/xz/..."}, []string{"internal/tty/ttytest"}},
 		{"kvm", nil, []string{gokvm, unix}, nil},
 		{"memory", nil, []string{unix}, nil},
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"terem/internal/tty/ttytest"
 )
 
 // newOutput is an Output into a pipe; failures are its calls of broken.
@@ -110,7 +112,7 @@ func TestOutputNeverWaitsInWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keyboard, terminal := openPTY(t)
+	keyboard, terminal := ttytest.Open(t)
 	for _, tt := range []struct {
 		name    string
 		w, read *os.File

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"terem/internal/tty/ttytest"
 )
 
 // holderVar makes the test binary hold its standard input in raw mode until it is
@@ -33,29 +35,6 @@ func hold() {
 	}
 }
 
-// openPTY makes a terminal: what is written to one end is typed at the other.
-func openPTY(t *testing.T) (keyboard, terminal *os.File) {
-	t.Helper()
-	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("needs a pseudo-terminal: %v", err)
-	}
-	t.Cleanup(func() { keyboard.Close() })
-	n, err := unix.IoctlGetUint32(int(keyboard.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetPointerInt(int(keyboard.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("needs a pseudo-terminal: %v", err)
-	}
-	t.Cleanup(func() { terminal.Close() })
-	return keyboard, terminal
-}
-
 func settings(t *testing.T, f *os.File) unix.Termios {
 	t.Helper()
 	s, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
@@ -66,7 +45,7 @@ func settings(t *testing.T, f *os.File) unix.Termios {
 }
 
 func TestRaw(t *testing.T) {
-	keyboard, terminal := openPTY(t)
+	keyboard, terminal := ttytest.Open(t)
 	if !IsTerminal(terminal) {
 		t.Error("a pseudo-terminal is no terminal")
 	}
@@ -100,7 +79,7 @@ func TestRaw(t *testing.T) {
 
 // TestRawRestoresOddSettings: the user's own settings come back, not the usual ones.
 func TestRawRestoresOddSettings(t *testing.T) {
-	_, terminal := openPTY(t)
+	_, terminal := ttytest.Open(t)
 	odd := settings(t, terminal)
 	odd.Iflag |= unix.IXANY
 	odd.Cc[unix.VINTR] = 0x0b
@@ -121,7 +100,7 @@ func TestRawRestoresOddSettings(t *testing.T) {
 
 // TestRawAgain: a shell has set the terminal while the process was stopped.
 func TestRawAgain(t *testing.T) {
-	_, terminal := openPTY(t)
+	_, terminal := ttytest.Open(t)
 	before := settings(t, terminal)
 	raw, err := MakeRaw(terminal)
 	if err != nil {
@@ -157,7 +136,7 @@ func TestRawRefusesFiles(t *testing.T) {
 }
 
 func TestSize(t *testing.T) {
-	_, terminal := openPTY(t)
+	_, terminal := ttytest.Open(t)
 	err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 33, Col: 101})
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +154,7 @@ func TestGuardRestores(t *testing.T) {
 			t.Skip(err)
 		}
 	}
-	_, terminal := openPTY(t)
+	_, terminal := ttytest.Open(t)
 	before := settings(t, terminal)
 	holder := exec.Command(os.Args[0])
 	holder.Env = append(os.Environ(), holderVar+"=1")

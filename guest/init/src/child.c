@@ -1,5 +1,4 @@
-// The one program that the guest is there for: started without copying init, in a session of its own.
-#include <asm/ioctls.h>
+// The one program that the guest is there for: started without copying init, as the terminal's foreground.
 #include <asm/signal.h>
 #include <linux/sched.h>
 
@@ -83,9 +82,10 @@ static void run(const struct options *o)
 	unsigned long none = 0;
 	long err;
 
-	sys0(__NR_setsid);
-	if (!o->pipe) // a session's end hangs its terminal up, with what is not sent yet
-		sys3(__NR_ioctl, 0, TIOCSCTTY, 1);
+	if (o->pipe)
+		sys0(__NR_setsid);
+	else
+		console_foreground();
 	relay_connect(&o->relay);
 	sys4(__NR_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
 	host_executing();
@@ -110,6 +110,8 @@ int child_start(const struct options *o)
 	void (*f)(const struct options *) = run;
 	long pid;
 
+	if (!o->pipe)
+		console_own();
 	__asm__ volatile("syscall\n\t"
 			 "test %0, %0\n\t"
 			 "jnz 1f\n\t"

@@ -46,6 +46,23 @@ void console_setup(const struct options *o)
 		sys3(__NR_ioctl, 0, TIOCSWINSZ, &w);
 }
 
+// console_own makes the console init's controlling terminal, and not the command's: when the process that leads a
+// terminal's session ends, the kernel hangs the terminal up and drops what the UART has not sent yet.
+void console_own(void)
+{
+	sys0(__NR_setsid);
+	sys3(__NR_ioctl, 0, TIOCSCTTY, 1);
+}
+
+// console_foreground gives the calling process a group of its own, which Ctrl-C and the like are for.
+void console_foreground(void)
+{
+	int group = (int)sys0(__NR_getpid);
+
+	sys2(__NR_setpgid, 0, 0);
+	sys3(__NR_ioctl, 0, TIOCSPGRP, &group);
+}
+
 static unsigned processors(void)
 {
 	unsigned long set[64];

@@ -108,6 +108,14 @@ static void watch(struct relay *r, int main_pid, int linking)
 	}
 }
 
+// hold_signals blocks what watch takes, and SIGTTOU: init drains a terminal whose foreground is the command.
+static void hold_signals(void)
+{
+	unsigned long held = watched | BIT(SIGTTOU);
+
+	sys4(__NR_rt_sigprocmask, SIG_BLOCK, &held, 0, sizeof held);
+}
+
 // choose_shell fills in the command when the host named none. A shell at a pipe does not prompt.
 static void choose_shell(struct options *o)
 {
@@ -122,7 +130,7 @@ void init_main(void)
 
 	host_began();
 	memset(&o, 0, __builtin_offsetof(struct options, relay.buf));
-	sys4(__NR_rt_sigprocmask, SIG_BLOCK, &watched, 0, sizeof watched);
+	hold_signals();
 	mount_proc();
 	options_read(&o);
 	console_setup(&o);

@@ -67,6 +67,8 @@ void loopback_up(void);
 void console_setup(const struct options *o);
 void console_reopen(void);
 void console_greet(const struct options *o);
+void console_own(void);
+void console_foreground(void);
 void console_drain(void);
 
 // relay.c
