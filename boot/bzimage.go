@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"terem/internal/fault"
 	"terem/memory"
 )
 
@@ -52,7 +53,7 @@ func newBzImage(r io.ReaderAt, size int64, head []byte, o Options) (*BzImage, er
 	}
 	b.unpack = o.Payload == PayloadDecompressed || o.Payload == PayloadAuto && b.format.known()
 	if b.unpack && !b.format.known() {
-		return nil, &ImageError{Thing: thing, Cause: fmt.Sprintf("its payload is %s, which cannot be unpacked on the host", b.format),
+		return nil, &fault.Error{Class: fault.Usage, Thing: thing, Cause: fmt.Sprintf("its payload is %s, which cannot be unpacked on the host", b.format),
 			Mend: "let the guest unpack it"}
 	}
 	return b, nil

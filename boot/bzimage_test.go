@@ -151,7 +151,7 @@ func TestCommandLineLimit(t *testing.T) {
 			t.Errorf("%s: %d bytes arrived, want %d", c.name, len(got), c.max)
 		}
 		_, err := bootImage(newGuest(t, 16<<20), c.image, Options{}, Platform{CmdLine: line + "y"})
-		wantImageError(t, err, "kernel command line", fmt.Sprintf("takes %d", c.max), "shorten --append")
+		wantImageError(t, err, "kernel command line", fmt.Sprintf("takes %d", c.max), "shorten Append")
 	}
 	_, err := bootImage(newGuest(t, 16<<20), testKernel(), Options{}, Platform{CmdLine: "a\x00b"})
 	wantImageError(t, err, "NUL")
@@ -199,7 +199,7 @@ func TestInitrdErrors(t *testing.T) {
 	if err := load(free, free); err != nil {
 		t.Errorf("an initrd that just fits: %v", err)
 	}
-	wantImageError(t, load(free+1, free+1), "initrd /i", "13 MiB do not fit", "the guest has 16 MiB", "--memory")
+	wantImageError(t, load(free+1, free+1), "initrd /i", "13 MiB do not fit", "the guest has 16 MiB", "Memory")
 	wantImageError(t, load(1<<32, 0), "4 GiB")
 	wantImageError(t, load(-1, 0), "initrd /i")
 	wantImageError(t, load(1000, 999), "cannot be read")
@@ -212,7 +212,7 @@ func TestSmallMemory(t *testing.T) {
 	for name, image := range map[string][]byte{"ELF": testKernel(), "bzImage": testBzImage(testKernel()), "PVH": pvhKernel(1 << 20)} {
 		for _, size := range []uint64{memory.PageSize, 1 << 20} {
 			_, err := bootImage(newGuest(t, size), image, Options{Name: name}, Platform{})
-			wantImageError(t, err, "kernel "+name, "a guest needs at least", "--memory")
+			wantImageError(t, err, "kernel "+name, "a guest needs at least", "Memory")
 		}
 	}
 }
@@ -236,7 +236,7 @@ func TestDetectErrors(t *testing.T) {
 		{"one byte", "\x7f", "neither a bzImage nor an ELF file"},
 	} {
 		_, err := detect([]byte(c.image), Options{Name: "/x"})
-		wantImageError(t, err, "kernel /x", c.want, "--kernel")
+		wantImageError(t, err, "kernel /x", c.want, "Kernel")
 	}
 	_, err := Detect(bytes.NewReader(nil), 100, Options{})
 	wantImageError(t, err, "kernel: cannot read")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"terem/internal/fault"
 	"terem/memory"
 )
 
@@ -16,11 +17,11 @@ func writeCmdLine(m *memory.Guest, line string, limit uint64) error {
 	const thing = "kernel command line"
 	limit = min(limit, memory.CommandLineSize-1)
 	if n := uint64(len(line)); n > limit {
-		return &ImageError{Thing: thing, Cause: fmt.Sprintf("%d bytes, and the kernel takes %d", n, limit),
-			Mend: fmt.Sprintf("shorten --append or the guest's command by %d bytes", n-limit)}
+		return &fault.Error{Class: fault.Usage, Thing: thing, Cause: fmt.Sprintf("%d bytes, and the kernel takes %d", n, limit),
+			Mend: fmt.Sprintf("shorten %s or the guest's command by %d bytes", fault.Field("Append"), n-limit)}
 	}
 	if strings.IndexByte(line, 0) >= 0 {
-		return &ImageError{Thing: thing, Cause: "contains a NUL byte", Mend: "remove it from --append"}
+		return &fault.Error{Class: fault.Usage, Thing: thing, Cause: "contains a NUL byte", Mend: "remove it from " + fault.Field("Append")}
 	}
 	return m.Write(memory.CommandLine, append([]byte(line), 0))
 }

@@ -21,7 +21,7 @@
 //
 // Every byte of an image may be hostile: sizes are checked before they are added, a stream is
 // bounded before it is unpacked, and guest RAM is reached through memory.Guest alone. What is
-// wrong with an image is an *ImageError.
+// wrong with an image is an *fault.Error.
 //
 // Read boot.go first, then detect.go, linux.go (what a kernel finds in RAM) and entry.go. Then come
 // the formats: bzimage.go, elf.go, pvh.go, payload.go; and the tables: e820.go, mptable.go, acpi.go,

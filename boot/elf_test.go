@@ -72,7 +72,7 @@ func TestELFErrors(t *testing.T) {
 		{"more in file than in memory", edit(k, elfHeaderLen+0x28, 1, 0), "in memory"},
 		{"address wraps", one(math.MaxUint64-3, 3), "ends beyond 4 GiB"},
 		{"size wraps", one(2<<20, math.MaxUint64), "ends beyond 4 GiB"},
-		{"above RAM", one(64<<20, 1), "the guest has 16 MiB of memory; give the guest more memory with --memory: 68M at least"},
+		{"above RAM", one(64<<20, 1), "the guest has 16 MiB of memory; give the guest more memory with Memory: 68M at least"},
 		{"end above RAM", one(15<<20, 1<<20+1), "belongs at 0xf00000"},
 		{"dynamic program", buildELF(2<<20, testSegment{kind: elfPTInterp, data: []byte("/lib64/ld.so\x00")},
 			testSegment{kind: elfPTLoad, paddr: 2 << 20, data: []byte("abc")}), "is an ELF program, not a kernel"},

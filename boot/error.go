@@ -2,40 +2,17 @@ package boot
 
 import (
 	"fmt"
-	"strings"
 
+	"terem/internal/fault"
 	"terem/memory"
 )
 
-// ImageError says what is wrong with a kernel, an initrd or a command line, in words for the person
-// who named it.
-type ImageError struct {
-	Thing string // what: "kernel /boot/vmlinuz"
-	Cause string // what is wrong with it
-	Mend  string // what to do about it
-	Err   error  // the underlying error, if any
-}
-
-// Error is one line: thing, cause, mend.
-func (e *ImageError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", e.Thing, e.Cause)
-	if e.Err != nil {
-		fmt.Fprintf(&b, ": %v", e.Err)
-	}
-	if e.Mend != "" {
-		fmt.Fprintf(&b, "; %s", e.Mend)
-	}
-	return b.String()
-}
-
-func (e *ImageError) Unwrap() error { return e.Err }
-
 // The mends that several errors share.
-const (
-	mendKernel    = "name a Linux/x86-64 bzImage or vmlinux with --kernel"
-	mendTruncated = "copy or build the file again"
-)
+const mendTruncated = "copy or build the file again"
+
+func mendKernel() string {
+	return "name a Linux/x86-64 bzImage or vmlinux with " + fault.Field("Kernel")
+}
 
 // kernelThing names an image in errors.
 func kernelThing(name string) string {
@@ -46,25 +23,25 @@ func kernelThing(name string) string {
 }
 
 // notKernel is the error for an image that is whole but not one that can be booted.
-func notKernel(thing, format string, args ...any) *ImageError {
-	return &ImageError{Thing: thing, Cause: fmt.Sprintf(format, args...), Mend: mendKernel}
+func notKernel(thing, format string, args ...any) *fault.Error {
+	return &fault.Error{Class: fault.Usage, Thing: thing, Cause: fmt.Sprintf(format, args...), Mend: mendKernel()}
 }
 
 // truncated is the error for an image that ends too early or contradicts itself.
-func truncated(thing string, err error, format string, args ...any) *ImageError {
-	return &ImageError{Thing: thing, Cause: fmt.Sprintf(format, args...), Mend: mendTruncated, Err: err}
+func truncated(thing string, err error, format string, args ...any) *fault.Error {
+	return &fault.Error{Class: fault.Usage, Thing: thing, Cause: fmt.Sprintf(format, args...), Mend: mendTruncated, Err: err}
 }
 
 // noRoom is the error for what does not fit into guest RAM. It would fit into need bytes, on top of
 // which a kernel needs some to work with; 0: not known.
-func noRoom(m *memory.Guest, thing string, need uint64, format string, args ...any) *ImageError {
+func noRoom(m *memory.Guest, thing string, need uint64, format string, args ...any) *fault.Error {
 	const working, unit = 1 << 20, 4 << 20
 	cause := fmt.Sprintf(format, args...) + fmt.Sprintf(", and the guest has %s of memory", sizeString(m.Size()))
-	mend := "give the guest more memory with --memory"
+	mend := "give the guest more memory with " + fault.Field("Memory")
 	if need > 0 {
 		mend += fmt.Sprintf(": %dM at least", alignUp(need+working, unit)>>20)
 	}
-	return &ImageError{Thing: thing, Cause: cause, Mend: mend}
+	return &fault.Error{Class: fault.Usage, Thing: thing, Cause: cause, Mend: mend}
 }
 
 // sizeString writes a number of bytes the way people do, rounded up to the unit.

@@ -44,7 +44,7 @@ func ExampleDetect() {
 	fmt.Println(err)
 	// Output:
 	// ELF, entered at 0x100000 in 64-bit mode
-	// kernel start.sh: is a text file, not a kernel; name a Linux/x86-64 bzImage or vmlinux with --kernel
+	// kernel start.sh: is a text file, not a kernel; name a Linux/x86-64 bzImage or vmlinux with Kernel
 }
 
 func ExampleLoader() {
@@ -79,7 +79,7 @@ func ExampleEntry_Apply() {
 	// Output: RIP 0x1000000, RSI 0x7000, CR3 0x9000, EFER 0x500
 }
 
-func ExampleImageError() {
+func Example_fault() {
 	m, err := memory.New(16 << 20)
 	if err != nil {
 		fmt.Println(err)
@@ -96,5 +96,5 @@ func ExampleImageError() {
 	_, err = loader.Load(m, boot.Platform{
 		Initrd: &boot.Initrd{Name: "root.cpio", R: bytes.NewReader(initrd), Size: int64(len(initrd))}})
 	fmt.Println(err)
-	// Output: initrd root.cpio: its 20 MiB do not fit between the kernel's end at 0x101000 and 0x1000000, and the guest has 16 MiB of memory; give the guest more memory with --memory: 24M at least
+	// Output: initrd root.cpio: its 20 MiB do not fit between the kernel's end at 0x101000 and 0x1000000, and the guest has 16 MiB of memory; give the guest more memory with Memory: 24M at least
 }

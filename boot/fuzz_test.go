@@ -6,13 +6,14 @@ import (
 	"io"
 	"testing"
 
+	"terem/internal/fault"
 	"terem/memory"
 )
 
 // fuzzRAM is the memory of a fuzzed guest: small, so that sizes are often too big.
 const fuzzRAM = 8 << 20
 
-// loadHostile loads an image that may be anything. A loader gives an *ImageError or a start state
+// loadHostile loads an image that may be anything. A loader gives an *fault.Error or a start state
 // inside guest RAM; guard pages catch a write elsewhere. What lies where the loader put it must
 // be intact: the tables are not under the kernel.
 func loadHostile(t *testing.T, image []byte, o Options) {
@@ -21,7 +22,7 @@ func loadHostile(t *testing.T, image []byte, o Options) {
 	p := Platform{CmdLine: "quiet", CPUs: 2, RNGSeed: []byte("0123456789abcdef"), MPTable: true, ACPI: true,
 		Initrd: &Initrd{R: bytes.NewReader([]byte("initrd")), Size: 6}}
 	e, err := bootImage(m, image, o, p)
-	var ie *ImageError
+	var ie *fault.Error
 	switch {
 	case err == nil && !m.Contains(e.IP, 1):
 		t.Errorf("entry at %v, outside guest RAM", e.IP)

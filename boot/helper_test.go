@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"terem/internal/fault"
 	"terem/memory"
 )
 
@@ -157,10 +158,10 @@ func bootImage(m *memory.Guest, image []byte, o Options, p Platform) (Entry, err
 	return l.Load(m, p)
 }
 
-// wantImageError checks that err is an *ImageError of one line that has all of parts in it.
+// wantImageError checks that err is an *fault.Error of one line that has all of parts in it.
 func wantImageError(t *testing.T, err error, parts ...string) {
 	t.Helper()
-	var ie *ImageError
+	var ie *fault.Error
 	if !errors.As(err, &ie) {
 		t.Errorf("error %v, want an ImageError with %q", err, parts)
 		return

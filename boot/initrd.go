@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"terem/internal/fault"
 	"terem/memory"
 )
 
@@ -23,7 +24,7 @@ func (i *Initrd) place(m *memory.Guest, kernelEnd, limit memory.Addr) (span, err
 		thing += " " + i.Name
 	}
 	if i.Size < 0 || i.Size > math.MaxUint32 {
-		return span{}, &ImageError{Thing: thing, Cause: fmt.Sprintf("%d bytes is more than a kernel can take (4 GiB)", i.Size),
+		return span{}, &fault.Error{Class: fault.Usage, Thing: thing, Cause: fmt.Sprintf("%d bytes is more than a kernel can take (4 GiB)", i.Size),
 			Mend: "make a smaller one"}
 	}
 	size := uint64(i.Size)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"terem/internal/fault"
 	"terem/memory"
 )
 
@@ -50,9 +51,9 @@ const maxMPTableCPUs = 254
 
 // tooManyCPUs is the error for processors that no table describes.
 func tooManyCPUs(n int) error {
-	return &ImageError{Thing: fmt.Sprintf("%d CPUs", n),
+	return &fault.Error{Class: fault.Usage, Thing: fmt.Sprintf("%d CPUs", n),
 		Cause: fmt.Sprintf("without ACPI tables a guest can have %d", maxMPTableCPUs),
-		Mend:  "lower --cpus"}
+		Mend:  "lower " + fault.Field("CPUs")}
 }
 
 // ioapicID is the IOAPIC's ID, the first that no CPU has.

@@ -99,7 +99,7 @@ func TestTooManyCPUs(t *testing.T) {
 		_, err := bootImage(newGuest(t, 16<<20), testKernel(), Options{}, p)
 		return err
 	}
-	wantImageError(t, load(Platform{CPUs: 255, MPTable: true}), "255 CPUs", "254", "--cpus")
+	wantImageError(t, load(Platform{CPUs: 255, MPTable: true}), "255 CPUs", "254", "CPUs")
 	for _, p := range []Platform{{CPUs: 254, MPTable: true}, {CPUs: 255, MPTable: true, ACPI: true}, {CPUs: 2048, ACPI: true}} {
 		if err := load(p); err != nil {
 			t.Errorf("%d CPUs: %v", p.CPUs, err)

@@ -17,7 +17,7 @@ import (
 
 	"terem/internal/compare"
 	"terem/internal/compare/result"
-	"terem/internal/machine"
+	"terem/internal/fault"
 	"terem/internal/report"
 	"terem/internal/tty"
 )
@@ -129,12 +129,12 @@ func (f *compareFlags) check(c *cobra.Command) (err error) {
 	}
 	if f.against != "" {
 		if f.old, err = report.Load(f.against); err != nil {
-			return &machine.Error{Class: machine.Usage, Thing: "--against " + f.against, Err: err, Mend: "name a file that --json has written"}
+			return &fault.Error{Class: fault.Usage, Thing: "--against " + f.against, Err: err, Mend: "name a file that --json has written"}
 		}
 	}
 	for flag, path := range map[string]string{"--json": f.json, "--html": f.html} {
 		if err := writable(path); err != nil {
-			return &machine.Error{Class: machine.Usage, Thing: flag + " " + path, Err: err, Mend: "name a file in a directory that can be written"}
+			return &fault.Error{Class: fault.Usage, Thing: flag + " " + path, Err: err, Mend: "name a file in a directory that can be written"}
 		}
 	}
 	if f.o.Terem, err = os.Executable(); err != nil {

@@ -13,7 +13,7 @@ import (
 	"terem/guest"
 	"terem/internal/container"
 	"terem/internal/container/session"
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 const containerLong = `Run a program in a container: a process with namespaces, control groups and fewer rights.`
@@ -85,12 +85,6 @@ func newContainerRun(status *int) *cobra.Command {
 			}
 			s, err := session.Run(&f.o)
 			*status = s
-			var own *container.Error
-			if errors.As(err, &own) {
-				fmt.Fprintf(os.Stderr, "terem: %v\n", own)
-				*status = own.Status
-				return nil
-			}
 			return err
 		},
 	}
@@ -184,14 +178,14 @@ func (f *containerFlags) root() error {
 	}
 	a, err := guest.FindInitrd(dir)
 	if err != nil {
-		return &machine.Error{Class: machine.Host, Thing: "--root", Err: err, Mend: "or name a directory that holds a root file system"}
+		return &fault.Error{Class: fault.Host, Thing: "--root", Err: err, Mend: "or name a directory that holds a root file system"}
 	}
 	conf.Root, conf.ReadOnly = filepath.Join(dir, "root", filepath.Base(filepath.Dir(a.Initrd))), true
 	if err := os.MkdirAll(filepath.Dir(conf.Root), 0o755); err != nil {
 		return err
 	}
 	if err := guest.ExtractRoot(a.Initrd, conf.Root); err != nil && !errors.Is(err, guest.ErrNotEmpty) {
-		return &machine.Error{Class: machine.Host, Thing: "root file system", Err: err}
+		return &fault.Error{Class: fault.Host, Thing: "root file system", Err: err}
 	}
 	return nil
 }

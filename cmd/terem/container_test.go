@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"terem/internal/container"
+	"terem/internal/fault"
 	"terem/internal/kvmtest"
 )
 
@@ -57,7 +58,7 @@ func TestContainerProgram(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "text"), []byte("no program"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for program, status := range map[string]int{"/nope": container.StatusNoProgram, "nope": container.StatusNoProgram, "/text": container.StatusNoExec} {
+	for program, status := range map[string]int{"/nope": fault.StatusNoProgram, "nope": fault.StatusNoProgram, "/text": fault.StatusNotExecutable} {
 		o := terem(t, 0, "container", "run", "--quiet", "--root", root, "--", program)
 		if strings.Contains(o.stderr, "namespace") && os.Getenv(kvmtest.RequireVar) != "1" { // CI's host makes them
 			t.Skip(o.stderr)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"terem/internal/launch"
+	"terem/internal/fault"
 )
 
 // TestDiskErrors: a mistake is one line that names the thing, the cause and the mend.
@@ -37,7 +37,7 @@ func TestDiskErrors(t *testing.T) {
 		{[]string{"check", "/tmp"}, []string{"disk /tmp", "a directory"}},
 	} {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
-			wantError(t, terem(t, 0, append([]string{"disk"}, tt.args...)...), launch.StatusUsage, tt.want...)
+			wantError(t, terem(t, 0, append([]string{"disk"}, tt.args...)...), fault.StatusUsage, tt.want...)
 		})
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"terem/internal/doctor"
-	"terem/internal/launch"
+	"terem/internal/fault"
 	"terem/internal/tty"
 )
 
@@ -24,7 +24,7 @@ mends it. The exit status is 0 if "terem run" can work here, else 69.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			r := doctor.Examine(context.Background(), doctor.Options{})
 			if !r.OK() {
-				*status = launch.StatusHost
+				*status = fault.StatusHost
 			}
 			if asJSON {
 				e := json.NewEncoder(os.Stdout)

@@ -12,7 +12,7 @@ import (
 
 	"terem/guest"
 	"terem/guest/build"
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 const guestRootLong = `Make DIR a root file system with what a program finds in the default guest. DIR is
@@ -50,7 +50,7 @@ func newGuest() *cobra.Command {
 func cacheDir() (string, error) {
 	dir, err := guest.DefaultCacheDir()
 	if err != nil {
-		return "", &machine.Error{Class: machine.Host, Thing: "default guest", Err: err,
+		return "", &fault.Error{Class: fault.Host, Thing: "default guest", Err: err,
 			Mend: "set XDG_CACHE_HOME, or name another kernel with --kernel"}
 	}
 	return dir, nil
@@ -71,7 +71,7 @@ func buildGuest(ctx context.Context) error {
 		func(ctx context.Context, dir string) error { _, err := build.Initrd(ctx, dir, os.Stderr); return err },
 	} {
 		if err := b(ctx, dir); err != nil {
-			return &machine.Error{Class: machine.Host, Thing: "build the default guest", Err: err}
+			return &fault.Error{Class: fault.Host, Thing: "build the default guest", Err: err}
 		}
 	}
 	return nil
@@ -84,7 +84,7 @@ func findGuest() (guest.Artifacts, error) {
 	}
 	a, err := guest.Find(dir)
 	if err != nil {
-		return a, &machine.Error{Class: machine.Host, Thing: "default guest", Err: err}
+		return a, &fault.Error{Class: fault.Host, Thing: "default guest", Err: err}
 	}
 	return a, nil
 }
@@ -96,10 +96,10 @@ func writeRoot(dir string) error {
 	}
 	err = guest.ExtractRoot(a.Initrd, dir)
 	if errors.Is(err, guest.ErrNotEmpty) {
-		return &machine.Error{Class: machine.Usage, Thing: dir, Err: guest.ErrNotEmpty, Mend: "name another directory, or empty it"}
+		return &fault.Error{Class: fault.Usage, Thing: dir, Err: guest.ErrNotEmpty, Mend: "name another directory, or empty it"}
 	}
 	if err != nil {
-		return &machine.Error{Class: machine.Host, Thing: "root file system", Err: err}
+		return &fault.Error{Class: fault.Host, Thing: "root file system", Err: err}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"terem/internal/container"
+	"terem/internal/fault"
 	"terem/internal/launch"
 )
 
@@ -29,11 +30,11 @@ func run(args []string) int {
 	case err == nil:
 		return status
 	case errors.As(err, &usage):
-		fmt.Fprintf(os.Stderr, "terem: %v; see `%s --help`\n", usage.err, usage.command)
-		return launch.StatusUsage
+		fmt.Fprintf(os.Stderr, "terem: %s; see `%s --help`\n", fault.Say(usage.err, flagOf), usage.command)
+		return fault.StatusUsage
 	}
-	fmt.Fprintf(os.Stderr, "terem: %v\n", err)
-	return launch.Status(err)
+	fmt.Fprintf(os.Stderr, "terem: %s\n", fault.Say(err, flagOf))
+	return fault.Status(err)
 }
 
 // usageError is a mistake in the words of the command line itself.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"terem/internal/container"
+	"terem/internal/fault"
 	"terem/internal/kvmtest"
 	"terem/internal/launch"
 )
@@ -139,7 +140,7 @@ func TestUsageErrors(t *testing.T) {
 		{"compare --against /no/such", []string{"--against /no/such", "no such file"}},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
-			wantError(t, terem(t, 0, strings.Fields(tt.args)...), launch.StatusUsage, tt.want...)
+			wantError(t, terem(t, 0, strings.Fields(tt.args)...), fault.StatusUsage, tt.want...)
 		})
 	}
 }
@@ -148,9 +149,9 @@ func TestUsageErrors(t *testing.T) {
 func TestTooMuch(t *testing.T) {
 	kvmtest.Open(t)
 	kernel := write(t, "kernel", tinyKernel(t))
-	wantError(t, terem(t, 0, "run", "--kernel", kernel, "--cpus", "100000"), launch.StatusHost,
+	wantError(t, terem(t, 0, "run", "--kernel", kernel, "--cpus", "100000"), fault.StatusHost,
 		"--cpus 100000", "at most", "ask for fewer")
-	wantError(t, terem(t, 0, "run", "--kernel", kernel, "--memory", "100000G"), launch.StatusHost,
+	wantError(t, terem(t, 0, "run", "--kernel", kernel, "--memory", "100000G"), fault.StatusHost,
 		"--memory 97.7 TiB", "this host has", "ask for less")
 }
 
@@ -160,7 +161,7 @@ func TestConsoleSurvivesMistakes(t *testing.T) {
 	kvmtest.Open(t)
 	log := write(t, "log", []byte("precious"))
 	text := write(t, "text", []byte("hello, world\n"))
-	wantError(t, terem(t, 0, "run", "--console", log, "--kernel", text), launch.StatusUsage, "text file")
+	wantError(t, terem(t, 0, "run", "--console", log, "--kernel", text), fault.StatusUsage, "text file")
 	if b, err := os.ReadFile(log); string(b) != "precious" || err != nil {
 		t.Errorf("the file holds %q, %v", b, err)
 	}
@@ -170,7 +171,7 @@ func TestConsoleSurvivesMistakes(t *testing.T) {
 func TestNoHome(t *testing.T) {
 	t.Setenv("HOME", "")
 	t.Setenv("XDG_CACHE_HOME", "")
-	wantError(t, terem(t, 0, "run"), launch.StatusHost, "default guest", "XDG_CACHE_HOME", "--kernel")
+	wantError(t, terem(t, 0, "run"), fault.StatusHost, "default guest", "XDG_CACHE_HOME", "--kernel")
 	kvmtest.Open(t)
 	kernel := write(t, "kernel", elfKernel(exitWith(7)))
 	if r := terem(t, 0, "run", "--memory", "2M", "--kernel", kernel); r.status != 7 {
@@ -210,7 +211,7 @@ func TestConfigErrors(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			args := append([]string{"run", "--kernel", kernel}, tt.args...)
-			wantError(t, terem(t, 0, args...), launch.StatusUsage, tt.want...)
+			wantError(t, terem(t, 0, args...), fault.StatusUsage, tt.want...)
 		})
 	}
 }
@@ -223,7 +224,7 @@ func TestUnreadable(t *testing.T) {
 		t.Skip("becoming another user needs root")
 	}
 	kernel := write(t, "kernel", tinyKernel(t))
-	wantError(t, terem(t, nobody, "run", "--kernel", kernel), launch.StatusUsage, "kernel "+kernel, "permission denied", "readable")
+	wantError(t, terem(t, nobody, "run", "--kernel", kernel), fault.StatusUsage, "kernel "+kernel, "permission denied", "readable")
 	st, err := os.Stat("/dev/kvm")
 	if err != nil || st.Mode().Perm()&0o006 != 0 {
 		t.Skip("everybody may open /dev/kvm here, or it is missing")
@@ -232,7 +233,7 @@ func TestUnreadable(t *testing.T) {
 	if err := os.WriteFile(public, tinyKernel(t), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, terem(t, nobody, "run", "--kernel", public), launch.StatusHost, "/dev/kvm", "you may not open it", "sudo ", "terem doctor")
+	wantError(t, terem(t, nobody, "run", "--kernel", public), fault.StatusHost, "/dev/kvm", "you may not open it", "sudo ", "terem doctor")
 }
 
 // TestNoKVM runs terem in a mount namespace of its own whose /dev has no kvm.
@@ -247,7 +248,7 @@ func TestNoKVM(t *testing.T) {
 	var out, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &out, &stderr
 	_ = c.Run() // the status is looked at below
-	wantError(t, outcome{c.ProcessState.ExitCode(), out.String(), stderr.String()}, launch.StatusHost,
+	wantError(t, outcome{c.ProcessState.ExitCode(), out.String(), stderr.String()}, fault.StatusHost,
 		"/dev/kvm", "this host has no KVM", "modprobe")
 }
 
@@ -264,7 +265,7 @@ func TestGuestStatuses(t *testing.T) {
 		{"reset", []byte{0xb0, 0xfe, 0xe6, 0x64, 0xeb, 0xfe}, launch.StatusReset, "terem: the guest reset itself\n"},
 		{"triple fault", []byte{0x0f, 0x0b}, launch.StatusTripleFault, "terem: the guest's processor took a triple fault\n"},
 		{"halt", []byte{0xfa, 0xf4}, launch.StatusHalted, "terem: the guest halted for good: every vCPU is in HLT with interrupts off\n"},
-		{"timeout", []byte{0xeb, 0xfe}, launch.StatusTimeout, "terem: --timeout 200ms ran out\n"},
+		{"timeout", []byte{0xeb, 0xfe}, launch.StatusTimeout, "terem: the timeout of 200ms ran out\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			args := []string{"run", "--memory", "2M", "--kernel", write(t, "kernel", elfKernel(tt.code))}

@@ -12,8 +12,8 @@ import (
 	"terem/internal/compare/result"
 	"terem/internal/compare/spawn"
 	"terem/internal/compare/target"
+	"terem/internal/fault"
 	"terem/internal/host"
-	"terem/internal/machine"
 )
 
 // Options are what the user asked for.
@@ -121,10 +121,10 @@ func (c *comparison) whole(ctx context.Context) (*result.Result, error) {
 }
 
 func newComparison(o Options) (*comparison, error) {
-	if err := check("--targets", o.Targets, Names()); err != nil {
+	if err := check(fault.Field("Targets"), o.Targets, Names()); err != nil {
 		return nil, err
 	}
-	if err := check("--measure", o.Groups, Groups()); err != nil {
+	if err := check(fault.Field("Groups"), o.Groups, Groups()); err != nil {
 		return nil, err
 	}
 	if o.Groups == nil {
@@ -161,7 +161,7 @@ func newComparison(o Options) (*comparison, error) {
 func check(flag string, words, known []string) error {
 	for _, w := range words {
 		if !slices.Contains(known, w) {
-			return &machine.Error{Class: machine.Usage, Thing: flag + " " + w, Cause: "not one that is known",
+			return &fault.Error{Class: fault.Usage, Thing: flag + " " + w, Cause: "not one that is known",
 				Mend: "choose from " + strings.Join(known, ", ")}
 		}
 	}

@@ -14,8 +14,8 @@ import (
 
 	"terem/guest"
 	"terem/internal/compare/result"
+	"terem/internal/fault"
 	"terem/internal/kvmtest"
-	"terem/internal/machine"
 )
 
 // quiet is a Progress that keeps what was said.
@@ -279,8 +279,8 @@ esac`
 func TestRefusals(t *testing.T) {
 	for _, o := range []Options{{Targets: []string{"no-such"}}, {Groups: []string{"beauty"}}} {
 		o.Progress = &quiet{}
-		var bad *machine.Error
-		if _, err := Run(t.Context(), o); !errors.As(err, &bad) || bad.Class != machine.Usage || !strings.Contains(err.Error(), "choose from") {
+		var bad *fault.Error
+		if _, err := Run(t.Context(), o); !errors.As(err, &bad) || bad.Class != fault.Usage || !strings.Contains(err.Error(), "choose from") {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -291,8 +291,8 @@ func TestRefusals(t *testing.T) {
 	}
 	o = options(t, "process")
 	t.Setenv("TMPDIR", "/proc/no/such")
-	var bad *machine.Error
-	if _, err := Run(t.Context(), o); !errors.As(err, &bad) || bad.Class != machine.Host {
+	var bad *fault.Error
+	if _, err := Run(t.Context(), o); !errors.As(err, &bad) || bad.Class != fault.Host {
 		t.Errorf("error %v", err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"terem/internal/compare/result"
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // TestHangingRemoval has an engine that does not take its containers away: each of twenty
@@ -102,8 +102,8 @@ func TestNoExec(t *testing.T) {
 	if errors.Is(err, unix.EPERM) {
 		t.Skip("needs the right to mount")
 	}
-	var own *machine.Error
-	if !errors.As(err, &own) || own.Class != machine.Host || !strings.Contains(err.Error(), "noexec") {
+	var own *fault.Error
+	if !errors.As(err, &own) || own.Class != fault.Host || !strings.Contains(err.Error(), "noexec") {
 		t.Errorf("error %v", err)
 	}
 }

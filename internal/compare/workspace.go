@@ -15,7 +15,7 @@ import (
 	"terem/guest"
 	"terem/internal/compare/spawn"
 	"terem/internal/compare/target"
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // dataSize is the size of the data file, in bytes.
@@ -28,16 +28,16 @@ const hybridMount = "/sys/fs/cgroup/unified"
 func newWorkspace(o Options) (*target.Workspace, error) {
 	a, err := guest.FindInitrd(o.CacheDir)
 	if err != nil {
-		return nil, &machine.Error{Class: machine.Host, Thing: "the program and its root file system", Err: err}
+		return nil, &fault.Error{Class: fault.Host, Thing: "the program and its root file system", Err: err}
 	}
 	dir, err := os.MkdirTemp("", "terem-compare-")
 	if err != nil {
-		return nil, &machine.Error{Class: machine.Host, Thing: "a directory for the comparison", Err: err, Mend: "set TMPDIR"}
+		return nil, &fault.Error{Class: fault.Host, Thing: "a directory for the comparison", Err: err, Mend: "set TMPDIR"}
 	}
 	var st unix.Statfs_t
 	if unix.Statfs(dir, &st) == nil && st.Flags&unix.ST_NOEXEC != 0 {
 		os.Remove(dir)
-		return nil, &machine.Error{Class: machine.Host, Thing: filepath.Dir(dir), Err: errors.New("no program may run from there (noexec)"),
+		return nil, &fault.Error{Class: fault.Host, Thing: filepath.Dir(dir), Err: errors.New("no program may run from there (noexec)"),
 			Mend: "set TMPDIR to a directory from which programs may run"}
 	}
 	w := &target.Workspace{ID: "terem-compare-" + token(), Dir: dir, Root: filepath.Join(dir, "root"), Terem: o.Terem, CPUs: runtime.NumCPU()}
@@ -50,7 +50,7 @@ func newWorkspace(o Options) (*target.Workspace, error) {
 	}
 	if err != nil {
 		os.RemoveAll(dir)
-		return nil, &machine.Error{Class: machine.Host, Thing: "the root file system in " + dir, Err: err, Mend: "TMPDIR can name another place"}
+		return nil, &fault.Error{Class: fault.Host, Thing: "the root file system in " + dir, Err: err, Mend: "TMPDIR can name another place"}
 	}
 	return w, nil
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"terem/internal/fault"
 )
 
 // Network is what network a container sees.
@@ -74,18 +76,10 @@ func (o Outcome) ExitStatus() int {
 	return o.Status
 }
 
-// Exit statuses for a container that never ran its program.
-const (
-	StatusUsage     = 64  // EX_USAGE of sysexits.h: what was asked for is wrong
-	StatusHost      = 69  // EX_UNAVAILABLE: what this host has or allows
-	StatusNoExec    = 126 // the program is there but cannot be run, as shells have it
-	StatusNoProgram = 127 // the program is not there
-)
-
 // fill checks a configuration, and fills in what it leaves to us.
 func (c *Config) fill() error {
 	bad := func(thing, why string) error {
-		return &Error{Status: StatusUsage, Thing: thing, Err: errors.New(why)}
+		return &fault.Error{Class: fault.Usage, Thing: thing, Cause: why}
 	}
 	if len(c.Argv) == 0 || c.Argv[0] == "" {
 		return bad("command", "there is none")
@@ -102,56 +96,34 @@ func (c *Config) fill() error {
 	const longestHostname = 64
 	switch {
 	case c.Network != NetworkNone && c.Network != NetworkHost:
-		return bad("--network "+string(c.Network), "either none or host")
+		return bad(fault.Field("Network")+" "+string(c.Network), "either none or host")
 	case c.Users != UsersPrivate && c.Users != UsersHost:
-		return bad("--userns "+string(c.Users), "either private or host")
+		return bad(fault.Field("Users")+" "+string(c.Users), "either private or host")
 	case c.Users == UsersHost && os.Geteuid() != 0:
-		return &Error{Status: StatusUsage, Thing: "--userns host", Err: errors.New("only root can do without a user namespace"), Mend: "use --userns private"}
+		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Users") + " host", Cause: "only root can do without a user namespace", Mend: "use " + fault.Field("Users") + " private"}
 	case !strings.HasPrefix(c.Dir, "/"):
-		return bad("--workdir "+c.Dir, "want a path that starts with /")
+		return bad(fault.Field("Dir")+" "+c.Dir, "want a path that starts with /")
 	case len(c.Hostname) > longestHostname:
-		return bad("--hostname "+c.Hostname, "a host name has at most 64 bytes")
+		return bad(fault.Field("Hostname")+" "+c.Hostname, "a host name has at most 64 bytes")
 	}
 	for _, b := range c.Binds {
 		if !strings.HasPrefix(b.Target, "/") || path.Clean(b.Target) == "/" {
-			return bad("--bind "+b.Source+":"+b.Target, "want a path in the container, such as /data")
+			return bad(fault.Field("Binds")+" "+b.Source+":"+b.Target, "want a path in the container, such as /data")
 		}
 	}
 	if n := len(c.Binds); n > maxBinds {
-		return bad("--bind", fmt.Sprintf("%d of them; at most %d go", n, maxBinds))
+		return bad(fault.Field("Binds"), fmt.Sprintf("%d of them; at most %d go", n, maxBinds))
 	}
 	return c.Limits.check()
 }
 
-// Error is a failure in words for the person at the terminal.
-type Error struct {
-	Status int    // of terem
-	Thing  string // "--root /nowhere"
-	Mend   string // "name a directory"
-	Err    error
-}
-
-func (e *Error) Error() string {
-	s := e.Thing
-	if e.Err != nil {
-		s += ": " + e.Err.Error()
-	}
-	if e.Mend != "" {
-		s += "; " + e.Mend
-	}
-	return s
-}
-
-// Unwrap returns the underlying error.
-func (e *Error) Unwrap() error { return e.Err }
-
 // inWords is a failure of this host's, of which nothing is known but what the kernel says.
-func inWords(thing string, err error) *Error {
-	var own *Error
+func inWords(thing string, err error) *fault.Error {
+	var own *fault.Error
 	if errors.As(err, &own) {
 		return own
 	}
-	e := &Error{Status: StatusHost, Thing: thing, Err: err}
+	e := &fault.Error{Class: fault.Host, Thing: thing, Err: err}
 	if errors.Is(err, syscall.ENOSYS) {
 		e.Err = fmt.Errorf("a system call is missing in this kernel, or denied to terem: %w", err)
 		e.Mend = "Linux 5.12 or later has all"

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"syscall"
 
+	"terem/internal/fault"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -71,7 +73,7 @@ func (k *Container) conclude() (Outcome, error) {
 		o.Status = k.state.ExitCode()
 	}
 	if err != nil {
-		err = &Error{Status: StatusHost, Thing: "control groups", Err: err}
+		err = &fault.Error{Class: fault.Host, Thing: "control groups", Err: err}
 	}
 	return o, err
 }

@@ -110,7 +110,7 @@ func TestUnshiftedBind(t *testing.T) {
 		}
 		c := Config{Root: newRoot(t), Binds: []Bind{{Source: dir, Target: "/data"}}}
 		r := begin(t, c, "write", "/data/tmp/file")
-		if got := strings.Join(r.Notes(), "\n"); strings.Count(got, "--bind "+dir) != 1 || strings.Contains(got, "copy") {
+		if got := strings.Join(r.Notes(), "\n"); strings.Count(got, "bind "+dir) != 1 || strings.Contains(got, "copy") {
 			t.Errorf("notes %q, want one of the bind", got)
 		}
 		if out, o := r.end(); o.Status != 0 {

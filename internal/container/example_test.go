@@ -23,10 +23,10 @@ func ExampleStart() {
 	fmt.Println(outcome.ExitStatus(), err)
 }
 
-func ExampleError() {
+func Example_refused() {
 	_, err := container.Start(context.Background(), container.Config{
 		Root: "/srv/root", Argv: []string{"true"}, Network: "bridge",
 	})
 	fmt.Println(err)
-	// Output: --network bridge: either none or host
+	// Output: Network bridge: either none or host
 }

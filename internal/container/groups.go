@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"terem/internal/fault"
+
 	"github.com/opencontainers/cgroups"
 	"golang.org/x/sys/unix"
 )
@@ -54,14 +56,14 @@ func makeGroups(l Limits, root string) (*groups, error) {
 	if err == nil {
 		return g, nil
 	}
-	var own *Error
+	var own *fault.Error
 	switch {
 	case errors.As(err, &own):
 		return nil, err
 	case len(l.needs()) == 0 && unavailable(err):
 		return &groups{}, nil
 	}
-	return nil, &Error{Status: StatusHost, Thing: "control groups", Err: err, Mend: "run terem as root, or without limits"}
+	return nil, &fault.Error{Class: fault.Host, Thing: "control groups", Err: err, Mend: "run terem as root, or without limits"}
 }
 
 // unavailable tells a host that lets nobody, or not this user, make groups.
@@ -125,8 +127,8 @@ func closeFiles(files []*os.File) {
 }
 
 // noController is the error for a limit that this host cannot keep.
-func noController(flag, controller string) error {
-	return &Error{Status: StatusHost, Thing: flag, Err: errors.New("there is no control group controller for it here: " + controller),
+func noController(field, controller string) error {
+	return &fault.Error{Class: fault.Host, Thing: field, Cause: "there is no control group controller for it here: " + controller,
 		Mend: "leave the limit out"}
 }
 

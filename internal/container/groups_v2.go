@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"terem/internal/fault"
+
 	"github.com/opencontainers/cgroups"
 	groupsv2 "github.com/opencontainers/cgroups/fs2"
 )
@@ -23,8 +25,8 @@ const leastPIDsV2 = 16
 // service manager has given the user a part of the tree.
 func planV2(name string, l Limits, r *cgroups.Resources) (*groups, error) {
 	if l.PIDs != 0 && l.PIDs < leastPIDsV2 {
-		return nil, &Error{Status: StatusUsage, Thing: fmt.Sprintf("--pids %d", l.PIDs),
-			Err: fmt.Errorf("with cgroup v2 want %d or more", leastPIDsV2)}
+		return nil, &fault.Error{Class: fault.Usage, Thing: fmt.Sprintf("%s %d", fault.Field("PIDs"), l.PIDs),
+			Cause: fmt.Sprintf("with cgroup v2 want %d or more", leastPIDsV2)}
 	}
 	own, err := cgroups.ParseCgroupFile("/proc/self/cgroup")
 	if err != nil {
@@ -80,7 +82,7 @@ func planCrowded(above string, l Limits) (*groups, error) {
 	if len(l.needs()) == 0 {
 		return &groups{}, nil
 	}
-	return nil, &Error{Status: StatusHost, Thing: "control groups", Err: fmt.Errorf("%s has processes of its own, so it hands no limits on", above),
+	return nil, &fault.Error{Class: fault.Host, Thing: "control groups", Err: fmt.Errorf("%s has processes of its own, so it hands no limits on", above),
 		Mend: "move them to a group below it, or leave the limits out"}
 }
 

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"terem/internal/fault"
+
 	"github.com/opencontainers/cgroups"
 	"golang.org/x/sys/unix"
 )
@@ -237,9 +239,9 @@ func holder(root string, args []string) int {
 		ReadOnly: slices.Contains(os.Environ(), readOnlyRoot)})
 	if err != nil {
 		fmt.Println("error:", err)
-		var own *Error
+		var own *fault.Error
 		if errors.As(err, &own) {
-			return own.Status
+			return own.Class.Status()
 		}
 		return 1
 	}

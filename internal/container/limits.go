@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"terem/internal/fault"
+
 	"github.com/opencontainers/cgroups"
 	"golang.org/x/sys/unix"
 )
@@ -25,40 +27,42 @@ type Limits struct {
 // own default (cgroup-v2.rst, cpu.max).
 const cpuPeriod = 100_000
 
-// needs are the controllers that the limits ask for, and the flag that asked.
+// needs are the controllers that the limits ask for, and the field that asked.
 func (l Limits) needs() map[string]string {
 	needs := map[string]string{}
 	if l.Memory != 0 {
-		needs["memory"] = "--memory"
+		needs["memory"] = fault.Field("Memory")
 	}
 	if l.CPUs != 0 {
-		needs["cpu"] = "--cpus"
+		needs["cpu"] = fault.Field("CPUs")
 	}
 	if l.PIDs != 0 {
-		needs["pids"] = "--pids"
+		needs["pids"] = fault.Field("PIDs")
 	}
 	if l.ReadBPS != 0 || l.WriteBPS != 0 {
-		needs["blkio"] = "--io-read, --io-write"
+		needs["blkio"] = ioFields()
 	}
 	return needs
 }
+
+func ioFields() string { return fault.Field("ReadBPS") + ", " + fault.Field("WriteBPS") }
 
 // check finds limits that no kernel takes.
 func (l Limits) check() error {
 	const leastCPUs, mostCPUs = 0.01, 1 << 20 // the kernel's: 1 ms of a period
 	const leastMemory = 8 << 20               // the first stage may be in the group already
 	bad := func(thing, why string) error {
-		return &Error{Status: StatusUsage, Thing: thing, Err: errors.New(why)}
+		return &fault.Error{Class: fault.Usage, Thing: thing, Cause: why}
 	}
 	switch {
 	case l.Memory != 0 && l.Memory < leastMemory:
-		return bad(fmt.Sprintf("--memory %d", l.Memory), "want 8M or more")
+		return bad(fmt.Sprintf("%s %d", fault.Field("Memory"), l.Memory), "want 8M or more")
 	case l.Memory > 1<<62:
-		return bad(fmt.Sprintf("--memory %d", l.Memory), "too much")
+		return bad(fmt.Sprintf("%s %d", fault.Field("Memory"), l.Memory), "too much")
 	case l.CPUs != 0 && !(l.CPUs >= leastCPUs && l.CPUs <= mostCPUs):
-		return bad(fmt.Sprintf("--cpus %v", l.CPUs), "want a number of CPUs such as 0.5 or 2")
+		return bad(fmt.Sprintf("%s %v", fault.Field("CPUs"), l.CPUs), "want a number of CPUs such as 0.5 or 2")
 	case l.PIDs < 0:
-		return bad(fmt.Sprintf("--pids %d", l.PIDs), "want 1 or more")
+		return bad(fmt.Sprintf("%s %d", fault.Field("PIDs"), l.PIDs), "want 1 or more")
 	}
 	return nil
 }
@@ -100,7 +104,7 @@ func diskOf(dir string) (blockDevice, error) {
 	sys := fmt.Sprintf("/sys/dev/block/%d:%d", d.major, d.minor)
 	device, err := filepath.EvalSymlinks(sys)
 	if err != nil {
-		return d, &Error{Status: StatusUsage, Thing: "--io-read, --io-write", Err: errors.New("the root is on no disk"),
+		return d, &fault.Error{Class: fault.Usage, Thing: ioFields(), Cause: "the root is on no disk",
 			Mend: "put it on one, or leave the limit out"}
 	}
 	if _, err := os.Stat(filepath.Join(device, "partition")); err != nil {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"terem/internal/fault"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -101,8 +103,8 @@ func TestLimitsRefused(t *testing.T) {
 	for _, l := range []Limits{
 		{Memory: 4096}, {Memory: 1 << 63}, {CPUs: -1}, {CPUs: 0.001}, {CPUs: 1e12}, {PIDs: -5},
 	} {
-		var e *Error
-		if err := l.check(); !errors.As(err, &e) || e.Status != StatusUsage {
+		var e *fault.Error
+		if err := l.check(); !errors.As(err, &e) || e.Class.Status() != fault.StatusUsage {
 			t.Errorf("%+v: %v", l, err)
 		}
 	}
@@ -170,8 +172,8 @@ func TestCrowded(t *testing.T) {
 	if g, err := planCrowded("/sys/fs/cgroup", Limits{}); err != nil || g.manager != nil {
 		t.Errorf("without limits: %+v, %v; want no groups", g, err)
 	}
-	var own *Error
-	if _, err := planCrowded("/sys/fs/cgroup", Limits{PIDs: 20}); !errors.As(err, &own) || own.Status != StatusHost {
+	var own *fault.Error
+	if _, err := planCrowded("/sys/fs/cgroup", Limits{PIDs: 20}); !errors.As(err, &own) || own.Class.Status() != fault.StatusHost {
 		t.Errorf("with a limit: %v", err)
 	}
 }
@@ -184,8 +186,8 @@ func TestMissingV2(t *testing.T) {
 	if err := missingV2(dir, Limits{CPUs: 1, ReadBPS: 1}); err != nil {
 		t.Error(err)
 	}
-	if err := missingV2(dir, Limits{PIDs: 1}); err == nil || !strings.Contains(err.Error(), "--pids") {
-		t.Errorf("%v, want one about --pids", err)
+	if err := missingV2(dir, Limits{PIDs: 1}); err == nil || !strings.Contains(err.Error(), "PIDs") {
+		t.Errorf("%v, want one about PIDs", err)
 	}
 }
 

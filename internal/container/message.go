@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 
+	"terem/internal/fault"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -42,7 +44,7 @@ type order struct {
 // why there will be no program.
 type report struct {
 	Terminal bool
-	Status   int
+	Class    fault.Class
 	Thing    string
 	Mend     string
 	Error    string

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path"
 
+	"terem/internal/fault"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -52,14 +54,14 @@ func clone(dir int, path string, recursive uint) (mount, error) {
 // cloneTrees takes second mounts of a root and of what is bound into it.
 func cloneTrees(root string, binds []Bind, recursive uint) (tree mount, bound []mount, err error) {
 	if tree, err = cloneTree(root, recursive); err != nil {
-		return -1, nil, fmt.Errorf("--root: %w", err)
+		return -1, nil, fmt.Errorf("root: %w", err)
 	}
 	for _, b := range binds {
 		m, err := cloneTree(b.Source, recursive)
 		if err != nil {
 			tree.close()
 			closeMounts(bound)
-			return -1, nil, &Error{Status: StatusUsage, Thing: "--bind", Err: err, Mend: "name a file or directory of this host"}
+			return -1, nil, &fault.Error{Class: fault.Usage, Thing: fault.Field("Binds"), Err: err, Mend: "name a file or directory of this host"}
 		}
 		bound = append(bound, m)
 	}
@@ -151,11 +153,11 @@ func (m mount) attachOver(root int, name string) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, unix.ELOOP):
-		return &Error{Status: StatusUsage, Thing: "/" + name + " of the root", Err: err, Mend: "it must be a directory, not a link"}
+		return &fault.Error{Class: fault.Usage, Thing: "/" + name + " of the root", Err: err, Mend: "it must be a directory, not a link"}
 	case errors.Is(err, unix.ENOTDIR):
-		return &Error{Status: StatusUsage, Thing: "/" + name + " of the root", Err: err, Mend: "it must be a directory"}
+		return &fault.Error{Class: fault.Usage, Thing: "/" + name + " of the root", Err: err, Mend: "it must be a directory"}
 	case errors.Is(err, unix.ENOENT):
-		return &Error{Status: StatusUsage, Thing: "/" + name + " of the root", Err: err, Mend: "make that directory"}
+		return &fault.Error{Class: fault.Usage, Thing: "/" + name + " of the root", Err: err, Mend: "make that directory"}
 	}
 	return &os.PathError{Op: "mount", Path: name, Err: err}
 }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"terem/internal/fault"
+
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
@@ -80,8 +82,8 @@ func TestRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			out, status := holdRefused(t, tt.call, tt.errno, tt.user)
 			line, more, _ := strings.Cut(out, "\n")
-			if status != StatusHost || !strings.HasPrefix(line, "error: ") || more != "" {
-				t.Errorf("status %d, %q; want %d and one line", status, out, StatusHost)
+			if status != fault.StatusHost || !strings.HasPrefix(line, "error: ") || more != "" {
+				t.Errorf("status %d, %q; want %d and one line", status, out, fault.StatusHost)
 			}
 			for _, s := range tt.say {
 				if !strings.Contains(line, s) {

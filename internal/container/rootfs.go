@@ -7,6 +7,8 @@ import (
 	"path"
 	"strings"
 
+	"terem/internal/fault"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -50,7 +52,7 @@ func (s *stage) pivot() error {
 		return os.NewSyscallError("move_mount /", err)
 	}
 	if err := unix.Fchdir(int(s.root)); errors.Is(err, unix.EACCES) {
-		return &Error{Status: StatusUsage, Thing: "--root", Err: err, Mend: "name a directory that you may enter"}
+		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Root"), Err: err, Mend: "name a directory that you may enter"}
 	} else if err != nil {
 		return os.NewSyscallError("fchdir", err)
 	}
@@ -58,7 +60,7 @@ func (s *stage) pivot() error {
 	// (pivot_root(2), "pivot_root(".", ".")").
 	err := unix.PivotRoot(".", ".")
 	if errors.Is(err, unix.EINVAL) {
-		return &Error{Status: StatusHost, Thing: "pivot_root", Err: errors.New("this host runs from its initial RAM disk, which cannot be left"),
+		return &fault.Error{Class: fault.Host, Thing: "pivot_root", Err: errors.New("this host runs from its initial RAM disk, which cannot be left"),
 			Mend: "run terem where the root file system is on a disk"}
 	}
 	return os.NewSyscallError("pivot_root", err)

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"syscall"
 
+	"terem/internal/fault"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -79,7 +81,7 @@ func explain(err error, privileged bool) error {
 		e.Mend = "look at ulimit -u, and at pids.max of the control groups"
 	case errors.Is(err, unix.EACCES):
 		e.Err = fmt.Errorf("the container's users may not execute terem itself: %w", err)
-		e.Mend = "chmod a+rx its file, or use --userns host"
+		e.Mend = "chmod a+rx its file, or use " + fault.Field("Users") + " host"
 	case errors.Is(err, unix.EINVAL):
 		e.Err = fmt.Errorf("this kernel lacks a kind of namespace: %w", err)
 		e.Mend = "Linux 5.12 or later has them all"

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 
+	"terem/internal/fault"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -41,13 +43,13 @@ func Init() (status int) {
 		// The flag is of Linux 5.11.
 		r := s.failed("close_range", unix.ENOSYS)
 		_ = send(socketFD, r)
-		return r.Status
+		return r.Class.Status()
 	}
 	const everybodyReads = 0o022
 	unix.Umask(everybodyReads) // whoever starts the container
 	fds, err := receive(socketFD, &s.order)
 	if err != nil {
-		return StatusHost // the process outside is gone
+		return fault.StatusHost // the process outside is gone
 	}
 	if n := 1 + len(s.Binds); s.Mounted && len(fds) >= n {
 		s.root = mount(fds[0])
@@ -59,7 +61,7 @@ func Init() (status int) {
 	s.tasks = fds
 	r := s.become()
 	_ = send(socketFD, r) // or nobody is left to tell
-	return r.Status
+	return r.Class.Status()
 }
 
 // become takes all steps, and returns only if one fails.
@@ -88,9 +90,9 @@ func (s *stage) become() report {
 		}
 	}
 	err := execute(s.Argv, s.Env)
-	r := report{Status: StatusNoExec, Thing: s.Argv[0], Error: err.Error()}
+	r := report{Class: fault.NotExecutable, Thing: s.Argv[0], Error: err.Error()}
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-		r.Status, r.Error = StatusNoProgram, "no such program in the container"
+		r.Class, r.Error = fault.NoProgram, "no such program in the container"
 	}
 	return r
 }
@@ -102,7 +104,7 @@ func (s *stage) failed(step string, err error) report {
 		e.Err = fmt.Errorf("this host lets no ordinary user have rights in namespaces: %w", err)
 		e.Mend = "run terem as root, or allow it (apparmor_restrict_unprivileged_userns of sysctl)"
 	}
-	r := report{Status: e.Status, Thing: e.Thing, Mend: e.Mend}
+	r := report{Class: e.Class, Thing: e.Thing, Mend: e.Mend}
 	if e.Err != nil {
 		r.Error = e.Err.Error()
 	}
@@ -170,7 +172,7 @@ func (s *stage) openTerminal() error {
 
 func (s *stage) enterDir() error {
 	if err := unix.Chdir(s.Dir); err != nil {
-		return &Error{Status: StatusUsage, Thing: "--workdir " + s.Dir, Err: err, Mend: "name a directory in the container"}
+		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Dir") + " " + s.Dir, Err: err, Mend: "name a directory in the container"}
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 
+	"terem/internal/fault"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -26,7 +28,7 @@ type start struct {
 }
 
 // Start runs a program in a container. Whoever calls it calls Wait as well. An error is an
-// *Error: its status says whose fault it was. When ctx is done, before or after Start
+// *fault.Error: its status says whose fault it was. When ctx is done, before or after Start
 // returns, the container is killed.
 func Start(ctx context.Context, c Config) (*Container, error) {
 	if err := c.fill(); err != nil {
@@ -77,7 +79,7 @@ func (s *start) openRoot() error {
 		err = path.Err
 	}
 	if err != nil {
-		return &Error{Status: StatusUsage, Thing: "--root " + s.c.Root, Err: err, Mend: "name a directory that holds a root file system"}
+		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Root") + " " + s.c.Root, Err: err, Mend: "name a directory that holds a root file system"}
 	}
 	if !s.privileged {
 		return nil
@@ -103,7 +105,7 @@ func (s *start) shiftOwners(ctx context.Context) error {
 			return err
 		}
 		if err = shiftOwners(s.binds[i], s.k.process.Pid); errors.Is(err, errNoShift) {
-			s.k.note(fmt.Sprintf("--bind %s: %v; they are nobody's in the container", b.Source, errNoShift))
+			s.k.note(fmt.Sprintf("bind %s: %v; they are nobody's in the container", b.Source, errNoShift))
 			err = nil
 		}
 	}
@@ -114,13 +116,13 @@ func (s *start) shiftOwners(ctx context.Context) error {
 func (s *start) copyRoot(ctx context.Context) error {
 	copied, err := copyShifted(ctx, s.tree, s.owners)
 	if err != nil {
-		return &Error{Status: StatusHost, Thing: "--root " + s.c.Root, Err: fmt.Errorf("%w, and to copy it into memory fails: %w", errNoShift, err),
-			Mend: "use --userns host, or a directory on ext4, xfs or btrfs"}
+		return &fault.Error{Class: fault.Host, Thing: fault.Field("Root") + " " + s.c.Root, Err: fmt.Errorf("%w, and to copy it into memory fails: %w", errNoShift, err),
+			Mend: "use " + fault.Field("Users") + " host, or a directory on ext4, xfs or btrfs"}
 	}
 	s.tree.close()
 	s.tree, s.k.copied = copied, true
 	if !s.c.ReadOnly {
-		s.k.note(fmt.Sprintf("--root %s: %v; %s, and what it writes there goes with it", s.c.Root, errNoShift, CopiedRoot))
+		s.k.note(fmt.Sprintf("root %s: %v; %s, and what it writes there goes with it", s.c.Root, errNoShift, CopiedRoot))
 	}
 	return nil
 }
@@ -206,7 +208,7 @@ func (s *start) await() error {
 			continue
 		}
 		closeAll(fds)
-		failure := &Error{Status: r.Status, Thing: r.Thing, Mend: r.Mend}
+		failure := &fault.Error{Class: r.Class, Thing: r.Thing, Mend: r.Mend}
 		if r.Error != "" {
 			failure.Err = errors.New(r.Error)
 		}

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 
+	"terem/internal/fault"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -61,28 +63,28 @@ func TestErrors(t *testing.T) {
 		status int
 		say    string
 	}{
-		{"no root", Config{Root: "/nowhere", Argv: []string{"x"}}, StatusUsage, "--root /nowhere: no such file"},
-		{"root is a file", Config{Root: file, Argv: []string{"x"}}, StatusUsage, "not a directory"},
-		{"no program", Config{Root: root, Argv: []string{"/nope"}}, StatusNoProgram, "/nope: no such program"},
-		{"no program in PATH", Config{Root: root, Argv: []string{"nope"}, Env: []string{"PATH=/:/tmp"}}, StatusNoProgram, "nope: no such program"},
-		{"no PATH", Config{Root: root, Argv: []string{"probe"}, Dir: "/tmp"}, StatusNoProgram, "no such program"},
-		{"not executable", Config{Root: root, Argv: []string{"/file"}}, StatusNoExec, "/file: permission denied"},
-		{"not executable in PATH", Config{Root: root, Argv: []string{"file"}, Env: []string{"PATH=/:/tmp"}}, StatusNoExec, "permission denied"},
-		{"not a program", Config{Root: root, Argv: []string{"/broken"}}, StatusNoExec, "exec format error"},
-		{"a directory", Config{Root: root, Argv: []string{"/tmp"}}, StatusNoExec, "permission denied"},
-		{"no working directory", Config{Root: root, Argv: []string{"/probe"}, Dir: "/nope"}, StatusUsage, "--workdir /nope"},
-		{"no command", Config{Root: root}, StatusUsage, "command"},
-		{"a zero byte", Config{Root: root, Argv: []string{"a\x00b"}}, StatusUsage, "zero byte"},
-		{"network", Config{Root: root, Argv: []string{"x"}, Network: "bridge"}, StatusUsage, "--network bridge"},
-		{"users", Config{Root: root, Argv: []string{"x"}, Users: "nobody"}, StatusUsage, "--userns nobody"},
-		{"host name", Config{Root: root, Argv: []string{"x"}, Hostname: strings.Repeat("x", 65)}, StatusUsage, "64 bytes"},
-		{"too many arguments", Config{Root: root, Argv: []string{"x", strings.Repeat("x", 5<<20)}}, StatusHost, "argument list too long"},
-		{"limit", Config{Root: root, Argv: []string{"x"}, Limits: Limits{Memory: 1}}, StatusUsage, "--memory"},
+		{"no root", Config{Root: "/nowhere", Argv: []string{"x"}}, fault.StatusUsage, "Root /nowhere: no such file"},
+		{"root is a file", Config{Root: file, Argv: []string{"x"}}, fault.StatusUsage, "not a directory"},
+		{"no program", Config{Root: root, Argv: []string{"/nope"}}, fault.StatusNoProgram, "/nope: no such program"},
+		{"no program in PATH", Config{Root: root, Argv: []string{"nope"}, Env: []string{"PATH=/:/tmp"}}, fault.StatusNoProgram, "nope: no such program"},
+		{"no PATH", Config{Root: root, Argv: []string{"probe"}, Dir: "/tmp"}, fault.StatusNoProgram, "no such program"},
+		{"not executable", Config{Root: root, Argv: []string{"/file"}}, fault.StatusNotExecutable, "/file: permission denied"},
+		{"not executable in PATH", Config{Root: root, Argv: []string{"file"}, Env: []string{"PATH=/:/tmp"}}, fault.StatusNotExecutable, "permission denied"},
+		{"not a program", Config{Root: root, Argv: []string{"/broken"}}, fault.StatusNotExecutable, "exec format error"},
+		{"a directory", Config{Root: root, Argv: []string{"/tmp"}}, fault.StatusNotExecutable, "permission denied"},
+		{"no working directory", Config{Root: root, Argv: []string{"/probe"}, Dir: "/nope"}, fault.StatusUsage, "Dir /nope"},
+		{"no command", Config{Root: root}, fault.StatusUsage, "command"},
+		{"a zero byte", Config{Root: root, Argv: []string{"a\x00b"}}, fault.StatusUsage, "zero byte"},
+		{"network", Config{Root: root, Argv: []string{"x"}, Network: "bridge"}, fault.StatusUsage, "Network bridge"},
+		{"users", Config{Root: root, Argv: []string{"x"}, Users: "nobody"}, fault.StatusUsage, "Users nobody"},
+		{"host name", Config{Root: root, Argv: []string{"x"}, Hostname: strings.Repeat("x", 65)}, fault.StatusUsage, "64 bytes"},
+		{"too many arguments", Config{Root: root, Argv: []string{"x", strings.Repeat("x", 5<<20)}}, fault.StatusHost, "argument list too long"},
+		{"limit", Config{Root: root, Argv: []string{"x"}, Limits: Limits{Memory: 1}}, fault.StatusUsage, "Memory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			k, err := Start(t.Context(), tt.c)
-			var e *Error
-			if k != nil || !errors.As(err, &e) || e.Status != tt.status || !strings.Contains(err.Error(), tt.say) || strings.Contains(err.Error(), "\n") {
+			var e *fault.Error
+			if k != nil || !errors.As(err, &e) || e.Class.Status() != tt.status || !strings.Contains(err.Error(), tt.say) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("container %v, error %v (%T); want status %d and %q in one line", k, err, err, tt.status, tt.say)
 			}
 		})

@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 
+	"terem/internal/fault"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -39,7 +41,7 @@ func TestReadOnlyBelow(t *testing.T) {
 	}{{nil, 0}, {[]string{readOnlyRoot}, 1}} {
 		inOwnMounts(t, func() {
 			status, err := try(tt.env...)
-			if status == StatusHost {
+			if status == fault.StatusHost {
 				t.Log("no ordinary user may start a container here")
 			} else if err != nil || status != tt.status {
 				t.Errorf("%v: a write gives status %d, %v; want %d", tt.env, status, err, tt.status)

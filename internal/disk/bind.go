@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"terem/internal/fault"
 	"terem/internal/machine"
 )
 
@@ -21,12 +22,12 @@ type top struct {
 // base stays open.
 func openOverlay(s *Spec, a access, im *image, base store, format string) (top, error) {
 	if base.Size() > maxVirtual {
-		return top{}, &machine.Error{Class: machine.Usage, Thing: "disk " + s.Path,
+		return top{}, &fault.Error{Class: fault.Usage, Thing: "disk " + s.Path,
 			Cause: "more than " + machine.Bytes(maxVirtual) + " are too much for an overlay", Mend: "use it without one"}
 	}
 	mark, err := markOf(im, format)
 	if err != nil {
-		return top{}, &machine.Error{Class: machine.Usage, Thing: "disk " + s.Path, Err: err}
+		return top{}, &fault.Error{Class: fault.Usage, Thing: "disk " + s.Path, Err: err}
 	}
 	_, err = os.Stat(s.Overlay)
 	if errors.Is(err, fs.ErrNotExist) && !s.ReadOnly {
@@ -45,9 +46,9 @@ func openOverlay(s *Spec, a access, im *image, base store, format string) (top, 
 	}
 	if err != nil {
 		f.Close()
-		var said *machine.Error
+		var said *fault.Error
 		if !errors.As(err, &said) {
-			err = &machine.Error{Class: machine.Usage, Thing: "overlay " + s.Overlay, Err: err,
+			err = &fault.Error{Class: fault.Usage, Thing: "overlay " + s.Overlay, Err: err,
 				Mend: "see `terem disk check`, or name another overlay"}
 		}
 		return top{}, err
@@ -89,7 +90,7 @@ func readHeader(s store) (*header, error) {
 func (h *header) bind(s *Spec, size int64, now *baseMark) error {
 	was := &h.mark
 	bad := func(cause, mend string) error {
-		return &machine.Error{Class: machine.Usage, Thing: "overlay " + s.Overlay, Cause: cause, Mend: mend}
+		return &fault.Error{Class: fault.Usage, Thing: "overlay " + s.Overlay, Cause: cause, Mend: mend}
 	}
 	other := "it was made on another base than " + s.Path
 	name := "name that one, or another overlay"
@@ -176,9 +177,9 @@ func createOverlay(path string, h *header) error {
 
 // lonelyOverlay is the error for an overlay that is given as a base.
 func lonelyOverlay(im *image) error {
-	mend := "name its base: --disk BASE,overlay=" + im.path
+	mend := "name its base: " + fault.Field("Disks") + " BASE,overlay=" + im.path
 	if h, err := readHeader(im.store); err == nil && h.mark.path != "" {
-		mend = fmt.Sprintf("name its base: --disk %s,overlay=%s", h.mark.path, im.path)
+		mend = fmt.Sprintf("name its base: %s %s,overlay=%s", fault.Field("Disks"), h.mark.path, im.path)
 	}
-	return &machine.Error{Class: machine.Usage, Thing: "disk " + im.path, Cause: "it is an overlay, which has only what was changed", Mend: mend}
+	return &fault.Error{Class: fault.Usage, Thing: "disk " + im.path, Cause: "it is an overlay, which has only what was changed", Mend: mend}
 }

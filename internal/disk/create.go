@@ -7,30 +7,30 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"terem/internal/fault"
 
-	"terem/internal/machine"
+	"golang.org/x/sys/unix"
 )
 
 // Create makes a file by way of a temporary one beside it: path is complete or is not
 // there. An existing file stays as it is unless force is set; one that is in use stays
-// even then. fill writes the contents. Its errors are *machine.Error.
+// even then. fill writes the contents. Its errors are *fault.Error.
 func Create(path string, force bool, fill func(f *os.File) error) error {
 	err := create(path, force, fill)
-	var said *machine.Error
+	var said *fault.Error
 	if err == nil || errors.As(err, &said) {
 		return err
 	}
-	e := &machine.Error{Class: machine.Host, Thing: "make " + path, Err: reason(err)}
+	e := &fault.Error{Class: fault.Host, Thing: "make " + path, Err: reason(err)}
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		e.Class, e.Err, e.Cause, e.Mend = machine.Usage, nil, "it exists", "name another file, or overwrite it with --force"
+		e.Class, e.Err, e.Cause, e.Mend = fault.Usage, nil, "it exists", "name another file, or overwrite it with "+fault.Field("Force")
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, unix.ENOTDIR):
-		e.Class, e.Mend = machine.Usage, "name a file in a directory that you may write to"
+		e.Class, e.Mend = fault.Usage, "name a file in a directory that you may write to"
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		e.Mend = "make room"
 	case errors.Is(err, unix.EFBIG), errors.Is(err, unix.EINVAL):
-		e.Class, e.Mend = machine.Usage, "ask for less; the file system or `ulimit -f` has a limit"
+		e.Class, e.Mend = fault.Usage, "ask for less; the file system or `ulimit -f` has a limit"
 	}
 	return e
 }
@@ -72,7 +72,7 @@ func mayReplace(path string, force bool) error {
 	case !force:
 		return fs.ErrExist
 	case !st.Mode().IsRegular():
-		return &machine.Error{Class: machine.Usage, Thing: "make " + path, Cause: "it is no regular file", Mend: "name another"}
+		return &fault.Error{Class: fault.Usage, Thing: "make " + path, Cause: "it is no regular file", Mend: "name another"}
 	}
 	fd, err := open(path, unix.O_RDWR)
 	if err != nil {
@@ -80,7 +80,7 @@ func mayReplace(path string, force bool) error {
 	}
 	defer unix.Close(fd)
 	if err := lock(fd, true); errors.Is(err, errLocked) {
-		return &machine.Error{Class: machine.Usage, Thing: "make " + path, Cause: inUse(path), Mend: "end that first, or name another file"}
+		return &fault.Error{Class: fault.Usage, Thing: "make " + path, Cause: inUse(path), Mend: "end that first, or name another file"}
 	}
 	return nil
 }

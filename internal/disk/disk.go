@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"terem/internal/disk/qcow2"
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // Options are what is not in a Spec.
@@ -42,7 +42,7 @@ type Disk struct {
 }
 
 // Open opens and locks what a Spec names. A missing overlay is made. Its errors are
-// *machine.Error.
+// *fault.Error.
 func Open(s Spec, o Options) (*Disk, error) {
 	d := &Disk{rep: reporter{name: s.Path, tell: o.OnError, seen: map[unix.Errno]bool{}}}
 	d.traits = Traits{ReadOnly: s.ReadOnly, WriteCache: s.Cache != Writethrough, ID: s.ID}
@@ -67,19 +67,19 @@ func (d *Disk) build(im *image, s *Spec, a access) error {
 	d.store = im.store
 	format, err := probe(im)
 	if err != nil {
-		return &machine.Error{Class: machine.Usage, Thing: "disk " + s.Path, Err: err}
+		return &fault.Error{Class: fault.Usage, Thing: "disk " + s.Path, Err: err}
 	}
 	switch {
 	case format == formatOverlay:
 		return lonelyOverlay(im)
 	case format == formatQcow2:
 		if !s.ReadOnly && s.Overlay == "" {
-			return &machine.Error{Class: machine.Usage, Thing: "disk " + s.Path, Cause: "terem only reads qcow2",
+			return &fault.Error{Class: fault.Usage, Thing: "disk " + s.Path, Cause: "terem only reads qcow2",
 				Mend: "add ro, or overlay=PATH for a file that takes the writes"}
 		}
 		q, err := qcow2.Open(im.store)
 		if err != nil {
-			return &machine.Error{Class: machine.Usage, Thing: "disk " + s.Path, Err: err}
+			return &fault.Error{Class: fault.Usage, Thing: "disk " + s.Path, Err: err}
 		}
 		d.store = readOnly{q, im}
 	default:

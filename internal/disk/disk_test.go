@@ -30,7 +30,7 @@ func random(t testing.TB, n int) []byte {
 	return b
 }
 
-// open opens what a --disk names, and closes it at the end.
+// open opens what a Disks names, and closes it at the end.
 func openSpec(t testing.TB, spec string) *Disk {
 	t.Helper()
 	d, err := tryOpen(t, spec, nil)
@@ -262,7 +262,7 @@ func TestRefusals(t *testing.T) {
 		{rawImage(t, 0, nil), []string{"empty", "terem disk create"}},
 		{rawImage(t, 1000, nil), []string{"1000 bytes", "no multiple of 512", "truncate -s 1024"}},
 		{"/proc/version", []string{"disk /proc/version"}},
-		{rawImage(t, 4096, []byte("TEREMOVL")), []string{"it is an overlay", "--disk BASE,overlay="}},
+		{rawImage(t, 4096, []byte("TEREMOVL")), []string{"it is an overlay", "Disks BASE,overlay="}},
 		{rawImage(t, 4096, []byte("QFI\xfb")), []string{"only reads qcow2", "add ro"}},
 		{rawImage(t, 4096, []byte("QFI\xfb")) + ",ro", []string{"version 0"}},
 		{rawImage(t, 4096, nil) + ",overlay=" + dir, []string{"overlay " + dir, "a directory"}},

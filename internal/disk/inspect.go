@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"terem/internal/disk/qcow2"
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // Facts are what an image says of itself.
@@ -41,7 +41,7 @@ type OverlayFacts struct {
 	Changed     int64  `json:"changed"` // clusters that are in the overlay
 }
 
-// Inspect looks at an image, whoever has it locked. Its errors are *machine.Error.
+// Inspect looks at an image, whoever has it locked. Its errors are *fault.Error.
 func Inspect(path string) (*Facts, error) {
 	im, err := openImage(path, access{nolock: true})
 	if err != nil {
@@ -49,9 +49,9 @@ func Inspect(path string) (*Facts, error) {
 	}
 	defer im.Close()
 	f, err := im.facts()
-	var said *machine.Error
+	var said *fault.Error
 	if err != nil && !errors.As(err, &said) {
-		err = &machine.Error{Class: machine.Usage, Thing: "disk " + path, Err: err}
+		err = &fault.Error{Class: fault.Usage, Thing: "disk " + path, Err: err}
 	}
 	return f, err
 }
@@ -96,7 +96,7 @@ func (f *Facts) overlay(im *image) error {
 }
 
 // Check looks for contradictions in the structure of an image: what is wrong, a line
-// each, and what is odd but harmless. Its errors are *machine.Error.
+// each, and what is odd but harmless. Its errors are *fault.Error.
 func Check(ctx context.Context, path string) (problems, notes []string, err error) {
 	im, err := openImage(path, access{})
 	if err != nil {
@@ -113,11 +113,11 @@ func Check(ctx context.Context, path string) (problems, notes []string, err erro
 		return append(problems, err.Error()), notes, nil
 	}
 	if ctx.Err() != nil {
-		return nil, nil, &machine.Error{Class: machine.Host, Thing: "check " + path, Cause: "interrupted"}
+		return nil, nil, &fault.Error{Class: fault.Host, Thing: "check " + path, Cause: "interrupted"}
 	}
-	var said *machine.Error
+	var said *fault.Error
 	if err != nil && !errors.As(err, &said) {
-		err = &machine.Error{Class: machine.Usage, Thing: "disk " + path, Err: err}
+		err = &fault.Error{Class: fault.Usage, Thing: "disk " + path, Err: err}
 	}
 	return problems, notes, err
 }

@@ -8,9 +8,9 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"terem/internal/fault"
 
-	"terem/internal/machine"
+	"golang.org/x/sys/unix"
 )
 
 // sectorSize is virtio's unit (1.2, 5.2), and the least block that a guest writes.
@@ -43,11 +43,11 @@ func openImage(path string, a access) (*image, error) {
 	if err == nil {
 		return im, nil
 	}
-	var said *machine.Error
+	var said *fault.Error
 	if errors.As(err, &said) {
 		return nil, err
 	}
-	e := &machine.Error{Class: machine.Usage, Thing: a.name() + path, Err: err}
+	e := &fault.Error{Class: fault.Usage, Thing: a.name() + path, Err: err}
 	switch {
 	case errors.Is(err, errLocked):
 		e.Err, e.Cause, e.Mend = nil, inUse(path), "end that first, or open it read-only everywhere (ro)"
@@ -82,7 +82,7 @@ func openAny(path string, a access) (*image, error) {
 	}
 	im := &image{path: path, isDevice: st.Mode()&fs.ModeDevice != 0 && st.Mode()&fs.ModeCharDevice == 0}
 	if !im.isDevice && !st.Mode().IsRegular() {
-		return nil, &machine.Error{Class: machine.Usage, Thing: a.name() + path, Cause: kindName(st.Mode()),
+		return nil, &fault.Error{Class: fault.Usage, Thing: a.name() + path, Cause: kindName(st.Mode()),
 			Mend: "name a regular file or a block device"}
 	}
 	flags := unix.O_RDONLY
@@ -182,7 +182,7 @@ func block(n uint32) uint32 {
 func (im *image) checkSize() error {
 	size := im.file.size
 	bad := func(cause, mend string) error {
-		return &machine.Error{Class: machine.Usage, Thing: "disk " + im.path, Cause: cause, Mend: mend}
+		return &fault.Error{Class: fault.Usage, Thing: "disk " + im.path, Cause: cause, Mend: mend}
 	}
 	switch {
 	case size == 0:

@@ -74,7 +74,7 @@ func TestBinding(t *testing.T) {
 	}
 	d.Close()
 	_, err = tryOpen(t, over, nil)
-	wantLine(t, err, "it is an overlay", "--disk "+path+",overlay="+over)
+	wantLine(t, err, "it is an overlay", "Disks "+path+",overlay="+over)
 }
 
 // poke changes one byte of a file.

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"terem/internal/disk/qcow2"
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // reporter tells the user of the first error of each kind.
@@ -37,7 +37,7 @@ func (r *reporter) note(err error) error {
 	r.seen[kind] = true
 	r.mu.Unlock()
 	if first {
-		r.tell(&machine.Error{Class: machine.Host, Thing: "disk " + r.name, Err: plain(kind, err), Mend: outlook(kind)})
+		r.tell(&fault.Error{Class: fault.Host, Thing: "disk " + r.name, Err: plain(kind, err), Mend: outlook(kind)})
 	}
 	return err
 }

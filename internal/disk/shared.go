@@ -3,7 +3,7 @@ package disk
 import (
 	"os"
 
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // use is one file of a machine's disks, and what is done with it.
@@ -42,7 +42,7 @@ func CheckShared(specs []Spec) error {
 
 // clash puts two uses of one file into words.
 func (u *use) clash(before *use) error {
-	e := &machine.Error{Class: machine.Usage, Thing: "--disk " + u.spec.Path}
+	e := &fault.Error{Class: fault.Usage, Thing: fault.Field("Disks") + " " + u.spec.Path}
 	if u.spec.Overlay != "" {
 		e.Thing += ",overlay=" + u.spec.Overlay
 	}

@@ -26,14 +26,14 @@ func TestCheckShared(t *testing.T) {
 		{"a,ro a,ro", ""},
 		{"a,overlay=o a,overlay=new a,ro", ""},
 		{"missing missing", ""},
-		{"a a", "--disk a: it is there twice"},
-		{"a " + abs, "--disk " + abs + ": it is there twice"},
-		{"a,ro link", "--disk link: it is there twice"},
-		{"a,overlay=a", "--disk a,overlay=a: the overlay is the disk itself"},
+		{"a a", "Disks a: it is there twice"},
+		{"a " + abs, "Disks " + abs + ": it is there twice"},
+		{"a,ro link", "Disks link: it is there twice"},
+		{"a,overlay=a", "Disks a,overlay=a: the overlay is the disk itself"},
 		{"a,overlay=link", "the overlay is the disk itself"},
-		{"a,overlay=o b,overlay=o", "--disk b,overlay=o: another disk has the same overlay"},
-		{"b a,overlay=b", "--disk a,overlay=b: the overlay is another disk"},
-		{"a,overlay=b b,ro", "--disk b: it is the overlay of another disk"},
+		{"a,overlay=o b,overlay=o", "Disks b,overlay=o: another disk has the same overlay"},
+		{"b a,overlay=b", "Disks a,overlay=b: the overlay is another disk"},
+		{"a,overlay=b b,ro", "Disks b: it is the overlay of another disk"},
 	} {
 		var specs []Spec
 		for word := range strings.FieldsSeq(tt.disks) {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // Cache says what a guest's completed write means.
@@ -38,12 +38,12 @@ const specForm = "path[,ro][,id=NAME][,cache=writeback|writethrough|none][,overl
 // ParseSpec reads the value of --disk. A comma within a path is written twice.
 func ParseSpec(value string) (Spec, error) {
 	bad := func(cause, mend string) (Spec, error) {
-		return Spec{}, &machine.Error{Class: machine.Usage, Thing: "--disk " + value, Cause: cause, Mend: mend}
+		return Spec{}, &fault.Error{Class: fault.Usage, Thing: fault.Field("Disks") + " " + value, Cause: cause, Mend: mend}
 	}
 	words := split(value)
 	s := Spec{Path: words[0]}
 	if s.Path == "" {
-		return bad("no path", "write --disk "+specForm)
+		return bad("no path", "write "+fault.Field("Disks")+" "+specForm)
 	}
 	seen := map[string]bool{}
 	for _, w := range words[1:] {

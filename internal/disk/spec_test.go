@@ -45,7 +45,7 @@ func TestParseSpecErrors(t *testing.T) {
 		{"x,overlay=", []string{"overlay without a path"}},
 	} {
 		_, err := ParseSpec(tt.value)
-		wantLine(t, err, append(tt.want, "--disk "+tt.value)...)
+		wantLine(t, err, append(tt.want, "Disks "+tt.value)...)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"terem/boot"
 	"terem/guest"
+	"terem/internal/fault"
 	"terem/internal/kvmtest"
 	"terem/internal/machine"
 )
@@ -282,7 +283,7 @@ func TestBootTerminateEarly(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	start := time.Now()
 	r := bootGuest(t, "", Options{Command: []string{"sleep", "1000"}, Timeout: 300 * time.Millisecond})
-	if r.status != StatusTimeout || r.stderr != "terem: --timeout 300ms ran out\n" {
+	if r.status != StatusTimeout || r.stderr != "terem: the timeout of 300ms ran out\n" {
 		t.Errorf("status %d, standard error %q", r.status, r.stderr)
 	}
 	if took := time.Since(start); took > time.Minute {
@@ -293,7 +294,7 @@ func TestTimeout(t *testing.T) {
 func TestMissingGuest(t *testing.T) {
 	_, err := Run(&Options{CacheDir: filepath.Join(t.TempDir(), "empty"), CPU: "host", CPUs: 1,
 		Memory: 64 << 20, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
-	if !errors.Is(err, guest.ErrNotBuilt) || Status(err) != StatusHost {
-		t.Errorf("error %v, status %d; want ErrNotBuilt and %d", err, Status(err), StatusHost)
+	if !errors.Is(err, guest.ErrNotBuilt) || fault.Status(err) != fault.StatusHost {
+		t.Errorf("error %v, status %d; want ErrNotBuilt and %d", err, fault.Status(err), fault.StatusHost)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"os"
 
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // console is where the guest's output goes.
@@ -31,7 +31,7 @@ func openConsole(o *Options) (console, error) {
 		f, err = os.OpenFile(o.Console, write|os.O_CREATE, permissions) // a link may lead to nothing
 	}
 	if err != nil {
-		return console{}, &machine.Error{Class: machine.Usage, Thing: "--console " + o.Console, Err: reason(err),
+		return console{}, &fault.Error{Class: fault.Usage, Thing: fault.Field("Console") + " " + o.Console, Err: reason(err),
 			Mend: "use stdio, none, or a file that can be written"}
 	}
 	return console{File: f, own: true, created: created}, nil

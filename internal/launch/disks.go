@@ -7,7 +7,7 @@ import (
 
 	"terem/devices/virtio/blk"
 	"terem/internal/disk"
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // A disk on a raw file knows its page cache.
@@ -49,7 +49,7 @@ func named(specs []disk.Spec) ([]disk.Spec, error) {
 	taken := map[string]bool{}
 	for _, s := range specs {
 		if s.ID != "" && taken[s.ID] {
-			return nil, &machine.Error{Class: machine.Usage, Thing: "--disk " + s.Path + ",id=" + s.ID,
+			return nil, &fault.Error{Class: fault.Usage, Thing: fault.Field("Disks") + " " + s.Path + ",id=" + s.ID,
 				Cause: "another disk has that id", Mend: "give each its own"}
 		}
 		taken[s.ID] = true

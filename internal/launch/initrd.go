@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 
+	"terem/internal/fault"
 	"terem/internal/machine"
 )
 
@@ -20,8 +21,8 @@ var initrdMagics = [...]string{
 // another kernel takes, that one knows, but nobody takes an empty file.
 func checkInitrd(f *machine.File, own bool) error {
 	bad := func(cause string) error {
-		return &machine.Error{Class: machine.Usage, Thing: "initrd " + f.Name, Cause: cause,
-			Mend: "name a cpio archive, which may be compressed, with --initrd"}
+		return &fault.Error{Class: fault.Usage, Thing: "initrd " + f.Name, Cause: cause,
+			Mend: "name a cpio archive, which may be compressed, with " + fault.Field("Initrd")}
 	}
 	if f.Size == 0 {
 		return bad("the file is empty")

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"terem/internal/fault"
 	"terem/internal/machine"
 )
 
@@ -19,7 +20,7 @@ func TestCheckInitrd(t *testing.T) {
 	} {
 		f := &machine.File{Name: "i", R: strings.NewReader(tt.content), Size: int64(len(tt.content))}
 		err := checkInitrd(f, tt.own)
-		if (err == nil) != tt.want || err != nil && (Status(err) != StatusUsage || !strings.Contains(err.Error(), "initrd i: ")) {
+		if (err == nil) != tt.want || err != nil && (fault.Status(err) != fault.StatusUsage || !strings.Contains(err.Error(), "initrd i: ")) {
 			t.Errorf("%q, default kernel %v: %v", tt.content, tt.own, err)
 		}
 	}

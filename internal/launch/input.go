@@ -10,7 +10,7 @@ import (
 	"syscall"
 
 	"terem/guest/cmdline"
-	"terem/internal/machine"
+	"terem/internal/fault"
 	"terem/internal/tty"
 )
 
@@ -27,7 +27,7 @@ func (s *session) connect() error {
 	}
 	raw, err := tty.MakeRaw(s.o.Stdin)
 	if err != nil {
-		return &machine.Error{Class: machine.Host, Thing: "terminal", Err: err, Mend: "use --console none"}
+		return &fault.Error{Class: fault.Host, Thing: "terminal", Err: err, Mend: "use " + fault.Field("Console") + " none"}
 	}
 	s.raw = raw
 	s.watchContinue(raw)

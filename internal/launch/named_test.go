@@ -37,7 +37,7 @@ func TestNamed(t *testing.T) {
 		}
 	}
 	_, err := openDisks([]disk.Spec{{Path: "/nowhere/a", ID: "x"}, {Path: "/nowhere/b"}, {Path: "/nowhere/c", ID: "x"}}, nil)
-	if want := "--disk /nowhere/c,id=x: another disk has that id; give each its own"; err == nil || err.Error() != want {
+	if want := "Disks /nowhere/c,id=x: another disk has that id; give each its own"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"terem/guest"
 	"terem/guest/cmdline"
 	"terem/internal/disk"
+	"terem/internal/fault"
 	"terem/internal/machine"
 	"terem/internal/tty"
 )
@@ -73,18 +74,18 @@ func openImages(o *Options) (_ *images, err error) {
 	if im.own {
 		a, err := guest.Find(o.CacheDir)
 		if err != nil {
-			return nil, &machine.Error{Class: machine.Host, Thing: "default guest", Err: err}
+			return nil, &fault.Error{Class: fault.Host, Thing: "default guest", Err: err}
 		}
 		kernel = a.VMLinux
 		if initrd == "" {
 			initrd = a.Initrd
 		}
 	}
-	if im.kernel, err = im.open("kernel", kernel); err != nil {
+	if im.kernel, err = im.open("Kernel", kernel); err != nil {
 		return nil, err
 	}
 	if initrd != "" {
-		f, err := im.open("initrd", initrd)
+		f, err := im.open("Initrd", initrd)
 		if err != nil {
 			return nil, err
 		}
@@ -96,10 +97,11 @@ func openImages(o *Options) (_ *images, err error) {
 	return im, nil
 }
 
-func (i *images) open(what, path string) (machine.File, error) {
+// open opens an image, field of the options.
+func (i *images) open(field, path string) (machine.File, error) {
 	bad := func(err error, cause string) error {
-		return &machine.Error{Class: machine.Usage, Thing: what + " " + path, Cause: cause, Err: err,
-			Mend: "name a readable file with --" + what}
+		return &fault.Error{Class: fault.Usage, Thing: strings.ToLower(field) + " " + path, Cause: cause, Err: err,
+			Mend: "name a readable file with " + fault.Field(field)}
 	}
 	st, err := os.Stat(path)
 	if err != nil {
@@ -138,12 +140,12 @@ func kernelLine(o *Options, own, pipe bool) (string, error) {
 		}
 		more, err := g.Words()
 		if err != nil {
-			return "", &machine.Error{Class: machine.Usage, Thing: "command " + strings.Join(o.Command, " "), Err: err}
+			return "", &fault.Error{Class: fault.Usage, Thing: "command " + strings.Join(o.Command, " "), Err: err}
 		}
 		words = append(words, more...)
 	} else if len(o.Command) > 0 {
-		return "", &machine.Error{Class: machine.Usage, Thing: "command " + o.Command[0],
-			Cause: "only the default guest's init takes one", Mend: "use --append for a kernel of your own"}
+		return "", &fault.Error{Class: fault.Usage, Thing: "command " + o.Command[0],
+			Cause: "only the default guest's init takes one", Mend: "use " + fault.Field("Append") + " for a kernel of your own"}
 	}
 	switch {
 	case o.tryRoot != "":

@@ -10,6 +10,7 @@ import (
 
 	"terem/guest"
 	"terem/guest/cmdline"
+	"terem/internal/fault"
 	"terem/internal/machine"
 )
 
@@ -62,7 +63,7 @@ func TestKernelLineErrors(t *testing.T) {
 		"NUL": {[]string{"echo", "a\x00b"}, true},
 	} {
 		_, err := kernelLine(files(t, Options{Command: tt.command}), tt.own, true)
-		if Status(err) != StatusUsage || !strings.Contains(err.Error(), want) {
+		if fault.Status(err) != fault.StatusUsage || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want %q", tt.command, err, want)
 		}
 	}
@@ -83,17 +84,17 @@ func TestOpenImages(t *testing.T) {
 		status         int
 		want           []string
 	}{
-		{"missing", dir + "/no", "", StatusUsage, []string{"kernel " + dir + "/no: no such file", "--kernel"}},
-		{"folder", dir, "", StatusUsage, []string{"kernel " + dir + ": not a regular file", "--kernel"}},
-		{"device", os.DevNull, "", StatusUsage, []string{"not a regular file"}},
-		{"through a file", good + "/x", "", StatusUsage, []string{"not a directory"}},
-		{"initrd missing", good, dir + "/no", StatusUsage, []string{"initrd " + dir + "/no: no such file", "--initrd"}},
-		{"no default guest", "", "", StatusHost, []string{"default guest", "terem guest build"}},
+		{"missing", dir + "/no", "", fault.StatusUsage, []string{"kernel " + dir + "/no: no such file", "Kernel"}},
+		{"folder", dir, "", fault.StatusUsage, []string{"kernel " + dir + ": not a regular file", "Kernel"}},
+		{"device", os.DevNull, "", fault.StatusUsage, []string{"not a regular file"}},
+		{"through a file", good + "/x", "", fault.StatusUsage, []string{"not a directory"}},
+		{"initrd missing", good, dir + "/no", fault.StatusUsage, []string{"initrd " + dir + "/no: no such file", "Initrd"}},
+		{"no default guest", "", "", fault.StatusHost, []string{"default guest", "terem guest build"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			im, err := openImages(&Options{Kernel: tt.kernel, Initrd: tt.initrd, CacheDir: filepath.Join(dir, "cache")})
-			if im != nil || Status(err) != tt.status {
-				t.Fatalf("error %v, status %d; want %d", err, Status(err), tt.status)
+			if im != nil || fault.Status(err) != tt.status {
+				t.Fatalf("error %v, status %d; want %d", err, fault.Status(err), tt.status)
 			}
 			for _, w := range tt.want {
 				if !strings.Contains(err.Error(), w) || strings.Contains(err.Error(), "\n") {
@@ -139,7 +140,7 @@ func TestOpenConsole(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.Console += "/within a file"
-	if _, err := openConsole(o); Status(err) != StatusUsage || !strings.Contains(err.Error(), "not a directory") {
+	if _, err := openConsole(o); fault.Status(err) != fault.StatusUsage || !strings.Contains(err.Error(), "not a directory") {
 		t.Errorf("a console below a file: %v", err)
 	}
 }
@@ -184,15 +185,15 @@ func TestStatus(t *testing.T) {
 		err  error
 		want int
 	}{
-		{&machine.Error{Class: machine.Usage}, StatusUsage},
-		{&machine.Error{Class: machine.Host}, StatusHost},
-		{&machine.Error{Class: machine.Guest}, StatusBroken},
-		{fmt.Errorf("around: %w", &machine.Error{Class: machine.Usage}), StatusUsage},
-		{errors.Join(errors.New("close"), &machine.Error{Class: machine.Usage}), StatusUsage},
-		{guest.ErrNotBuilt, StatusHost},
-		{errors.New("whatever"), StatusHost},
+		{&fault.Error{Class: fault.Usage}, fault.StatusUsage},
+		{&fault.Error{Class: fault.Host}, fault.StatusHost},
+		{&fault.Error{Class: fault.Guest}, StatusBroken},
+		{fmt.Errorf("around: %w", &fault.Error{Class: fault.Usage}), fault.StatusUsage},
+		{errors.Join(errors.New("close"), &fault.Error{Class: fault.Usage}), fault.StatusUsage},
+		{guest.ErrNotBuilt, fault.StatusHost},
+		{errors.New("whatever"), fault.StatusHost},
 	} {
-		if got := Status(tt.err); got != tt.want {
+		if got := fault.Status(tt.err); got != tt.want {
 			t.Errorf("%v: status %d, want %d", tt.err, got, tt.want)
 		}
 	}
@@ -229,8 +230,8 @@ func TestSilent(t *testing.T) {
 		{"powered off", false, "", machine.PoweredOff, true},
 		{"reset", false, "", machine.WasReset, false},
 		{"panic", false, "", machine.Panicked, false},
-		{"timeout", false, "--timeout 1s ran out", machine.Killed, false},
-		{"timeout as the command ended", false, "--timeout 1s ran out", machine.Exited, false},
+		{"timeout", false, "the timeout of 1s ran out", machine.Killed, false},
+		{"timeout as the command ended", false, "the timeout of 1s ran out", machine.Exited, false},
 		{"quiet: command ended", true, "", machine.Exited, true},
 		{"quiet: powered off", true, "", machine.PoweredOff, true},
 		{"ended by the user", false, "ended by Ctrl-A x", machine.Killed, false},

@@ -6,7 +6,7 @@ import (
 
 	"terem/devices/virtio/blk"
 	"terem/internal/disk/image"
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // rootNone is the --root that leaves the guest in its initial file system.
@@ -34,7 +34,7 @@ func checkRoot(o *Options) error {
 		return nil
 	}
 	bad := func(cause, mend string) error {
-		return &machine.Error{Class: machine.Usage, Thing: "--root " + o.Root, Cause: cause, Mend: mend}
+		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Root") + " " + o.Root, Cause: cause, Mend: mend}
 	}
 	disk, ok := strings.CutPrefix(o.Root, "/dev/vd")
 	letter := strings.TrimRight(disk, "0123456789")
@@ -43,7 +43,7 @@ func checkRoot(o *Options) error {
 	}
 	switch n := len(o.Disks); {
 	case n == 0:
-		return bad("the guest has no disk", "give it one with --disk, or leave --root out")
+		return bad("the guest has no disk", "give it one with "+fault.Field("Disks")+", or leave "+fault.Field("Root")+" out")
 	case int(letter[0]-'a') >= n:
 		return bad(fmt.Sprintf("the guest's last disk is /dev/vd%c", 'a'+min(n, 26)-1), "name one that it has, or none")
 	}

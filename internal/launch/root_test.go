@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"terem/internal/disk"
+	"terem/internal/fault"
 )
 
 func TestCheckRoot(t *testing.T) {
@@ -27,7 +28,7 @@ func TestCheckRoot(t *testing.T) {
 		{"nonsense", "", 1, "the guest's disks are"},
 	} {
 		err := checkRoot(&Options{Root: tt.root, Append: tt.words, Disks: make([]disk.Spec, tt.disks)})
-		if tt.want == "" && err != nil || tt.want != "" && (Status(err) != StatusUsage || !strings.Contains(err.Error(), "--root "+tt.root+": "+tt.want)) {
+		if tt.want == "" && err != nil || tt.want != "" && (fault.Status(err) != fault.StatusUsage || !strings.Contains(err.Error(), "Root "+tt.root+": "+tt.want)) {
 			t.Errorf("--root %s with %d disks: %v, want %q", tt.root, tt.disks, err, tt.want)
 		}
 	}

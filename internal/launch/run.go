@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"terem/guest/cmdline"
+	"terem/internal/fault"
 	"terem/internal/machine"
 	"terem/internal/tty"
 	"terem/vcpu/assist"
@@ -155,7 +156,7 @@ func (s *session) wait(signals <-chan os.Signal) {
 	select {
 	case <-s.m.Done():
 	case <-timeout:
-		s.end(StatusTimeout, fmt.Sprintf("--timeout %v ran out", s.o.Timeout))
+		s.end(StatusTimeout, fmt.Sprintf("the timeout of %v ran out", s.o.Timeout))
 	case sig := <-signals:
 		n := sig.(syscall.Signal)
 		s.because(statusSignal+int(n), n.String())
@@ -196,7 +197,7 @@ func (s *session) outputBroke(err error) {
 		s.end(StatusPipe, "nobody reads the output any more")
 		return
 	}
-	s.end(StatusHost, "the guest's output cannot be written: "+err.Error())
+	s.end(fault.StatusHost, "the guest's output cannot be written: "+err.Error())
 }
 
 // finish reports and gives the exit status.
@@ -237,7 +238,7 @@ func (s *session) silent(o machine.Outcome, status int) bool {
 // warn says what was asked for and is not to be had.
 func (s *session) warn() {
 	if kept := s.m.Disregarded(); len(kept) > 0 && !s.o.Quiet {
-		fmt.Fprintf(s.o.Stderr, "terem: warning: --cpu %s: this host's KVM shows the guest %s all the same (only VT-x and AMD-V take features away)\n",
+		fmt.Fprintf(s.o.Stderr, "terem: warning: processor %s: this host's KVM shows the guest %s all the same (only VT-x and AMD-V take features away)\n",
 			s.o.CPU, strings.Join(kept, ", "))
 	}
 }

@@ -1,12 +1,11 @@
 package launch
 
 import (
-	"errors"
-
+	"terem/internal/fault"
 	"terem/internal/machine"
 )
 
-// Exit statuses of terem, besides the guest command's own:
+// Exit statuses of terem, besides the guest command's own and those of package fault:
 //
 //	  0  the guest powered off, or the user ended it
 //	 64  usage: a flag, or a file that was named
@@ -21,32 +20,15 @@ import (
 //	141  nobody reads the output any more
 const (
 	StatusOK          = 0
-	StatusUsage       = 64 // EX_USAGE of sysexits.h
-	StatusHost        = 69 // EX_UNAVAILABLE
 	StatusReset       = 80
 	StatusTripleFault = 81
 	StatusPanic       = 82
 	StatusHalted      = 83
-	StatusBroken      = 84
+	StatusBroken      = fault.StatusGuest
 	StatusTimeout     = 124 // as timeout(1)
 	statusSignal      = 128 // plus the signal's number, as a shell has it
 	StatusPipe        = statusSignal + 13
 )
-
-// Status is the exit status for an error.
-func Status(err error) int {
-	var e *machine.Error
-	if !errors.As(err, &e) {
-		return StatusHost
-	}
-	switch e.Class {
-	case machine.Usage:
-		return StatusUsage
-	case machine.Guest:
-		return StatusBroken
-	}
-	return StatusHost
-}
 
 // outcomeStatus is the exit status for the way in which a machine ended.
 func outcomeStatus(o machine.Outcome) int {

@@ -55,7 +55,7 @@ func (m *Machine) attachBalloon() (err error) {
 }
 
 // errNoBalloon is the error of those who ask for one.
-var errNoBalloon = errors.New("the machine has no balloon (--balloon)")
+var errNoBalloon = errors.New("the machine has no balloon")
 
 // GuestMemory is what the guest's kernel says of its memory, in bytes, and what it has
 // given back. A number that the kernel does not give is 0.

@@ -8,6 +8,7 @@ import (
 	"terem/boot"
 	"terem/devices/virtio/blk"
 	"terem/devices/virtio/rng"
+	"terem/internal/fault"
 	"terem/memory"
 )
 
@@ -69,16 +70,16 @@ const MinMemory = 2 << 20
 // validate checks what needs no host.
 func (c *Config) validate() error {
 	if c.Memory < MinMemory {
-		return &Error{Class: Usage, Thing: "--memory " + Bytes(c.Memory),
-			Cause: "a machine needs at least " + Bytes(MinMemory), Mend: "try --memory 128M"}
+		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Memory") + " " + Bytes(c.Memory),
+			Cause: "a machine needs at least " + Bytes(MinMemory), Mend: "try " + fault.Field("Memory") + " 128M"}
 	}
 	if rest := c.Memory % memory.PageSize; rest != 0 {
-		return &Error{Class: Usage, Thing: fmt.Sprintf("--memory %d", c.Memory),
-			Cause: "not a multiple of 4 KiB", Mend: fmt.Sprintf("try --memory %d", c.Memory-rest)}
+		return &fault.Error{Class: fault.Usage, Thing: fmt.Sprintf("%s %d", fault.Field("Memory"), c.Memory),
+			Cause: "not a multiple of 4 KiB", Mend: fmt.Sprintf("try %s %d", fault.Field("Memory"), c.Memory-rest)}
 	}
 	if c.CPUs < 1 {
-		return &Error{Class: Usage, Thing: fmt.Sprintf("--cpus %d", c.CPUs),
-			Cause: "a machine needs at least one", Mend: "try --cpus 1"}
+		return &fault.Error{Class: fault.Usage, Thing: fmt.Sprintf("%s %d", fault.Field("CPUs"), c.CPUs),
+			Cause: "a machine needs at least one", Mend: "try " + fault.Field("CPUs") + " 1"}
 	}
 	return c.validateBalloon()
 }
@@ -95,9 +96,9 @@ func (c *Config) validateBalloon() error {
 	if c.Balloon.Target <= most {
 		return nil
 	}
-	return &Error{Class: Usage, Thing: "--balloon=" + Bytes(c.Balloon.Target),
+	return &fault.Error{Class: fault.Usage, Thing: fault.Field("Balloon") + " " + Bytes(c.Balloon.Target),
 		Cause: fmt.Sprintf("of %s it must leave the guest %s", Bytes(c.Memory), Bytes(balloonLeaves)),
-		Mend:  fmt.Sprintf("ask for %s at the most, or for more with --memory", Bytes(most))}
+		Mend:  fmt.Sprintf("ask for %s at the most, or for more %s", Bytes(most), fault.Field("Memory"))}
 }
 
 // Bytes formats a size with a binary unit: "128 MiB".

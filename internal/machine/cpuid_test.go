@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"terem/internal/fault"
 	"terem/kvm"
 	"terem/vcpu/assist"
 )
@@ -142,8 +143,8 @@ func TestParseCPU(t *testing.T) {
 			}
 			continue
 		}
-		var e *Error
-		if !errors.As(err, &e) || e.Class != Usage || !strings.Contains(err.Error(), tt.want) || e.Mend == "" {
+		var e *fault.Error
+		if !errors.As(err, &e) || e.Class != fault.Usage || !strings.Contains(err.Error(), tt.want) || e.Mend == "" {
 			t.Errorf("%q: error %v, want %q", tt.model, err, tt.want)
 		}
 	}
@@ -170,7 +171,7 @@ func TestCPUChanges(t *testing.T) {
 		}
 		leaves := m.leaves(intelLike(), 0, 1)
 		if kept, err := m.check(shows(leaves)); tt.want != "" {
-			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "--cpu "+tt.model) {
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "CPU "+tt.model) {
 				t.Errorf("%q: error %v, want %q", tt.model, err, tt.want)
 			}
 		} else if kept != nil || err != nil {
@@ -240,5 +241,5 @@ func TestCPUDisregarded(t *testing.T) {
 func ExampleParseCPU() {
 	_, err := ParseCPU("host,-warp9")
 	fmt.Println(strings.SplitAfter(err.Error(), ";")[0])
-	// Output: --cpu host,-warp9: no feature is called `warp9`;
+	// Output: CPU host,-warp9: no feature is called `warp9`;
 }

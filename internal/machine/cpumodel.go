@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"terem/internal/fault"
 )
 
 // ParseCPU reads a CPU model: "host", followed by features to take away or to
@@ -12,17 +14,17 @@ func ParseCPU(s string) (CPUModel, error) {
 	m := CPUModel{text: s}
 	words := strings.Split(s, ",")
 	if words[0] != "host" {
-		return m, &Error{Class: Usage, Thing: "--cpu " + s, Cause: "the only base model is `host`",
-			Mend: "try --cpu host,-avx512f"}
+		return m, &fault.Error{Class: fault.Usage, Thing: fault.Field("CPU") + " " + s, Cause: "the only base model is `host`",
+			Mend: "try " + fault.Field("CPU") + " host,-avx512f"}
 	}
 	for _, w := range words[1:] {
 		if len(w) < 2 || w[0] != '-' && w[0] != '+' {
-			return m, &Error{Class: Usage, Thing: "--cpu " + s, Cause: "`" + w + "` is no change",
+			return m, &fault.Error{Class: fault.Usage, Thing: fault.Field("CPU") + " " + s, Cause: "`" + w + "` is no change",
 				Mend: "write -name to take a feature away, +name to insist on it"}
 		}
 		bit, ok := features[w[1:]]
 		if !ok {
-			return m, &Error{Class: Usage, Thing: "--cpu " + s, Cause: "no feature is called `" + w[1:] + "`",
+			return m, &fault.Error{Class: fault.Usage, Thing: fault.Field("CPU") + " " + s, Cause: "no feature is called `" + w[1:] + "`",
 				Mend: "known ones: " + strings.Join(slices.Sorted(maps.Keys(features)), " ")}
 		}
 		m.changes = append(m.changes, change{w[1:], bit, w[0] == '+'})

@@ -3,6 +3,7 @@ package machine
 import (
 	"slices"
 
+	"terem/internal/fault"
 	"terem/kvm"
 	"terem/vcpu/assist"
 )
@@ -31,7 +32,7 @@ func (m CPUModel) check(seen cpuidOf) (disregarded []string, err error) {
 		case there && !c.on:
 			disregarded = append(disregarded, c.name)
 		case !there && c.on:
-			return nil, &Error{Class: Usage, Thing: "--cpu " + m.text, Cause: "this host's KVM does not offer " + c.name, Mend: "leave it out"}
+			return nil, &fault.Error{Class: fault.Usage, Thing: fault.Field("CPU") + " " + m.text, Cause: "this host's KVM does not offer " + c.name, Mend: "leave it out"}
 		}
 	}
 	return disregarded, nil

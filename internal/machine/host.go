@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"terem/internal/fault"
 	"terem/kvm"
 	"terem/memory"
 )
@@ -19,13 +20,13 @@ func openKVM() (*kvm.System, error) {
 	sys, err := kvm.Open()
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENODEV), errors.Is(err, syscall.ENXIO):
-		return nil, &Error{Class: Host, Thing: kvm.Device, Cause: "this host has no KVM",
+		return nil, &fault.Error{Class: fault.Host, Thing: kvm.Device, Cause: "this host has no KVM",
 			Mend: "load it with `modprobe kvm_intel` or `modprobe kvm_amd`, or see `terem doctor`"}
 	case errors.Is(err, fs.ErrPermission):
-		return nil, &Error{Class: Host, Thing: kvm.Device, Cause: "you may not open it",
+		return nil, &fault.Error{Class: fault.Host, Thing: kvm.Device, Cause: "you may not open it",
 			Mend: permissionMend(kvm.Device)}
 	case err != nil:
-		return nil, &Error{Class: Host, Thing: "KVM", Err: err, Mend: "see `terem doctor`"}
+		return nil, &fault.Error{Class: fault.Host, Thing: "KVM", Err: err, Mend: "see `terem doctor`"}
 	}
 	if err := checkNeeds(sys.Check); err != nil {
 		sys.Close()
@@ -41,7 +42,7 @@ func checkNeeds(value func(kvm.Capability) (int, error)) error {
 			continue
 		}
 		if v, err := value(n.Cap); err != nil || v == 0 {
-			return &Error{Class: Host, Thing: "KVM_CAP_" + n.Name, Err: err,
+			return &fault.Error{Class: fault.Host, Thing: "KVM_CAP_" + n.Name, Err: err,
 				Cause: "this host's KVM lacks it, and terem needs it for " + n.For, Mend: "use a newer kernel"}
 		}
 	}
@@ -62,16 +63,16 @@ func permissionMend(device string) string {
 func checkHost(sys *kvm.System, c *Config) error {
 	advised, most, err := sys.RecommendedVCPUs()
 	if err != nil {
-		return &Error{Class: Host, Thing: kvm.Device, Err: err}
+		return &fault.Error{Class: fault.Host, Thing: kvm.Device, Err: err}
 	}
 	most = min(most, maxCPUs)
 	if c.CPUs > most {
-		return &Error{Class: Host, Thing: fmt.Sprintf("--cpus %d", c.CPUs),
+		return &fault.Error{Class: fault.Host, Thing: fmt.Sprintf("%s %d", fault.Field("CPUs"), c.CPUs),
 			Cause: fmt.Sprintf("at most %d here (KVM advises %d)", most, advised), Mend: "ask for fewer"}
 	}
 	total, err := hostMemory()
 	if err == nil && c.Memory > total {
-		return &Error{Class: Host, Thing: "--memory " + Bytes(c.Memory),
+		return &fault.Error{Class: fault.Host, Thing: fault.Field("Memory") + " " + Bytes(c.Memory),
 			Cause: "this host has " + Bytes(total), Mend: "ask for less"}
 	}
 	return nil

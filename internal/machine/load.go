@@ -2,7 +2,6 @@ package machine
 
 import (
 	"crypto/rand"
-	"errors"
 
 	"terem/boot"
 	"terem/kvm"
@@ -14,7 +13,7 @@ func load(ram *memory.Guest, c *Config, virtio []boot.MMIODevice) (boot.Entry, e
 	c.Boot.Name = c.Kernel.Name
 	loader, err := boot.Detect(c.Kernel.R, c.Kernel.Size, c.Boot)
 	if err != nil {
-		return boot.Entry{}, badImage(err)
+		return boot.Entry{}, err
 	}
 	p := boot.Platform{CmdLine: c.CmdLine, CPUs: c.CPUs, MPTable: true, ACPI: c.ACPI, Devices: virtio}
 	p.RNGSeed = make([]byte, 32)
@@ -23,16 +22,7 @@ func load(ram *memory.Guest, c *Config, virtio []boot.MMIODevice) (boot.Entry, e
 		p.Initrd = &boot.Initrd{Name: c.Initrd.Name, R: c.Initrd.R, Size: c.Initrd.Size}
 	}
 	e, err := loader.Load(ram, p)
-	return e, badImage(err)
-}
-
-// badImage makes an image's fault a fault of what the user asked for.
-func badImage(err error) error {
-	var img *boot.ImageError
-	if errors.As(err, &img) {
-		return &Error{Class: Usage, Thing: img.Thing, Cause: img.Cause, Mend: img.Mend}
-	}
-	return err
+	return e, err
 }
 
 func join(a, b string) string {

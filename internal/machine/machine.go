@@ -8,6 +8,7 @@ import (
 
 	"terem/boot"
 	"terem/devices/virtio/balloon"
+	"terem/internal/fault"
 	"terem/kvm"
 	"terem/memory"
 	"terem/vcpu"
@@ -83,13 +84,13 @@ func (m *Machine) makeVM() (err error) {
 		return err
 	}
 	if m.ram, err = memory.New(m.conf.Memory); err != nil {
-		return &Error{Class: Host, Thing: "guest memory of " + Bytes(m.conf.Memory), Err: err, Mend: "ask for less with --memory"}
+		return &fault.Error{Class: fault.Host, Thing: "guest memory of " + Bytes(m.conf.Memory), Err: err, Mend: "ask for less " + fault.Field("Memory")}
 	}
 	if m.virtio, err = newVirtioBus(m.sys, m.conf.virtioDevices()); err != nil {
 		return err
 	}
 	if m.vm, err = createVM(m.sys, m.ram, m.virtio); err != nil {
-		return &Error{Class: Host, Thing: "virtual machine", Err: err, Mend: "see `terem doctor`"}
+		return &fault.Error{Class: fault.Host, Thing: "virtual machine", Err: err, Mend: "see `terem doctor`"}
 	}
 	m.conf.Out = &m.console
 	m.board, err = newBoard(m.vm, &m.conf, handlers{
@@ -135,7 +136,7 @@ func (m *Machine) makeCPUs() error {
 		}
 		r, err := vcpu.Start(m.vm, c)
 		if err != nil {
-			return &Error{Class: Host, Thing: "virtual CPU", Err: err, Mend: "see `terem doctor`"}
+			return &fault.Error{Class: fault.Host, Thing: "virtual CPU", Err: err, Mend: "see `terem doctor`"}
 		}
 		m.cpus = append(m.cpus, r)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"terem/internal/fault"
 	"terem/internal/kvmtest"
 	"terem/kvm"
 	"terem/vcpu/assist"
@@ -200,21 +201,21 @@ func TestNewErrors(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		edit  func(*Config)
-		class Class
+		class fault.Class
 		want  string
 	}{
-		{"text as kernel", func(c *Config) { c.Kernel = fileOf("hello, world\n") }, Usage, "text file"},
-		{"empty kernel", func(c *Config) { c.Kernel = fileOf("") }, Usage, "empty"},
-		{"kernel cut", func(c *Config) { c.Kernel.Size = 100 }, Usage, "program headers"},
-		{"initrd too big", func(c *Config) { f := fileOf(strings.Repeat("i", MinMemory)); c.Initrd = &f }, Usage, "--memory"},
-		{"command line too long", func(c *Config) { c.CmdLine = strings.Repeat("x", 5000) }, Usage, "command line"},
-		{"too many CPUs", func(c *Config) { c.CPUs = 100_000 }, Host, "at most"},
-		{"more CPUs than APIC IDs", func(c *Config) { c.CPUs, c.ACPI = 255, true }, Host, "at most"},
-		{"more memory than the host has", func(c *Config) { c.Memory = 1 << 45 }, Host, "this host has"},
-		{"no memory", func(c *Config) { c.Memory = 0 }, Usage, "at least 2 MiB"},
+		{"text as kernel", func(c *Config) { c.Kernel = fileOf("hello, world\n") }, fault.Usage, "text file"},
+		{"empty kernel", func(c *Config) { c.Kernel = fileOf("") }, fault.Usage, "empty"},
+		{"kernel cut", func(c *Config) { c.Kernel.Size = 100 }, fault.Usage, "program headers"},
+		{"initrd too big", func(c *Config) { f := fileOf(strings.Repeat("i", MinMemory)); c.Initrd = &f }, fault.Usage, "Memory"},
+		{"command line too long", func(c *Config) { c.CmdLine = strings.Repeat("x", 5000) }, fault.Usage, "command line"},
+		{"too many CPUs", func(c *Config) { c.CPUs = 100_000 }, fault.Host, "at most"},
+		{"more CPUs than APIC IDs", func(c *Config) { c.CPUs, c.ACPI = 255, true }, fault.Host, "at most"},
+		{"more memory than the host has", func(c *Config) { c.Memory = 1 << 45 }, fault.Host, "this host has"},
+		{"no memory", func(c *Config) { c.Memory = 0 }, fault.Usage, "at least 2 MiB"},
 		{"a feature that no host has", func(c *Config) {
 			c.CPU.changes = []change{{"svm on Mars", cpuidBit{0x12345, 0, eax, 0}, true}}
-		}, Usage, "does not offer"},
+		}, fault.Usage, "does not offer"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			leakCheck(t)
@@ -224,7 +225,7 @@ func TestNewErrors(t *testing.T) {
 			if m != nil {
 				t.Error("a machine came out")
 			}
-			var e *Error
+			var e *fault.Error
 			if !errors.As(err, &e) || e.Class != tt.class || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("error %v, want one of class %d with %q", err, tt.class, tt.want)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"terem/devices/ctl"
 	"terem/guest/cmdline"
+	"terem/internal/fault"
 	"terem/kvm"
 	"terem/memory"
 	"terem/vcpu"
@@ -40,7 +41,7 @@ func TestValidate(t *testing.T) {
 		{MinMemory + 1, 1, "multiple of 4 KiB"},
 		{1<<64 - 1, 1, "multiple of 4 KiB"},
 		{MinMemory, 0, "at least one"},
-		{MinMemory, -3, "--cpus -3"},
+		{MinMemory, -3, "CPUs -3"},
 	} {
 		c := Config{Memory: tt.memory, CPUs: tt.cpus}
 		err := c.validate()
@@ -50,15 +51,15 @@ func TestValidate(t *testing.T) {
 			}
 			continue
 		}
-		var e *Error
-		if !errors.As(err, &e) || e.Class != Usage || !strings.Contains(err.Error(), tt.want) {
+		var e *fault.Error
+		if !errors.As(err, &e) || e.Class != fault.Usage || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%d bytes, %d CPUs: error %v, want %q", tt.memory, tt.cpus, err, tt.want)
 		}
 	}
 }
 
 func TestErrorText(t *testing.T) {
-	for want, e := range map[string]*Error{
+	for want, e := range map[string]*fault.Error{
 		"kernel x":                                {Thing: "kernel x"},
 		"kernel x: is text":                       {Thing: "kernel x", Cause: "is text"},
 		"kernel x: is text; use another":          {Thing: "kernel x", Cause: "is text", Mend: "use another"},
@@ -69,7 +70,7 @@ func TestErrorText(t *testing.T) {
 			t.Errorf("error %q, want %q", e.Error(), want)
 		}
 	}
-	if !errors.Is(&Error{Thing: "x", Err: fs.ErrPermission}, fs.ErrPermission) {
+	if !errors.Is(&fault.Error{Thing: "x", Err: fs.ErrPermission}, fs.ErrPermission) {
 		t.Error("the cause is not wrapped")
 	}
 }
@@ -158,8 +159,8 @@ func TestOldKVM(t *testing.T) {
 			}
 			continue
 		}
-		var e *Error
-		if !errors.As(err, &e) || e.Class != Host || !strings.Contains(e.Thing, n.Name) || e.Mend == "" {
+		var e *fault.Error
+		if !errors.As(err, &e) || e.Class != fault.Host || !strings.Contains(e.Thing, n.Name) || e.Mend == "" {
 			t.Errorf("without %s: %v", n.Name, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"terem/boot"
 	"terem/devices"
 	"terem/devices/virtio"
+	"terem/internal/fault"
 	"terem/kvm"
 	"terem/memory"
 )
@@ -53,7 +54,7 @@ func newVirtioBus(sys *kvm.System, n int) (*virtioBus, error) {
 		return b, nil
 	}
 	if most := maxVirtio(); n > most {
-		return nil, &Error{Class: Usage, Thing: fmt.Sprintf("%d virtio devices", n),
+		return nil, &fault.Error{Class: fault.Usage, Thing: fmt.Sprintf("%d virtio devices", n),
 			Cause: fmt.Sprintf("a machine has interrupt lines for %d", most), Mend: "leave some out"}
 	}
 	readOnly, err := sys.Check(kvm.CapReadOnlyMem)

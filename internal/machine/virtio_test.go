@@ -9,6 +9,7 @@ import (
 
 	"terem/devices/virtio/blk"
 	"terem/devices/virtio/rng"
+	"terem/internal/fault"
 )
 
 // blank is a disk of zeros that takes nothing.
@@ -84,8 +85,8 @@ func TestBalloonLeaves(t *testing.T) {
 		ok             bool
 	}{{128 << 20, 0, true}, {128 << 20, 96 << 20, true}, {128 << 20, 96<<20 + 1, false}, {128 << 20, 1 << 30, false}, {16 << 20, 1, false}, {16 << 20, 0, true}} {
 		c := Config{Memory: tt.memory, CPUs: 1, Balloon: &Balloon{Target: tt.target}}
-		var e *Error
-		if err := c.validate(); (err == nil) != tt.ok || err != nil && (!errors.As(err, &e) || e.Class != Usage || e.Mend == "") {
+		var e *fault.Error
+		if err := c.validate(); (err == nil) != tt.ok || err != nil && (!errors.As(err, &e) || e.Class != fault.Usage || e.Mend == "") {
 			t.Errorf("%d of %d bytes: %v", tt.target, tt.memory, err)
 		}
 	}

@@ -24,7 +24,7 @@ func Load(path string) (*result.Result, error) {
 	defer f.Close()
 	r, err := read(f)
 	if err != nil {
-		return nil, fmt.Errorf("%s is not a report of terem compare --json: %w", clean(path, lineLimit), err)
+		return nil, fmt.Errorf("%s is not a report that terem compare has written: %w", clean(path, lineLimit), err)
 	}
 	return r, nil
 }

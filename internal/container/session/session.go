@@ -45,7 +45,7 @@ type session struct {
 }
 
 // Run runs a program in a container to its end, and returns terem's exit status. The error
-// of a program that never ran is a *container.Error.
+// of a program that never ran is a *fault.Error.
 func Run(o *Options) (status int, err error) {
 	s := &session{o: o}
 	if tty.IsTerminal(o.Config.Stdin) && tty.IsTerminal(o.Config.Stdout) {
@@ -108,7 +108,7 @@ func (s *session) wait(signals <-chan os.Signal) {
 		case <-s.k.Done():
 			return
 		case <-timeout:
-			s.end(statusTimeout, fmt.Sprintf("--timeout %v ran out", s.o.Timeout))
+			s.end(statusTimeout, fmt.Sprintf("the timeout of %v ran out", s.o.Timeout))
 		case sig := <-signals:
 			s.pass(sig.(syscall.Signal), signals)
 		}

@@ -103,7 +103,7 @@ func TestRun(t *testing.T) {
 	}{
 		{"status", Options{Config: config(root, "exit", "9")}, nil, 9, ""},
 		{"output", Options{Config: config(root, "say", "a", "b")}, nil, 0, "a b\n"},
-		{"time", Options{Config: config(root, "sleep"), Timeout: 300 * time.Millisecond}, nil, 124, "terem: --timeout 300ms ran out\n"},
+		{"time", Options{Config: config(root, "sleep"), Timeout: 300 * time.Millisecond}, nil, 124, "terem: the timeout of 300ms ran out\n"},
 		{"a program that listens", Options{Config: config(root, "patient", "7")}, signal(syscall.SIGTERM), 7, "ready\n"},
 		{"a program that does not", Options{Config: config(root, "deaf")}, twice, 143, "ready\nterem: terminated\n"},
 		{"verbose", Options{Config: config(root, "patient", "0"), Verbose: true}, signal(syscall.SIGTERM), 0, "terem: namespace pid:["},

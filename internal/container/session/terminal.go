@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"terem/internal/container"
+	"terem/internal/fault"
 	"terem/internal/tty"
 )
 
@@ -47,7 +47,7 @@ func (s *session) connect() (*terminal, error) {
 	}
 	if t.raw, err = tty.MakeRaw(c.Stdin); err != nil {
 		t.out.Close()
-		return nil, &container.Error{Status: container.StatusHost, Thing: "terminal", Err: err}
+		return nil, &fault.Error{Class: fault.Host, Thing: "terminal", Err: err}
 	}
 	go t.typed(far)
 	go t.shown(far)

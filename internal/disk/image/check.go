@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"terem/internal/disk"
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // Report is what a check found, in lines.
@@ -76,7 +76,7 @@ func (r *Report) content(ctx context.Context, d *disk.Disk, f *disk.Facts, p *Pa
 	}
 	target, err := os.Open(name)
 	if err != nil {
-		return &machine.Error{Class: machine.Usage, Thing: "check " + f.Path, Err: reason(err)}
+		return &fault.Error{Class: fault.Usage, Thing: "check " + f.Path, Err: reason(err)}
 	}
 	defer target.Close() // read only
 	if replay {
@@ -139,7 +139,7 @@ func copyOut(ctx context.Context, d *disk.Disk, off, n int64) (name string, err 
 		}
 		if err != nil {
 			os.Remove(f.Name()) // the copy is no good
-			e := &machine.Error{Class: machine.Host, Thing: "copy to " + f.Name(), Err: reason(err), Mend: "name a directory with room in TMPDIR"}
+			e := &fault.Error{Class: fault.Host, Thing: "copy to " + f.Name(), Err: reason(err), Mend: "name a directory with room in TMPDIR"}
 			if ctx.Err() != nil {
 				e.Err, e.Cause, e.Mend = nil, "interrupted", ""
 			}

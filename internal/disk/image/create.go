@@ -6,7 +6,7 @@ import (
 	"os"
 
 	"terem/internal/disk"
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 const sectorSize = 512
@@ -21,7 +21,7 @@ func Create(path string, size uint64, force bool) error {
 
 func checkSize(path string, size uint64) error {
 	bad := func(cause, mend string) error {
-		return &machine.Error{Class: machine.Usage, Thing: "make " + path, Cause: cause, Mend: mend}
+		return &fault.Error{Class: fault.Usage, Thing: "make " + path, Cause: cause, Mend: mend}
 	}
 	switch {
 	case size == 0:

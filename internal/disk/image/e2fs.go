@@ -8,7 +8,7 @@ import (
 	"os/exec"
 	"strings"
 
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // tool finds a program of e2fsprogs. Its folder is not in everybody's PATH.
@@ -21,7 +21,7 @@ func tool(name string) (string, error) {
 			return dir + name, nil
 		}
 	}
-	return "", &machine.Error{Class: machine.Host, Thing: name, Cause: "this host does not have it", Mend: "`apt install e2fsprogs`"}
+	return "", &fault.Error{Class: fault.Host, Thing: name, Cause: "this host does not have it", Mend: "`apt install e2fsprogs`"}
 }
 
 // runOn runs a program of e2fsprogs with an image as its last argument. It gets the image
@@ -54,7 +54,7 @@ func run(ctx context.Context, files []*os.File, name string, args ...string) (ou
 		return o.String(), e.String(), exit.ExitCode(), nil
 	}
 	if ctx.Err() != nil {
-		err = &machine.Error{Class: machine.Host, Thing: name, Cause: "interrupted"}
+		err = &fault.Error{Class: fault.Host, Thing: name, Cause: "interrupted"}
 	}
 	return o.String(), e.String(), 0, err
 }

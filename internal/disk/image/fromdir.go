@@ -13,6 +13,7 @@ import (
 
 	"terem/internal/disk"
 	"terem/internal/disk/ext4"
+	"terem/internal/fault"
 	"terem/internal/machine"
 )
 
@@ -39,11 +40,11 @@ func (f *FromDir) Make(ctx context.Context) error {
 	}
 	st, err := os.Stat(f.Source)
 	if err != nil {
-		return &machine.Error{Class: machine.Usage, Thing: f.Source, Err: reason(err), Mend: "name a directory or a tar"}
+		return &fault.Error{Class: fault.Usage, Thing: f.Source, Err: reason(err), Mend: "name a directory or a tar"}
 	}
 	if !st.IsDir() {
 		if !st.Mode().IsRegular() && st.Mode()&fs.ModeNamedPipe == 0 {
-			return &machine.Error{Class: machine.Usage, Thing: f.Source, Cause: "it is neither a directory nor a tar", Mend: "name one of them"}
+			return &fault.Error{Class: fault.Usage, Thing: f.Source, Cause: "it is neither a directory nor a tar", Mend: "name one of them"}
 		}
 		return f.fromTar(ctx)
 	}
@@ -73,7 +74,7 @@ func (f *FromDir) unread(err error) error {
 	if !errors.As(err, &about) || errors.Is(err, ext4.ErrFull) {
 		return err
 	}
-	e := &machine.Error{Class: machine.Usage, Thing: "read " + f.Source, Err: fmt.Errorf("%s: %w", printable(about.Path), about.Err)}
+	e := &fault.Error{Class: fault.Usage, Thing: "read " + f.Source, Err: fmt.Errorf("%s: %w", printable(about.Path), about.Err)}
 	if errors.Is(err, fs.ErrPermission) {
 		e.Mend = "get the right to read all of it"
 	}
@@ -101,18 +102,18 @@ func (f *FromDir) fromTar(ctx context.Context) error {
 			err = fmt.Errorf("%w: %s: %w", errTar, printable(strings.TrimPrefix(about.Path, "/")), about.Err)
 		}
 		if errors.Is(err, errTar) || errors.Is(err, fs.ErrPermission) {
-			return &machine.Error{Class: machine.Usage, Thing: f.Source, Err: err, Mend: mendTar(err)}
+			return &fault.Error{Class: fault.Usage, Thing: f.Source, Err: err, Mend: mendTar(err)}
 		}
 		return err
 	})
 }
 
 func (f *FromDir) interrupted() error {
-	return &machine.Error{Class: machine.Host, Thing: "make " + f.Path, Cause: "interrupted"}
+	return &fault.Error{Class: fault.Host, Thing: "make " + f.Path, Cause: "interrupted"}
 }
 
 func (f *FromDir) bad(cause, mend string) error {
-	return &machine.Error{Class: machine.Usage, Thing: "make " + f.Path, Cause: cause, Mend: mend}
+	return &fault.Error{Class: fault.Usage, Thing: "make " + f.Path, Cause: cause, Mend: mend}
 }
 
 // within says whether a file is in a directory or below it.
@@ -162,7 +163,7 @@ func (f *FromDir) fill(ctx context.Context, out *os.File, t *tree) error {
 	}
 	said, stderr, status, err := runOn(ctx, out, "e2fsck", "-fn")
 	if err == nil && status != 0 {
-		err = &machine.Error{Class: machine.Host, Thing: "e2fsck on the new image", Cause: complaint(said + stderr)}
+		err = &fault.Error{Class: fault.Host, Thing: "e2fsck on the new image", Cause: complaint(said + stderr)}
 	}
 	return err
 }
@@ -194,7 +195,7 @@ func (f *FromDir) format(ctx context.Context, out *os.File, size, files uint64) 
 		strings.Contains(stderr, "too many inodes"), strings.Contains(stderr, "too big"):
 		return true, nil
 	}
-	return false, &machine.Error{Class: machine.Host, Thing: "mkfs.ext4", Cause: complaint(stderr)}
+	return false, &fault.Error{Class: fault.Host, Thing: "mkfs.ext4", Cause: complaint(stderr)}
 }
 
 const (
@@ -208,7 +209,7 @@ const minExt4 = 1 << 20
 
 func (f *FromDir) tooSmall(size, total uint64) error {
 	return f.bad(fmt.Sprintf("%s are too little for a file system with %s of files", machine.Bytes(size), machine.Bytes(total)),
-		"ask for more with --size, or leave it out")
+		"ask for more with "+fault.Field("Size")+", or leave it out")
 }
 
 // reason strips "stat PATH:" from an error: the path is named already.

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"terem/internal/disk"
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // needTools skips where e2fsprogs is missing.
@@ -29,9 +29,9 @@ func needTools(t *testing.T) {
 }
 
 // wantError checks an error's class, and that it is one line with all of parts in it.
-func wantError(t *testing.T, err error, class machine.Class, parts ...string) {
+func wantError(t *testing.T, err error, class fault.Class, parts ...string) {
 	t.Helper()
-	var e *machine.Error
+	var e *fault.Error
 	if !errors.As(err, &e) || e.Class != class || strings.Contains(err.Error(), "\n") {
 		t.Fatalf("%v; want one line of class %d", err, class)
 	}
@@ -67,7 +67,7 @@ func TestCreate(t *testing.T) {
 	if st, err := os.Stat(path); err != nil || st.Size() != 1<<30 {
 		t.Fatalf("%v, %v", st, err)
 	}
-	wantError(t, Create(path, 512, false), machine.Usage, "make "+path, "it exists", "--force")
+	wantError(t, Create(path, 512, false), fault.Usage, "make "+path, "it exists", "Force")
 	if err := Create(path, 512, true); err != nil {
 		t.Fatal(err)
 	}
@@ -75,14 +75,14 @@ func TestCreate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, Create(path, 1024, true), machine.Usage, "in use by this terem")
+	wantError(t, Create(path, 1024, true), fault.Usage, "in use by this terem")
 	d.Close()
-	wantError(t, Create(path, 0, true), machine.Usage, "no bytes")
-	wantError(t, Create(path, 1000, true), machine.Usage, "no multiple of 512", "try 1024")
-	wantError(t, Create(path, 1<<63, true), machine.Usage, "cannot be that long")
-	wantError(t, Create(path, 1<<62, true), machine.Usage, "ask for less")
-	wantError(t, Create(dir+"/no/such", 512, true), machine.Usage, "no such file", "directory that you may write to")
-	wantError(t, Create(dir, 512, true), machine.Usage, "no regular file")
+	wantError(t, Create(path, 0, true), fault.Usage, "no bytes")
+	wantError(t, Create(path, 1000, true), fault.Usage, "no multiple of 512", "try 1024")
+	wantError(t, Create(path, 1<<63, true), fault.Usage, "cannot be that long")
+	wantError(t, Create(path, 1<<62, true), fault.Usage, "ask for less")
+	wantError(t, Create(dir+"/no/such", 512, true), fault.Usage, "no such file", "directory that you may write to")
+	wantError(t, Create(dir, 512, true), fault.Usage, "no regular file")
 	onlyFiles(t, dir, "a")
 }
 
@@ -147,18 +147,18 @@ func TestFromDirErrors(t *testing.T) {
 	}{
 		{FromDir{Source: dir + "/none", Path: dir + "/img"}, []string{"/none", "no such file", "directory or a tar"}},
 		{FromDir{Source: source, Path: source + "/img"}, []string{"in the directory that it is made from"}},
-		{FromDir{Source: source, Path: dir + "/taken"}, []string{"it exists", "--force"}},
-		{FromDir{Source: source, Path: dir + "/img", Size: 4 << 20}, []string{"too little", "--size"}},
+		{FromDir{Source: source, Path: dir + "/taken"}, []string{"it exists", "Force"}},
+		{FromDir{Source: source, Path: dir + "/img", Size: 4 << 20}, []string{"too little", "Size"}},
 		{FromDir{Source: source, Path: dir + "/img", Size: 1000}, []string{"no multiple of 512"}},
 		{FromDir{Source: source, Path: dir + "/img", Label: "12345678901234567"}, []string{"label of 17 bytes"}},
 		{FromDir{Source: dir + "/text", Path: dir + "/img"}, []string{dir + "/text", "the tar cannot be used: it is no tar", "name a directory"}},
 		{FromDir{Source: dir + "/zeros", Path: dir + "/img"}, []string{"/zeros", "it is no tar, or one with nothing in it", "name a directory"}},
 		{FromDir{Source: dir + "/window", Path: dir + "/img"}, []string{"/window", "the tar cannot be used: window size exceeded"}}, // zstd --long=31
 		{FromDir{Source: os.DevNull, Path: dir + "/img"}, []string{os.DevNull, "neither a directory nor a tar"}},
-		{FromDir{Source: source, Path: dir + "/img", Size: 10 << 10}, []string{"10 KiB are too little", "--size"}},
+		{FromDir{Source: source, Path: dir + "/img", Size: 10 << 10}, []string{"10 KiB are too little", "Size"}},
 		{FromDir{Source: dir + "/taken", Path: dir + "/img"}, []string{"the tar cannot be used", "nothing in it"}},
 	} {
-		wantError(t, tt.f.Make(t.Context()), machine.Usage, tt.want...)
+		wantError(t, tt.f.Make(t.Context()), fault.Usage, tt.want...)
 		onlyFiles(t, dir, "source", "taken", "text", "window", "zeros")
 	}
 	t.Setenv("PATH", "")
@@ -166,7 +166,7 @@ func TestFromDirErrors(t *testing.T) {
 		return
 	}
 	err := (&FromDir{Source: source, Path: dir + "/img"}).Make(t.Context())
-	wantError(t, err, machine.Host, "mkfs.ext4", "apt install e2fsprogs")
+	wantError(t, err, fault.Host, "mkfs.ext4", "apt install e2fsprogs")
 }
 
 // TestFullHost: where the host's disk is full, it is not the size or the source that is wrong.
@@ -183,12 +183,12 @@ func TestFullHost(t *testing.T) {
 	for from, taken := range map[string]int{source: 3 << 20, dir + "/a.tar": 0} {
 		must(t, os.WriteFile(small+"/other", make([]byte, taken), 0o600))
 		err := (&FromDir{Source: from, Path: small + "/img"}).Make(t.Context())
-		wantError(t, err, machine.Host, "make "+small+"/img: no space left on device; make room")
+		wantError(t, err, fault.Host, "make "+small+"/img: no space left on device; make room")
 		must(t, os.Remove(small+"/other"))
 	}
 	must(t, unix.Mount("none", small, "tmpfs", unix.MS_REMOUNT, "size=40k")) // too little for mke2fs
 	err := (&FromDir{Source: source, Path: small + "/img"}).Make(t.Context())
-	wantError(t, err, machine.Host, "make "+small+"/img: no space left on device; make room")
+	wantError(t, err, fault.Host, "make "+small+"/img: no space left on device; make room")
 	onlyFiles(t, small)
 }
 
@@ -201,7 +201,7 @@ func TestManyFiles(t *testing.T) {
 	}
 	dir := t.TempDir()
 	err := (&FromDir{Source: makeTar(t, dir, list...), Path: dir + "/img", Size: 1 << 20}).Make(t.Context())
-	wantError(t, err, machine.Usage, "1 MiB are too little", "--size")
+	wantError(t, err, fault.Usage, "1 MiB are too little", "Size")
 }
 
 // qemuImg runs qemu-img, or skips.

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"terem/internal/disk/ext4"
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // TestChanging: a directory that changes while it is read leads nowhere else.
@@ -71,7 +71,7 @@ func TestUnreadable(t *testing.T) {
 		t.Skip("root may read everything") // cmd/terem's TestDisk does this as somebody else
 	}
 	err := (&FromDir{Source: source, Path: dir + "/img"}).Make(t.Context())
-	wantError(t, err, machine.Usage, "read "+source, "/a", "permission denied", "get the right")
+	wantError(t, err, fault.Usage, "read "+source, "/a", "permission denied", "get the right")
 }
 
 // TestScan: links between files, and descriptors that are not left behind.

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"testing"
 
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // gnuTar runs GNU tar, or skips.
@@ -150,7 +150,7 @@ func TestSparseMaps(t *testing.T) {
 				t.Fatal(err)
 			}
 			err := (&FromDir{Source: name, Path: name + ".img", Size: 8 << 20}).Make(t.Context())
-			wantError(t, err, machine.Usage, tt.want)
+			wantError(t, err, fault.Usage, tt.want)
 		})
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"terem/internal/disk/ext4"
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // errTar is wrapped by errors about a tar's contents.
@@ -72,7 +72,7 @@ func readTarFile(ctx context.Context, name string, s *spool) (t *tree, err error
 		t, err = readTar(ctx, in, s)
 	}
 	if ctx.Err() != nil {
-		err = &machine.Error{Class: machine.Host, Thing: "read the tar", Cause: "interrupted"}
+		err = &fault.Error{Class: fault.Host, Thing: "read the tar", Cause: "interrupted"}
 	}
 	return t, err
 }

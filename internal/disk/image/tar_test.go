@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"terem/internal/disk/ext4"
-	"terem/internal/machine"
+	"terem/internal/fault"
 )
 
 // makeTar writes a tar; entries without a type are files that contain their name.
@@ -133,7 +133,7 @@ func TestHostileTar(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source := makeTar(t, dir, list...)
 			err := (&FromDir{Source: source, Path: filepath.Join(dir, "img")}).Make(t.Context())
-			wantError(t, err, machine.Usage, source, "the tar cannot be used")
+			wantError(t, err, fault.Usage, source, "the tar cannot be used")
 			onlyFiles(t, dir, "a.tar.gz")
 			if exists(outside) {
 				t.Fatal("a file got out")
@@ -149,7 +149,7 @@ func TestHostileTar(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = (&FromDir{Source: source, Path: filepath.Join(dir, "img")}).Make(t.Context())
-	wantError(t, err, machine.Usage, "the tar cannot be used", "unexpected EOF")
+	wantError(t, err, fault.Usage, "the tar cannot be used", "unexpected EOF")
 	onlyFiles(t, dir, "a.tar.gz")
 }
 
@@ -183,7 +183,7 @@ func TestInterrupted(t *testing.T) {
 		go func() { done <- (&FromDir{Source: source, Path: dir + "/img"}).Make(ctx) }()
 		select {
 		case err := <-done:
-			wantError(t, err, machine.Host, "interrupted")
+			wantError(t, err, fault.Host, "interrupted")
 		case <-time.After(time.Minute):
 			t.Fatalf("%s: it waits on", source)
 		}
