@@ -55,7 +55,7 @@ type Config struct {
 // Bind is a file or directory of the host's that a container sees as well.
 type Bind struct {
 	Source   string // path on the host
-	Target   string // path in the container, made if only its last part is missing
+	Target   string // path in the container, made if only its last part is missing (in a read-only root: if that is at the top)
 	ReadOnly bool
 }
 

@@ -11,7 +11,9 @@
 //	stage.go      the first stage: a second terem, inside, that becomes the program
 //	message.go    what the two tell each other
 //	rootfs.go     the root file system: pivot_root(2), /proc, /sys and what is hidden
-//	devices.go    a minimal /dev; mount.go: mounts as descriptors
+//	inmemory.go   a top in memory for a root that cannot be written
+//	devices.go    a minimal /dev; mount.go: mounts as descriptors; target.go: where they go
+//	inside.go     the working directory and the program, by paths that do not lead out
 //	users.go      the user namespace, and the root's files in its numbers; copy.go,
 //	              copyattr.go: a copy of them, where they cannot be shown so
 //	limits.go     what may be bounded; groups.go, groups_v1.go, groups_v2.go: the

@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 	if IsInit(os.Args) {
 		os.Exit(Init())
 	}
+	if len(os.Args) > 1 && os.Args[1] == scriptName {
+		os.Exit(script())
+	}
 	if os.Args[0] == holderName {
 		os.Exit(holder(os.Args[1], os.Args[2:]))
 	}

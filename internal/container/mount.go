@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 
 	"terem/internal/fault"
 
@@ -103,61 +102,3 @@ func closeMounts(mounts []mount) {
 }
 
 func (m mount) close() { _ = unix.Close(int(m)) } // attached or not, nothing is lost
-
-// attach mounts m at a directory below root, which is made if it is missing.
-func (m mount) attach(root int, name string) error {
-	const permissions = 0o755
-	err := unix.Mkdirat(root, name, permissions)
-	if err == nil || errors.Is(err, unix.EEXIST) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EACCES) {
-		err = m.attachOver(root, name) // which says what is wrong, if it is
-	}
-	return err
-}
-
-// attachNew mounts m, a file or a directory, at a path whose last part is made if it is
-// missing.
-func (m mount) attachNew(root int, name string) error {
-	var st unix.Stat_t
-	if err := unix.Fstatat(int(m), "", &st, unix.AT_EMPTY_PATH); err != nil {
-		return os.NewSyscallError("fstatat", err)
-	}
-	parent, err := openBeneath(root, path.Dir(name))
-	if err != nil {
-		return m.attachOver(root, name) // which says what is wrong
-	}
-	defer unix.Close(parent)
-	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		return m.attach(parent, path.Base(name))
-	}
-	const permissions = 0o644
-	_ = unix.Mknodat(parent, path.Base(name), unix.S_IFREG|permissions, 0) // or it is there
-	return m.attachOver(parent, path.Base(name))
-}
-
-// openBeneath opens a path below a directory. No link leads anywhere else.
-func openBeneath(root int, name string) (int, error) {
-	return unix.Openat2(root, name, &unix.OpenHow{
-		Flags:   unix.O_PATH | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS,
-	})
-}
-
-// attachOver mounts m over what is at a path below root.
-func (m mount) attachOver(root int, name string) error {
-	target, err := openBeneath(root, name)
-	if err == nil {
-		defer unix.Close(target)
-		err = unix.MoveMount(int(m), "", target, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
-	}
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, unix.ELOOP):
-		return &fault.Error{Class: fault.Usage, Thing: "/" + name + " of the root", Err: err, Mend: "it must be a directory, not a link"}
-	case errors.Is(err, unix.ENOTDIR):
-		return &fault.Error{Class: fault.Usage, Thing: "/" + name + " of the root", Err: err, Mend: "it must be a directory"}
-	case errors.Is(err, unix.ENOENT):
-		return &fault.Error{Class: fault.Usage, Thing: "/" + name + " of the root", Err: err, Mend: "make that directory"}
-	}
-	return &os.PathError{Op: "mount", Path: name, Err: err}
-}

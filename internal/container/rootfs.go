@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
-	"strings"
 
 	"terem/internal/fault"
 
@@ -38,12 +36,14 @@ func (s *stage) enterRoot() (err error) {
 	if err := s.pivot(); err != nil {
 		return err
 	}
-	for _, fill := range []func() error{s.mountProc, s.mountSys, s.mountDev, s.mountTmp, s.mountBinds, s.sealRoot} {
+	// What is made of the host's comes first. Until the host's root is off, ".." of the new
+	// root leads there, so paths that persons gave come last.
+	for _, fill := range []func() error{s.mountProc, s.mountSys, s.mountDev, s.leaveHost, s.mountTmp, s.mountBinds, s.sealRoot} {
 		if err := fill(); err != nil {
 			return err
 		}
 	}
-	return s.leaveHost()
+	return nil
 }
 
 // pivot puts the root above the host's root, and swaps the two.
@@ -56,6 +56,9 @@ func (s *stage) pivot() error {
 	} else if err != nil {
 		return os.NewSyscallError("fchdir", err)
 	}
+	if err := s.protectRoot(); err != nil {
+		return err
+	}
 	// Both the same: the old root ends up above the new one, from where it is taken off
 	// (pivot_root(2), "pivot_root(".", ".")").
 	err := unix.PivotRoot(".", ".")
@@ -66,13 +69,49 @@ func (s *stage) pivot() error {
 	return os.NewSyscallError("pivot_root", err)
 }
 
+// protectRoot makes a root read-only, if that was asked for, before anything is mounted in
+// it, so that nothing is made there for that.
+func (s *stage) protectRoot() error {
+	if !s.ReadOnly {
+		return nil
+	}
+	if err := s.root.set(unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_RDONLY, 0); err != nil {
+		return err
+	}
+	if !s.lackingTop() {
+		return nil
+	}
+	if err := s.topInMemory(); err != nil {
+		return err
+	}
+	return os.NewSyscallError("fchdir", unix.Fchdir(int(s.root)))
+}
+
 // leaveHost takes the host's root, and all that is mounted in it, out of this namespace.
+// One file of it stays in reach for a moment: terem, which this process runs. A script in
+// the root whose interpreter is /proc/self/exe would run it inside, and root inside could
+// then write to it, if the file is that user's (CVE-2019-5736). So it is read-only.
 func (s *stage) leaveHost() error {
+	if !s.OwnUsers || !s.Mounted {
+		if err := mount(s.host).set(unix.MOUNT_ATTR_RDONLY, unix.AT_RECURSIVE); err != nil {
+			return err
+		}
+	}
 	if err := unix.Fchdir(s.host); err != nil {
 		return os.NewSyscallError("fchdir", err)
 	}
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return os.NewSyscallError("umount2", err)
+	// What is mounted on the old root is found first: a root that got a top in memory.
+	layers := 1
+	if s.covered {
+		layers++
+	}
+	for range layers {
+		if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+			return os.NewSyscallError("umount2", err)
+		}
+	}
+	if dir, err := unix.Getwd(); err == nil { // it cannot be named any more
+		return fmt.Errorf("the host's files are still there, in %s", dir)
 	}
 	return os.NewSyscallError("chdir", unix.Chdir("/"))
 }
@@ -150,7 +189,12 @@ func (s *stage) mountTmp() error {
 	if !s.ReadOnly || unix.Faccessat(int(s.root), "tmp", unix.F_OK, 0) != nil {
 		return nil
 	}
-	return mountAt(s.root, "tmp", "tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, "mode", "1777")
+	tmp, err := newMount("tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, "mode", "1777")
+	if err != nil {
+		return err
+	}
+	defer tmp.close()
+	return tmp.attachNew(int(s.root), "tmp")
 }
 
 // mountBinds mounts files and directories of the host's. There are no devices in them.
@@ -163,7 +207,7 @@ func (s *stage) mountBinds() error {
 		if err := s.binds[i].set(attributes, unix.AT_RECURSIVE); err != nil {
 			return err
 		}
-		if err := s.binds[i].attachNew(int(s.root), strings.TrimPrefix(path.Clean(b.Target), "/")); err != nil {
+		if err := s.binds[i].attachNew(int(s.root), bindTarget(b)); err != nil {
 			return err
 		}
 		s.binds[i].close()

@@ -3,6 +3,7 @@ package container
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"syscall"
@@ -35,11 +36,17 @@ func (s *start) spawn() error {
 	if attr.Sys.UidMappings != nil {
 		s.owners = owners{attr.Sys.UidMappings[0].HostID, attr.Sys.GidMappings[0].HostID}
 	}
+	// What terem was started with is closed before the first stage looks at a path: it has
+	// the four files above and no other. (Go's own files are all closed on exec.)
+	const afterStandard = 3
+	if err := unix.CloseRange(afterStandard, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return inWords("container: close_range", unix.ENOSYS) // the flag is of Linux 5.11
+	}
 	if s.born != nil {
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(s.born.Fd())
 	}
 	started := make(chan error)
-	go s.k.supervise(attr, started)
+	go s.k.supervise(s.ownFile(), attr, started)
 	err := <-started
 	s.inside.Close() // or the end of the first stage would not be seen
 	return explain(err, s.privileged)
@@ -47,10 +54,10 @@ func (s *start) spawn() error {
 
 // supervise starts the first stage and waits for the end of what becomes of it. The
 // parent-death signal is sent when the thread that started it ends, so this one stays.
-func (k *Container) supervise(attr *os.ProcAttr, started chan<- error) {
+func (k *Container) supervise(file string, attr *os.ProcAttr, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	p, err := os.StartProcess("/proc/self/exe", []string{InitName}, attr)
+	p, err := os.StartProcess(file, []string{InitName}, attr)
 	k.process = p
 	started <- err
 	if err != nil {
@@ -58,6 +65,26 @@ func (k *Container) supervise(attr *os.ProcAttr, started chan<- error) {
 	}
 	k.state, k.waitErr = p.Wait()
 	close(k.exited)
+}
+
+// ownFile is this program's, by the link in /proc, which works whoever may look where it
+// is. But the link names the file in the mount of the namespace outside. Where root inside
+// could write to it, the first stage needs it in a mount of its own, which it makes
+// read-only (see leaveHost): so there it goes by its path.
+func (s *start) ownFile() string {
+	const link = "/proc/self/exe"
+	if s.privileged && s.c.Users == UsersPrivate {
+		return link
+	}
+	path, err := os.Readlink(link)
+	if err != nil {
+		return link
+	}
+	var named, running unix.Stat_t
+	if unix.Stat(path, &named) != nil || unix.Stat(link, &running) != nil || named.Dev != running.Dev || named.Ino != running.Ino {
+		return link // it was replaced meanwhile
+	}
+	return path
 }
 
 // explain adds what to do about a first stage that cannot be started.

@@ -3,11 +3,9 @@ package container
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"runtime"
-	"strings"
 
 	"terem/internal/fault"
 
@@ -28,6 +26,8 @@ type stage struct {
 	binds []mount // what is bound into it
 	tasks []int   // the files of the groups to join
 	host  int     // the host's root directory, until it is gone
+
+	covered bool // the root's directory has a new top over it
 }
 
 // IsInit says whether this process was started as a first stage.
@@ -168,40 +168,4 @@ func (s *stage) openTerminal() error {
 		}
 	}
 	return nil
-}
-
-func (s *stage) enterDir() error {
-	if err := unix.Chdir(s.Dir); err != nil {
-		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Dir") + " " + s.Dir, Err: err, Mend: "name a directory in the container"}
-	}
-	return nil
-}
-
-// execute becomes the program, searched for as execvp(3) does; the error is the most
-// telling one.
-func execute(argv, env []string) error {
-	name := argv[0]
-	if strings.Contains(name, "/") {
-		return unix.Exec(name, argv, env)
-	}
-	found := error(unix.ENOENT)
-	for _, dir := range strings.Split(lookup(env, "PATH"), ":") {
-		if dir == "" {
-			dir = "."
-		}
-		err := unix.Exec(dir+"/"+name, argv, env)
-		if !errors.Is(err, fs.ErrNotExist) && err != unix.ENOTDIR {
-			found = err
-		}
-	}
-	return found
-}
-
-func lookup(env []string, name string) string {
-	for _, e := range env {
-		if v, ok := strings.CutPrefix(e, name+"="); ok {
-			return v
-		}
-	}
-	return ""
 }

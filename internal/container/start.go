@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"terem/internal/fault"
 
@@ -82,11 +84,26 @@ func (s *start) openRoot() error {
 		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Root") + " " + s.c.Root, Err: err, Mend: "name a directory that holds a root file system"}
 	}
 	if !s.privileged {
-		return nil
+		return s.resolve()
 	}
 	s.tree, s.binds, err = cloneTrees(s.c.Root, s.c.Binds, 0)
 	s.mounted = err == nil
 	return err
+}
+
+// resolve follows links now that only this process can: those to its descriptors.
+func (s *start) resolve() error {
+	var err error
+	if s.c.Root, err = filepath.EvalSymlinks(s.c.Root); err != nil {
+		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Root"), Err: err, Mend: "name a directory that holds a root file system"}
+	}
+	s.c.Binds = slices.Clone(s.c.Binds)
+	for i := range s.c.Binds {
+		if s.c.Binds[i].Source, err = filepath.EvalSymlinks(s.c.Binds[i].Source); err != nil {
+			return &fault.Error{Class: fault.Usage, Thing: fault.Field("Binds"), Err: err, Mend: "name a file or directory of this host"}
+		}
+	}
+	return nil
 }
 
 // shiftOwners shows the files of the root in the numbers of the new user namespace, or

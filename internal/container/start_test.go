@@ -56,6 +56,7 @@ func TestErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	must(t, Config{Root: root}, "exit", "0") // what is opened once, is open now
 	before := survey(t)
 	for _, tt := range []struct {
 		name   string
@@ -98,6 +99,7 @@ func TestErrors(t *testing.T) {
 func TestHostileRoot(t *testing.T) {
 	needRoot(t)
 	outside := t.TempDir()
+	must(t, Config{}, "exit", "0") // what is opened once, is open now
 	before := survey(t)
 	for _, name := range []string{"proc", "sys", "dev"} {
 		for _, to := range []string{outside, "/etc", "../../../../../.." + outside, "tmp", "loop"} {
