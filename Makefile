@@ -47,7 +47,7 @@ test-selftests: guest ## the kernel's own selftests on the host and in a guest, 
 	@sh guest/selftests/run.sh
 
 test-crash: guest ## kill terem 50 times while its guest writes and flushes, and look at the disk
-	@TEREM_CRASH_ROUNDS=50 $(GO) test -count 1 -timeout 60m -v -run TestKilled ./internal/launch
+	@TEREM_CRASH_ROUNDS=50 $(GO) test -count 1 -timeout 60m -v -run TestKilled ./internal/cli/launch
 
 test-v2: guest ## start containers where control groups are of version 2: in a guest; four minutes on a software backend
 	@TEREM_V2_BINARY=$(CURDIR)/$(TEREM) $(GO) test -count 1 -timeout 15m -v -run TestUnified ./internal/container
@@ -107,7 +107,7 @@ lint: ## gofmt, vet, staticcheck, errorlint, shellcheck
 	@sh scripts/lint.sh
 
 golden: ## rewrite the golden files of the tests
-	@$(GO) test ./boot ./internal/arch ./internal/doctor ./internal/launch ./internal/report -update
+	@$(GO) test ./boot ./internal/arch ./internal/cli/doctor ./internal/cli/launch ./internal/compare/report -update
 
 clean: ## remove bin/; the guest's cache stays
 	@rm -rf bin

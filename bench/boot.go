@@ -9,7 +9,7 @@ import (
 
 	"terem/bench/internal/proc"
 	"terem/guest"
-	"terem/internal/lastwords"
+	"terem/internal/measure/lastwords"
 )
 
 const (

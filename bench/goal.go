@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"terem/internal/stats"
+	"terem/internal/measure/stats"
 )
 
 // goal is a promise of the project, and whether this run kept it.

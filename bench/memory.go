@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"terem/bench/internal/proc"
-	"terem/internal/smaps"
+	"terem/internal/measure/smaps"
 )
 
 const (

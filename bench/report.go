@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"terem/internal/host"
-	"terem/internal/smaps"
-	"terem/internal/stats"
+	"terem/internal/measure/host"
+	"terem/internal/measure/smaps"
+	"terem/internal/measure/stats"
 )
 
 // Units of a series.

@@ -15,11 +15,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"terem/internal/cli/tty"
 	"terem/internal/compare"
+	"terem/internal/compare/report"
 	"terem/internal/compare/result"
 	"terem/internal/fault"
-	"terem/internal/report"
-	"terem/internal/tty"
 )
 
 const compareLong = `Run one program as a process, in containers and in virtual machines, and measure what

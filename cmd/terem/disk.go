@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"terem/internal/disk/image"
+	"terem/internal/vm/disk/image"
 )
 
 const diskLong = `Make, show and check disk images for "terem run --disk".

@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"terem/internal/doctor"
+	"terem/internal/cli/doctor"
+	"terem/internal/cli/tty"
 	"terem/internal/fault"
-	"terem/internal/tty"
 )
 
 func newDoctor(status *int) *cobra.Command {

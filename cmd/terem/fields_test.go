@@ -86,7 +86,7 @@ func fieldOf(call *ast.CallExpr) (field string, ok bool) {
 
 // speaksToPrograms says whether a file composes command lines of programs, or belongs to another command than terem.
 func speaksToPrograms(path string) bool {
-	for _, room := range []string{"internal/compare/target", "internal/hardware", "internal/doctor"} {
+	for _, room := range []string{"internal/compare/target", "internal/hardware", "internal/cli/doctor"} {
 		if strings.Contains(filepath.ToSlash(path), room+"/") {
 			return true
 		}

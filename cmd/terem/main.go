@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"os"
 
+	"terem/internal/cli/launch"
 	"terem/internal/container"
 	"terem/internal/fault"
-	"terem/internal/launch"
 )
 
 func main() {

@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"terem/internal/cli/launch"
 	"terem/internal/container"
 	"terem/internal/fault"
 	"terem/internal/kvmtest"
-	"terem/internal/launch"
 )
 
 // runVar makes the test binary be terem: exit statuses and output are the real ones.

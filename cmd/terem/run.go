@@ -9,9 +9,9 @@ import (
 
 	"terem/boot"
 	"terem/devices/virtio/rng"
-	"terem/internal/disk"
-	"terem/internal/launch"
-	"terem/internal/machine"
+	"terem/internal/cli/launch"
+	"terem/internal/vm/disk"
+	"terem/internal/vm/machine"
 )
 
 const runLong = `Boot a Linux guest and connect its console to this terminal.

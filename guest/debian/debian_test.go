@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"terem/internal/tty/ttytest"
+	"terem/internal/cli/tty/ttytest"
 )
 
 // What `make test-debian` sets: the image, and the terem to boot it with.

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Exit statuses of terem that mean something here (package internal/launch).
+// Exit statuses of terem that mean something here (package internal/cli/launch).
 const (
 	statusPowerOff   = 0
 	statusUnfinished = 84

@@ -17,7 +17,7 @@ import (
 type outcome struct {
 	init, modules time.Duration // zero: not seen
 	total         time.Duration
-	status        int    // terem's exit status (package internal/launch lists them)
+	status        int    // terem's exit status (package internal/cli/launch lists them)
 	said          string // terem's own words on standard error
 	ledger        ledger
 }

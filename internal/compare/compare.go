@@ -13,7 +13,7 @@ import (
 	"terem/internal/compare/spawn"
 	"terem/internal/compare/target"
 	"terem/internal/fault"
-	"terem/internal/host"
+	"terem/internal/measure/host"
 )
 
 // Options are what the user asked for.

@@ -17,7 +17,7 @@ import (
 	"terem/internal/compare/result"
 	"terem/internal/compare/spawn"
 	"terem/internal/compare/target"
-	"terem/internal/smaps"
+	"terem/internal/measure/smaps"
 )
 
 // memoryRounds and memorySlow are few: idle memory varies little.

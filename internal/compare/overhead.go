@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 
 	"terem/internal/compare/spawn"
-	"terem/internal/stats"
+	"terem/internal/measure/stats"
 )
 
 // Runs that tell what the measuring costs. Each block of pairs gives one ratio of medians.

@@ -2,7 +2,7 @@
 // that a reader sees what a container is: a process whose namespaces show it a world of
 // its own, whose control groups bound what it takes, and which has lost the rights that
 // would lead back out. There is no other kernel and no other machine: that is what
-// internal/machine has.
+// internal/vm/machine has.
 //
 // Read first: stage.go, the list of steps from an ordinary process to a contained one;
 // then start.go, what the process outside does meanwhile.

@@ -26,7 +26,7 @@ func differences() []difference {
 		{backend: "amdv", pkg: "vcpu/assist", test: "TestBitsLikeTheCPU/BLSI_ebx,_[rdi]", why: blsi},
 		{backend: "amdv", pkg: "vcpu/assist", test: "TestBitsLikeTheCPU/ADCX_eax,_ecx", why: adcx},
 		{backend: "amdv", pkg: "vcpu/assist", test: "TestBitsLikeTheCPU/ADOX_eax,_[rdi]", why: adcx},
-		{backend: "amdv", pkg: "internal/launch", test: "TestBootKeepsVectorRegisters",
+		{backend: "amdv", pkg: "internal/cli/launch", test: "TestBootKeepsVectorRegisters",
 			why: "KVM seems not to learn of the guest's XSETBV under this QEMU, and the guest kernel gives XSAVE up; not on VT-x"},
 		{backend: "amdv", pkg: "kvm", test: "TestBreakAt", why: "QEMU before 9.1 loads DR7 at VMRUN without arming its breakpoints"},
 	}

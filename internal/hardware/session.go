@@ -128,14 +128,14 @@ func (b boot) judge(rec *record) result {
 
 // shortPatterns and shortTests are the short form: terem as a user uses it, and the tests of pausing and stopping.
 func shortPatterns() []string {
-	return []string{"./internal/hardware/atwork", "./vcpu", "./internal/machine"}
+	return []string{"./internal/hardware/atwork", "./vcpu", "./internal/vm/machine"}
 }
 
 func shortTests(p testPackage) string {
 	switch p.name {
 	case "vcpu":
 		return "^(TestStates|TestPauseWithinString|TestStopIsBounded)$"
-	case "internal/machine":
+	case "internal/vm/machine":
 		return "^(TestPauseAndResume|TestPauseHolds|TestKill)$"
 	}
 	return "^Test(Boot|Sleep|TwoCPUs|Pipe|Disk|StockKernel|Terminate)$"

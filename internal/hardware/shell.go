@@ -7,8 +7,8 @@ import (
 	"os"
 	"time"
 
+	"terem/internal/cli/tty"
 	"terem/internal/hardware/wire"
-	"terem/internal/tty"
 )
 
 // shell gives the user's terminal to a shell in the outer system. Ctrl-A x ends it from outside.

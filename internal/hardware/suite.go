@@ -33,14 +33,14 @@ func (p testPackage) binary() string { return path.Join(p.work(), path.Base(p.na
 
 // patterns are the packages that the long form takes: all that touches KVM or that a guest touches.
 func patterns() []string {
-	return []string{"./kvm", "./memory", "./vcpu/...", "./boot", "./devices/...", "./internal/machine", "./internal/disk",
-		"./internal/launch", "./internal/hardware/atwork"}
+	return []string{"./kvm", "./memory", "./vcpu/...", "./boot", "./devices/...", "./internal/vm/machine", "./internal/vm/disk",
+		"./internal/cli/launch", "./internal/hardware/atwork"}
 }
 
 // limitOf is how long a package may take by the outer system's clock, before what the backend adds.
 func limitOf(name string) time.Duration {
 	switch name {
-	case "internal/launch", "internal/hardware/atwork":
+	case "internal/cli/launch", "internal/hardware/atwork":
 		return 12 * time.Minute // they boot Linux
 	}
 	return 3 * time.Minute

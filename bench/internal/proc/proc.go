@@ -9,7 +9,7 @@ import (
 	"os/exec"
 	"time"
 
-	"terem/internal/lastwords"
+	"terem/internal/measure/lastwords"
 )
 
 // Process is a program under way. One goroutine may use it.

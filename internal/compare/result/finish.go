@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"terem/internal/stats"
+	"terem/internal/measure/stats"
 )
 
 // Base is the target that others are compared with.

@@ -3,8 +3,8 @@ package result
 import (
 	"time"
 
-	"terem/internal/host"
-	"terem/internal/stats"
+	"terem/internal/measure/host"
+	"terem/internal/measure/stats"
 )
 
 // Schema is the version of the JSON form.

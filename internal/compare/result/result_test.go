@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"terem/internal/stats"
+	"terem/internal/measure/stats"
 )
 
 // filled has three targets, each twice as slow as the one before, and a fourth that

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"terem/internal/lastwords"
+	"terem/internal/measure/lastwords"
 )
 
 // Command is a program to start.

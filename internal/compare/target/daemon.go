@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"terem/internal/compare/spawn"
-	"terem/internal/lastwords"
+	"terem/internal/measure/lastwords"
 )
 
 // daemon is the dockerd that the docker targets share: the user's, if one answers, or one

@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"terem/internal/cli/tty"
 	"terem/internal/container"
-	"terem/internal/tty"
 )
 
 // Exit statuses besides those of the program and of package container.

@@ -7,8 +7,8 @@ import (
 	"syscall"
 	"time"
 
+	"terem/internal/cli/tty"
 	"terem/internal/fault"
-	"terem/internal/tty"
 )
 
 // drain is how long the last output may take on its way to the user's terminal.

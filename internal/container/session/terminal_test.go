@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"terem/internal/cli/tty/ttytest"
 	"terem/internal/container"
-	"terem/internal/tty/ttytest"
 )
 
 // TestJobControl types at a shell. What it prints is put together from parts, so that the

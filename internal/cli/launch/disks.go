@@ -1,0 +1,101 @@
+package launch
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"terem/devices/virtio/blk"
+	"terem/internal/fault"
+	"terem/internal/vm/disk"
+)
+
+// A disk on a raw file knows its page cache.
+var _ blk.Quick = (*disk.Disk)(nil)
+
+// openDisks opens the disks in the order in which the guest is to find them. tell is
+// told of the first host error of each kind.
+func openDisks(specs []disk.Spec, tell func(error)) (_ []blk.Config, err error) {
+	var disks []blk.Config
+	defer func() {
+		if err != nil {
+			closeDisks(disks)
+		}
+	}()
+	if specs, err = named(specs); err != nil {
+		return nil, err
+	}
+	if err := disk.CheckShared(specs); err != nil {
+		return nil, err
+	}
+	for _, s := range specs {
+		d, err := disk.Open(s, disk.Options{OnError: tell})
+		if err != nil {
+			return nil, err
+		}
+		t := d.Traits()
+		disks = append(disks, blk.Config{
+			Backend: d, ReadOnly: t.ReadOnly, ID: t.ID, WriteCache: t.WriteCache,
+			BlockSize: t.BlockSize, PhysicalBlockExp: t.PhysicalBlockExp,
+			OptimalIO: t.OptimalIO / t.BlockSize, Discard: t.Discard,
+		})
+	}
+	return disks, nil
+}
+
+// named gives an ID to each disk that has none: disk0 to the first, disk1 to the second,
+// or the next that is free. A guest that finds a disk by its ID must find one only.
+func named(specs []disk.Spec) ([]disk.Spec, error) {
+	taken := map[string]bool{}
+	for _, s := range specs {
+		if s.ID != "" && taken[s.ID] {
+			return nil, &fault.Error{Class: fault.Usage, Thing: fault.Field("Disks") + " " + s.Path + ",id=" + s.ID,
+				Cause: "another disk has that id", Mend: "give each its own"}
+		}
+		taken[s.ID] = true
+	}
+	specs = slices.Clone(specs)
+	for i := range specs {
+		for n := i; specs[i].ID == ""; n++ {
+			if id := fmt.Sprintf("disk%d", n); !taken[id] {
+				specs[i].ID, taken[id] = id, true
+			}
+		}
+	}
+	return specs, nil
+}
+
+// reader reads a disk byte by byte.
+type reader struct{ disk blk.Backend }
+
+// ReadAt implements io.ReaderAt by reading whole blocks.
+func (r reader) ReadAt(p []byte, off int64) (int, error) {
+	const block = 4096 // a multiple of every block size that a file system begins in
+	from := off / block * block
+	to := min((off+int64(len(p))+block-1)/block*block, r.disk.Size())
+	if to <= off {
+		return 0, io.EOF
+	}
+	b := make([]byte, to-from)
+	if err := r.disk.ReadVec([][]byte{b}, from); err != nil {
+		return 0, err
+	}
+	n := copy(p, b[off-from:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// diskFailed tells the user of a disk's first host error of a kind; the guest sees an
+// I/O error. The terminal may be in raw mode.
+func (s *session) diskFailed(err error) {
+	fmt.Fprintf(s.o.Stderr, "terem: %v\r\n", err)
+}
+
+// closeDisks closes disks that no machine has taken over. Nothing was written.
+func closeDisks(disks []blk.Config) {
+	for _, d := range disks {
+		_ = d.Backend.Close()
+	}
+}

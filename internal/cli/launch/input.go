@@ -1,0 +1,143 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"terem/guest/cmdline"
+	"terem/internal/cli/tty"
+	"terem/internal/fault"
+)
+
+// connect connects the user's input with the guest. The goroutine that reads
+// standard input lives as long as the process: a read of a terminal cannot be
+// called off.
+func (s *session) connect() error {
+	if !s.o.stdio() {
+		return nil
+	}
+	if s.pipe {
+		go s.piped()
+		return nil
+	}
+	raw, err := tty.MakeRaw(s.o.Stdin)
+	if err != nil {
+		return &fault.Error{Class: fault.Host, Thing: "terminal", Err: err, Mend: "use " + fault.Field("Console") + " none"}
+	}
+	s.raw = raw
+	s.watchContinue(raw)
+	if !s.o.Quiet {
+		fmt.Fprint(s.o.Stderr, "terem: booting; Ctrl-A x ends the guest, Ctrl-A h helps\r\n")
+	}
+	go s.typed()
+	return nil
+}
+
+// watchContinue takes the terminal again when terem goes on after a stop, until the
+// machine ends.
+func (s *session) watchContinue(raw *tty.Raw) {
+	continued := make(chan os.Signal, 1)
+	signal.Notify(continued, syscall.SIGCONT)
+	go func() {
+		defer signal.Stop(continued)
+		for {
+			select {
+			case <-continued:
+				_ = raw.Again() // a terminal that is gone ends the input, which says so
+			case <-s.m.Done():
+				return
+			}
+		}
+	}()
+}
+
+// piped sends standard input. Only the default guest's init says when it is ready.
+func (s *session) piped() {
+	var err error
+	if !strings.Contains(s.m.CmdLine(), cmdline.PipeWord) {
+		err = s.m.Pipe(s.o.Stdin)
+	} else if err = s.m.AwaitListener(); err == nil {
+		err = s.m.Feed(s.o.Stdin)
+	}
+	if err != nil && s.o.Verbose && !errors.Is(err, context.Canceled) {
+		fmt.Fprintf(s.o.Stderr, "terem: standard input: %v\n", err)
+	}
+}
+
+// disconnect gives the terminal back. Once done, it does nothing.
+func (s *session) disconnect() {
+	if s.raw == nil {
+		return
+	}
+	if err := s.raw.Restore(); err != nil {
+		fmt.Fprintf(s.o.Stderr, "terem: terminal: %v; `stty sane` restores it\n", err)
+	}
+	s.raw = nil
+}
+
+// typed passes on what the user types, but for terem's own keys. A Quit is obeyed
+// also while the guest takes no input, so sending has a goroutine of its own.
+func (s *session) typed() {
+	keys := make(chan []byte, 256)
+	go s.send(keys)
+	defer close(keys)
+	var esc tty.Escape
+	buf := make([]byte, 1024)
+	for {
+		n, err := s.o.Stdin.Read(buf)
+		if err != nil || n == 0 {
+			s.end(statusSignal+1, "the terminal is gone")
+			return
+		}
+		for rest := buf[:n]; len(rest) > 0; {
+			var send []byte
+			var action tty.Action
+			send, action, rest = esc.Next(rest)
+			s.act(action, keys)
+			if len(send) > 0 {
+				offer(keys, append([]byte(nil), send...))
+			}
+		}
+	}
+}
+
+func (s *session) act(a tty.Action, keys chan<- []byte) {
+	switch a {
+	case tty.Quit:
+		fmt.Fprint(s.o.Stderr, "\r\n") // the guest's cursor may be anywhere
+		s.end(StatusOK, "ended by Ctrl-A x")
+	case tty.Help:
+		fmt.Fprint(s.o.Stderr, tty.HelpText)
+		offer(keys, []byte{'\r'}) // for a prompt
+	case tty.Break:
+		offer(keys, nil)
+	}
+}
+
+// offer queues typed keys; those past a full queue are dropped, as a terminal does.
+func offer(keys chan<- []byte, p []byte) {
+	select {
+	case keys <- p:
+	default:
+	}
+}
+
+// send types queued keys; nil stands for a break.
+func (s *session) send(keys <-chan []byte) {
+	for p := range keys {
+		var err error
+		if p == nil {
+			err = s.m.Break()
+		} else {
+			err = s.m.Send(p)
+		}
+		if err != nil {
+			return
+		}
+	}
+}

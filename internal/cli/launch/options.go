@@ -1,0 +1,160 @@
+package launch
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"terem/boot"
+	"terem/devices/virtio/rng"
+	"terem/guest"
+	"terem/guest/cmdline"
+	"terem/internal/cli/tty"
+	"terem/internal/fault"
+	"terem/internal/vm/disk"
+	"terem/internal/vm/machine"
+)
+
+// Options are what the user asked `terem run` for.
+type Options struct {
+	Kernel, Initrd string // paths; empty means the default guest's
+	Append         string // added to the kernel command line
+	Memory         uint64 // bytes
+	CPUs           int
+	CPU            string // machine.ParseCPU
+	Console        string // "" or "stdio", "none", or a file to write to
+	Timeout        time.Duration
+	Exits          string // "", "table" or "json"
+	Payload        boot.Payload
+	Protocol       boot.Protocol
+	NoAssist       bool
+	NoParams       bool
+	Quiet, Verbose bool
+	Disks          []disk.Spec
+	RNG            *rng.Config
+	Balloon        *machine.Balloon
+	Root           string // the guest's root file system: "", "none", or a device of its own
+	Command        []string
+	tryRoot        string // the disk that becomes the root if there is a program on it
+
+	Stdin, Stdout, Stderr *os.File
+	CacheDir              string
+}
+
+// stdio says whether the console is the user's standard input and output.
+func (o *Options) stdio() bool { return o.Console == "" || o.Console == "stdio" }
+
+// images are the opened kernel and initrd.
+type images struct {
+	kernel machine.File
+	initrd *machine.File
+	own    bool // the default guest's kernel
+	files  []*os.File
+}
+
+func (i *images) Close() {
+	for _, f := range i.files {
+		f.Close() // opened for reading: nothing to lose
+	}
+}
+
+// openImages opens what was named, and the default guest's files for the rest. A
+// kernel that was named gets no initrd unless one is named too: the default one
+// would not fit a stranger.
+func openImages(o *Options) (_ *images, err error) {
+	im := &images{own: o.Kernel == ""}
+	defer func() {
+		if err != nil {
+			im.Close()
+		}
+	}()
+	kernel, initrd := o.Kernel, o.Initrd
+	if im.own {
+		a, err := guest.Find(o.CacheDir)
+		if err != nil {
+			return nil, &fault.Error{Class: fault.Host, Thing: "default guest", Err: err}
+		}
+		kernel = a.VMLinux
+		if initrd == "" {
+			initrd = a.Initrd
+		}
+	}
+	if im.kernel, err = im.open("Kernel", kernel); err != nil {
+		return nil, err
+	}
+	if initrd != "" {
+		f, err := im.open("Initrd", initrd)
+		if err != nil {
+			return nil, err
+		}
+		if err := checkInitrd(&f, im.own); err != nil {
+			return nil, err
+		}
+		im.initrd = &f
+	}
+	return im, nil
+}
+
+// open opens an image, field of the options.
+func (i *images) open(field, path string) (machine.File, error) {
+	bad := func(err error, cause string) error {
+		return &fault.Error{Class: fault.Usage, Thing: strings.ToLower(field) + " " + path, Cause: cause, Err: err,
+			Mend: "name a readable file with " + fault.Field(field)}
+	}
+	st, err := os.Stat(path)
+	if err != nil {
+		return machine.File{}, bad(reason(err), "")
+	}
+	if !st.Mode().IsRegular() {
+		return machine.File{}, bad(nil, "not a regular file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return machine.File{}, bad(reason(err), "")
+	}
+	i.files = append(i.files, f)
+	return machine.File{Name: path, R: io.ReaderAt(f), Size: st.Size()}, nil
+}
+
+// reason strips "open PATH:" from an error: the path is named already.
+func reason(err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// kernelLine composes the kernel command line. The user's words come last: the
+// kernel lets a later word win.
+func kernelLine(o *Options, own, pipe bool) (string, error) {
+	words := []string{"console=ttyS0", "reboot=k", "panic=-1"}
+	if own {
+		words = append(words, cmdline.Kernel(o.CPUs))
+		cols, rows := tty.Size(o.Stdout)
+		g := cmdline.Options{Argv: o.Command, Pipe: pipe, Rows: rows, Cols: cols, Term: os.Getenv("TERM")}
+		if pipe {
+			g.Rows, g.Cols, g.Term = 0, 0, ""
+		}
+		more, err := g.Words()
+		if err != nil {
+			return "", &fault.Error{Class: fault.Usage, Thing: "command " + strings.Join(o.Command, " "), Err: err}
+		}
+		words = append(words, more...)
+	} else if len(o.Command) > 0 {
+		return "", &fault.Error{Class: fault.Usage, Thing: "command " + o.Command[0],
+			Cause: "only the default guest's init takes one", Mend: "use " + fault.Field("Append") + " for a kernel of your own"}
+	}
+	switch {
+	case o.tryRoot != "":
+		words = append(words, "terem.root="+o.tryRoot)
+	case o.Root != "" && o.Root != rootNone:
+		words = append(words, "root="+o.Root)
+	}
+	if o.Append != "" {
+		words = append(words, o.Append)
+	}
+	return strings.Join(words, " "), nil
+}

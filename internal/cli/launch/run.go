@@ -1,0 +1,255 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"terem/guest/cmdline"
+	"terem/internal/cli/tty"
+	"terem/internal/fault"
+	"terem/internal/vm/machine"
+	"terem/vcpu/assist"
+)
+
+// grace is how long a guest has to end itself after SIGTERM, before each harder
+// way is tried.
+const grace = 3 * time.Second
+
+// session is one run: a machine and the user's side of its console.
+type session struct {
+	o       *Options
+	since   time.Time // when the run began
+	pipe    bool      // standard input or output is no terminal
+	m       *machine.Machine
+	out     *tty.Output
+	raw     *tty.Raw
+	console console
+	begun   bool // the guest was started
+
+	mu     sync.Mutex
+	status int    // overrides the outcome's status, if why is set
+	why    string // why terem ended the guest
+}
+
+// Run boots a guest, waits for its end and returns terem's exit status. An error
+// means that the guest never ran, or that terem failed.
+func Run(o *Options) (status int, err error) {
+	s := &session{o: o, since: time.Now(), pipe: !tty.IsTerminal(o.Stdin) || !tty.IsTerminal(o.Stdout)}
+	im, err := openImages(o)
+	if err != nil {
+		return 0, err
+	}
+	defer im.Close()
+	if im.own {
+		if err := checkRoot(o); err != nil {
+			return 0, err
+		}
+	}
+	disks, err := openDisks(o.Disks, s.diskFailed)
+	if err != nil {
+		return 0, err
+	}
+	handedOver := false
+	defer func() {
+		if !handedOver {
+			closeDisks(disks)
+		}
+	}()
+	if im.own && o.Root == "" {
+		o.tryRoot = rootOn(disks)
+	}
+	conf, err := s.config(im)
+	if err != nil {
+		return 0, err
+	}
+	conf.Disks = disks
+	if s.console, err = openConsole(o); err != nil {
+		return 0, err
+	}
+	defer func() { s.console.end(s.begun) }()
+	if s.console.File != nil {
+		if s.out, err = tty.NewOutput(s.console.File, s.outputBroke); err != nil {
+			return 0, err
+		}
+		defer s.out.Close()
+		conf.Out = s.out
+	}
+	handedOver = true // machine.New takes them
+	return s.run(conf)
+}
+
+func (s *session) config(im *images) (machine.Config, error) {
+	o := s.o
+	pipe := s.pipe || !o.stdio()
+	line, err := kernelLine(o, im.own, pipe)
+	if err != nil {
+		return machine.Config{}, err
+	}
+	cpu, err := machine.ParseCPU(o.CPU)
+	if err != nil {
+		return machine.Config{}, err
+	}
+	c := machine.Config{
+		Kernel: im.kernel, Initrd: im.initrd, CmdLine: line, Memory: o.Memory, CPUs: o.CPUs, CPU: cpu,
+		RNG: o.RNG, Balloon: o.Balloon, Init: im.own && o.Initrd == "" && pipe,
+		ACPI: !im.own, NoAssist: o.NoAssist, CountExits: o.Exits != "", Since: s.since,
+	}
+	c.Boot.Payload, c.Boot.Protocol = o.Payload, o.Protocol
+	switch {
+	case o.NoParams:
+	case im.own:
+		c.SoftParams = cmdline.Software
+	default:
+		c.SoftParams = assist.KernelParams(o.CPUs > 1)
+	}
+	return c, nil
+}
+
+// run has a deferred call for each thing that must be undone, so that a panic of
+// terem's own gives the terminal back too.
+func (s *session) run(c machine.Config) (status int, err error) {
+	if s.m, err = machine.New(c); err != nil {
+		return 0, err
+	}
+	defer func() {
+		if s.out != nil {
+			s.out.Stop()
+		}
+		err = errors.Join(err, s.m.Close())
+	}()
+	s.verbose(c)
+	s.warn()
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	defer signal.Stop(signals)
+	if err := s.console.begin(); err != nil {
+		return 0, err
+	}
+	if err := s.connect(); err != nil {
+		return 0, err
+	}
+	defer s.disconnect()
+	s.begun = true
+	if err := s.m.Start(); err != nil {
+		return 0, err
+	}
+	s.watchMemory()
+	s.wait(signals)
+	return s.finish()
+}
+
+// wait waits for the end of the guest, and brings it about when the time is up or
+// a signal asks for it.
+func (s *session) wait(signals <-chan os.Signal) {
+	var timeout <-chan time.Time
+	if s.o.Timeout > 0 {
+		t := time.NewTimer(s.o.Timeout)
+		defer t.Stop()
+		timeout = t.C
+	}
+	select {
+	case <-s.m.Done():
+	case <-timeout:
+		s.end(StatusTimeout, fmt.Sprintf("the timeout of %v ran out", s.o.Timeout))
+	case sig := <-signals:
+		n := sig.(syscall.Signal)
+		s.because(statusSignal+int(n), n.String())
+		s.terminate(signals)
+	}
+}
+
+// terminate lets the guest end itself; a second signal does not wait for that.
+func (s *session) terminate(signals <-chan os.Signal) {
+	go func() {
+		select {
+		case <-signals:
+			s.m.Kill()
+		case <-s.m.Done():
+		}
+	}()
+	s.m.Terminate(grace)
+	s.m.Kill()
+}
+
+// because notes why terem ends the guest; the first reason counts.
+func (s *session) because(status int, why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.why == "" {
+		s.status, s.why = status, why
+	}
+}
+
+// end ends the guest at once.
+func (s *session) end(status int, why string) {
+	s.because(status, why)
+	s.m.Kill()
+}
+
+func (s *session) outputBroke(err error) {
+	if errors.Is(err, syscall.EPIPE) {
+		s.end(StatusPipe, "nobody reads the output any more")
+		return
+	}
+	s.end(fault.StatusHost, "the guest's output cannot be written: "+err.Error())
+}
+
+// finish reports and gives the exit status.
+func (s *session) finish() (int, error) {
+	outcome := s.m.Wait()
+	if s.out != nil {
+		s.out.Stop()
+	}
+	var report machine.Report
+	var err error
+	if s.o.Exits != "" {
+		report, err = s.m.Report()
+	}
+	s.disconnect()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status, why := outcomeStatus(outcome), outcome.String()
+	if s.why != "" {
+		status, why = s.status, s.why
+	}
+	if !s.silent(outcome, status) {
+		fmt.Fprintf(s.o.Stderr, "terem: %s\n", why)
+	}
+	if s.o.Exits != "" && err == nil {
+		err = writeReport(s.o, report)
+	}
+	return status, err
+}
+
+// silent says whether the end goes without saying: the guest did as it was told.
+func (s *session) silent(o machine.Outcome, status int) bool {
+	if s.why != "" {
+		return s.o.Quiet && status == StatusOK
+	}
+	return o.Kind == machine.Exited || o.Kind == machine.PoweredOff
+}
+
+// warn says what was asked for and is not to be had.
+func (s *session) warn() {
+	if kept := s.m.Disregarded(); len(kept) > 0 && !s.o.Quiet {
+		fmt.Fprintf(s.o.Stderr, "terem: warning: processor %s: this host's KVM shows the guest %s all the same (only VT-x and AMD-V take features away)\n",
+			s.o.CPU, strings.Join(kept, ", "))
+	}
+}
+
+func (s *session) verbose(c machine.Config) {
+	if !s.o.Verbose {
+		return
+	}
+	fmt.Fprintf(s.o.Stderr, "terem: kernel %s, RAM %s, CPUs %d\n", c.Kernel.Name, machine.Bytes(c.Memory), c.CPUs)
+	if s.m.Software() {
+		fmt.Fprintln(s.o.Stderr, "terem: this host's KVM interprets guest kernel code; terem finishes what it cannot")
+	}
+	fmt.Fprintf(s.o.Stderr, "terem: kernel command line: %s\n", s.m.CmdLine())
+}
