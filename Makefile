@@ -14,9 +14,9 @@ help: ## list the targets
 run: guest ## get everything ready and boot Linux on this terminal (RUNARGS="--cpus 2")
 	@$(TEREM) run $(RUNARGS)
 
-build: ## compile bin/terem
+build: ## compile bin/terem and bin/terem-tools
 	@mkdir -p bin
-	@CGO_ENABLED=0 $(GO) build -o $(TEREM) ./cmd/terem
+	@CGO_ENABLED=0 $(GO) build -ldflags '-s -w' -o bin/ ./cmd/terem ./cmd/terem-tools
 
 setup: ## install the Debian packages that are missing (as root; else print the line to run)
 	@sh guest/setup.sh

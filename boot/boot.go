@@ -1,8 +1,10 @@
 package boot
 
 import (
+	"errors"
 	"io"
 
+	"terem/boot/compression"
 	"terem/memory"
 )
 
@@ -69,4 +71,11 @@ type Options struct {
 	Name     string // the image in error messages: a path
 	Payload  Payload
 	Protocol Protocol
+	Unpack   Unpacker // nil: ErrNoUnpacker for an image whose payload would have to be unpacked
 }
+
+// Unpacker opens a payload that is packed in the given format; unpack.Open is one.
+type Unpacker func(f compression.Format, packed io.Reader) (io.ReadCloser, error)
+
+// ErrNoUnpacker is the error for a payload that is to be unpacked where Options has no Unpacker.
+var ErrNoUnpacker = errors.New("no decoder at hand")

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"terem/boot/compression"
 	"terem/internal/fault"
 	"terem/memory"
 )
@@ -28,7 +29,8 @@ type BzImage struct {
 	header  setupHeader
 	version string
 	unpack  bool
-	format  format // of the payload; formatUnknown if it cannot be unpacked here
+	open    Unpacker
+	format  compression.Format // of the payload; Unknown if it cannot be unpacked here
 }
 
 // entry64 is where the 64-bit entry point lies in the protected-mode part (boot.rst, "64-bit boot
@@ -42,7 +44,7 @@ func newBzImage(r io.ReaderAt, size int64, head []byte, o Options) (*BzImage, er
 	if err != nil {
 		return nil, err
 	}
-	b := &BzImage{thing: thing, r: r, size: size, header: h}
+	b := &BzImage{thing: thing, r: r, size: size, header: h, open: o.Unpack}
 	if err := b.checkSize(); err != nil {
 		return nil, err
 	}
@@ -51,10 +53,13 @@ func newBzImage(r io.ReaderAt, size int64, head []byte, o Options) (*BzImage, er
 	if err != nil {
 		return nil, err
 	}
-	b.unpack = o.Payload == PayloadDecompressed || o.Payload == PayloadAuto && b.format.known()
-	if b.unpack && !b.format.known() {
+	b.unpack = o.Payload == PayloadDecompressed || o.Payload == PayloadAuto && b.format.Known()
+	if b.unpack && !b.format.Known() {
 		return nil, &fault.Error{Class: fault.Usage, Thing: thing, Cause: fmt.Sprintf("its payload is %s, which cannot be unpacked on the host", b.format),
 			Mend: "let the guest unpack it"}
+	}
+	if b.unpack && b.open == nil && b.format != compression.None {
+		return nil, fmt.Errorf("%s: its payload is %s: %w", thing, b.format, ErrNoUnpacker)
 	}
 	return b, nil
 }
@@ -106,19 +111,19 @@ func (b *BzImage) payload() (off, n int64) {
 }
 
 // payloadFormat looks at the payload's first bytes.
-func (b *BzImage) payloadFormat() (format, error) {
+func (b *BzImage) payloadFormat() (compression.Format, error) {
 	off, n := b.payload()
 	if n == 0 {
-		return formatUnknown, nil
+		return compression.Unknown, nil
 	}
 	if off > b.size || n > b.size-off {
-		return formatUnknown, truncated(b.thing, nil, "its payload, %d bytes at %#x, lies outside the file", n, off)
+		return compression.Unknown, truncated(b.thing, nil, "its payload, %d bytes at %#x, lies outside the file", n, off)
 	}
-	magic := make([]byte, min(n, int64(formatMagicLen)))
+	magic := make([]byte, min(n, int64(compression.MagicLen)))
 	if err := readFull(b.r, magic, off); err != nil {
-		return formatUnknown, truncated(b.thing, err, "cannot read its payload")
+		return compression.Unknown, truncated(b.thing, err, "cannot read its payload")
 	}
-	return detectFormat(magic), nil
+	return compression.Detect(magic), nil
 }
 
 // Load implements Loader.
@@ -157,17 +162,25 @@ func (b *BzImage) loadWhole(m *memory.Guest) (*linuxKernel, error) {
 	return &linuxKernel{thing: b.thing, entry: at + entry64, end: at + memory.Addr(need), header: b.header}, nil
 }
 
+// unpacked reads what is in the payload.
+func (b *BzImage) unpacked(r io.Reader) (io.ReadCloser, error) {
+	if b.format == compression.None && b.open == nil {
+		return io.NopCloser(r), nil
+	}
+	return b.open(b.format, r)
+}
+
 // loadPayload unpacks the ELF inside straight into guest RAM.
 func (b *BzImage) loadPayload(m *memory.Guest) (*linuxKernel, error) {
 	thing := b.thing + ", its " + b.format.String() + " payload"
 	off, n := b.payload()
-	s, err := b.format.open(io.NewSectionReader(b.r, off, n))
+	s, err := b.unpacked(io.NewSectionReader(b.r, off, n))
 	if err != nil {
 		return nil, truncated(thing, err, "cannot be unpacked")
 	}
 	defer s.Close()
 	f := &forward{r: s}
-	e, err := parseELF(thing, f, maxUnpacked)
+	e, err := parseELF(thing, f, compression.MaxUnpacked)
 	if err != nil {
 		return nil, err
 	}

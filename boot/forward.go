@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"terem/boot/compression"
 )
 
 // forward makes an io.ReaderAt of a stream, for callers who read at growing offsets. It keeps the
 // stream's first bytes, so that an ELF file's headers can be read before the segments that hold
-// them. It reads at most maxUnpacked bytes.
+// them. It reads at most compression.MaxUnpacked bytes.
 type forward struct {
 	r    io.Reader
 	pos  int64  // bytes read from r
@@ -23,8 +25,8 @@ var errBackward = errors.New("segments out of order")
 
 // ReadAt implements io.ReaderAt, with the limits that forward has.
 func (f *forward) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 || off > maxUnpacked || int64(len(p)) > maxUnpacked-off {
-		return 0, fmt.Errorf("unpacks to more than %s", sizeString(maxUnpacked))
+	if off < 0 || off > compression.MaxUnpacked || int64(len(p)) > compression.MaxUnpacked-off {
+		return 0, fmt.Errorf("unpacks to more than %s", sizeString(compression.MaxUnpacked))
 	}
 	if err := f.keep(min(off+int64(len(p)), forwardKept)); err != nil {
 		return 0, err
@@ -69,10 +71,10 @@ func (f *forward) skip(to int64) error {
 
 // drain reads the stream to its end, where its checksum is verified.
 func (f *forward) drain() error {
-	n, err := io.Copy(io.Discard, io.LimitReader(f.r, maxUnpacked-f.pos+1))
+	n, err := io.Copy(io.Discard, io.LimitReader(f.r, compression.MaxUnpacked-f.pos+1))
 	f.pos += n
-	if err == nil && f.pos > maxUnpacked {
-		return fmt.Errorf("unpacks to more than %s", sizeString(maxUnpacked))
+	if err == nil && f.pos > compression.MaxUnpacked {
+		return fmt.Errorf("unpacks to more than %s", sizeString(compression.MaxUnpacked))
 	}
 	return err
 }

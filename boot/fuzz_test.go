@@ -3,9 +3,10 @@ package boot
 import (
 	"bytes"
 	"errors"
-	"io"
 	"testing"
 
+	"terem/boot/compression"
+	"terem/boot/unpack/unpacktest"
 	"terem/internal/fault"
 	"terem/memory"
 )
@@ -92,59 +93,13 @@ func FuzzBzImage(f *testing.F) {
 // FuzzPayload puts the bytes where a bzImage has its compressed kernel.
 func FuzzPayload(f *testing.F) {
 	kernel := buildELF(1<<20, testSegment{kind: elfPTLoad, paddr: 1 << 20, data: bytes.Repeat([]byte("\xe8\x00\x00\x00\x00abc"), 200)})
-	for format := range packers {
-		f.Add(pack(f, format, kernel))
+	for _, format := range unpacktest.Formats() {
+		f.Add(unpacktest.Pack(f, format, kernel))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		if len(payload) == 0 || detectFormat(payload) == formatUnknown {
+		if len(payload) == 0 || compression.Detect(payload) == compression.Unknown {
 			return
 		}
 		loadHostile(t, testBzImage(payload), Options{})
 	})
-}
-
-// FuzzX86Filter makes sure that the filter neither loses nor adds bytes, however they arrive.
-func FuzzX86Filter(f *testing.F) {
-	f.Add(x86Sample()[:300], uint8(7))
-	f.Fuzz(func(t *testing.T, data []byte, step uint8) {
-		whole, err := readAllBy(newX86Filter(bytes.NewReader(data)), 4096)
-		if err != nil || len(whole) != len(data) {
-			t.Fatalf("%d bytes became %d, %v", len(data), len(whole), err)
-		}
-		parts, err := readAllBy(newX86Filter(&dribble{data, int(step)%16 + 1}), int(step)/16+1)
-		if err != nil || !bytes.Equal(whole, parts) {
-			t.Errorf("read in parts: %d bytes, %v", len(parts), err)
-		}
-	})
-}
-
-// dribble gives its data n bytes at a time.
-type dribble struct {
-	data []byte
-	n    int
-}
-
-func (d *dribble) Read(p []byte) (int, error) {
-	if len(d.data) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, d.data[:min(d.n, len(d.data))])
-	d.data = d.data[n:]
-	return n, nil
-}
-
-// readAllBy reads r to its end, n bytes at a time.
-func readAllBy(r io.Reader, n int) ([]byte, error) {
-	var out []byte
-	p := make([]byte, n)
-	for {
-		m, err := r.Read(p)
-		out = append(out, p[:m]...)
-		if err == io.EOF {
-			return out, nil
-		}
-		if err != nil {
-			return out, err
-		}
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"terem/boot/unpack"
 	"terem/internal/fault"
 	"terem/memory"
 )
@@ -146,6 +147,7 @@ func testBzImage(payload []byte, edit ...func(h setupHeader)) []byte {
 
 // detect is Detect for an image in memory.
 func detect(image []byte, o Options) (Loader, error) {
+	o.Unpack = unpack.Open
 	return Detect(bytes.NewReader(image), int64(len(image)), o)
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"terem/boot/unpack"
 	"terem/memory"
 )
 
@@ -54,6 +55,7 @@ func loadFile(tb testing.TB, m *memory.Guest, f *os.File, o Options) Entry {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	o.Unpack = unpack.Open
 	l, err := Detect(f, info.Size(), o)
 	if err != nil {
 		tb.Fatal(err)

@@ -1,15 +1,18 @@
-// Command terem boots Linux guests on KVM, and lets people see what a virtual
-// machine is beside a container. `terem help` lists its commands.
+// Command terem boots Linux guests on KVM, and lets people see what a virtual machine is beside a container.
+//
+// This program has what must start at once: `terem run` and `terem container run`. For everything else, help among it, it
+// becomes terem-tools, which is beside it.
 package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 
+	"github.com/spf13/pflag"
+
+	"terem/internal/cli/command"
 	"terem/internal/cli/launch"
 	"terem/internal/container"
-	"terem/internal/fault"
 )
 
 func main() {
@@ -19,28 +22,56 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
+// errTools says that the other program is wanted.
+var errTools = errors.New("not in this program")
+
 // run executes one command and gives the exit status (see package launch).
 func run(args []string) int {
-	status := launch.StatusOK
-	cmd := newRoot(&status)
-	cmd.SetArgs(args)
-	err := cmd.Execute()
-	var usage *usageError
-	switch {
-	case err == nil:
-		return status
-	case errors.As(err, &usage):
-		fmt.Fprintf(os.Stderr, "terem: %s; see `%s --help`\n", fault.Say(usage.err, flagOf), usage.command)
-		return fault.StatusUsage
+	status, err := start(args)
+	if errors.Is(err, errTools) || launch.NeedsDecoder(err) {
+		err = command.ExecTools(args)
 	}
-	fmt.Fprintf(os.Stderr, "terem: %s\n", fault.Say(err, flagOf))
-	return fault.Status(err)
+	if err != nil {
+		return command.Failed(err)
+	}
+	return status
 }
 
-// usageError is a mistake in the words of the command line itself.
-type usageError struct {
-	command string
-	err     error
+// start executes the commands that are here.
+func start(args []string) (status int, err error) {
+	switch {
+	case len(args) > 0 && args[0] == "run":
+		c := &command.Run{}
+		fs, err := parse("terem run", c.Define, args[1:])
+		if err != nil {
+			return 0, err
+		}
+		return c.Execute(fs, launch.Decoders{})
+	case len(args) > 1 && args[0] == "container" && args[1] == "run":
+		c := &command.Container{}
+		fs, err := parse("terem container run", c.Define, args[2:])
+		if err != nil {
+			return 0, err
+		}
+		return c.Execute(fs)
+	}
+	return 0, errTools
 }
 
-func (e *usageError) Error() string { return e.err.Error() }
+// parse parses the flags of a command, and sees that its own command comes after "--".
+func parse(path string, define func(*pflag.FlagSet), args []string) (*pflag.FlagSet, error) {
+	fs := pflag.NewFlagSet(path, pflag.ContinueOnError)
+	fs.Usage = func() {} // help is the other program's
+	define(fs)
+	err := fs.Parse(args)
+	if errors.Is(err, pflag.ErrHelp) {
+		return nil, errTools
+	}
+	if err == nil {
+		err = command.CommandAfterDash(fs)
+	}
+	if err != nil {
+		return nil, &command.UsageError{Command: path, Err: err}
+	}
+	return fs, nil
+}

@@ -15,13 +15,11 @@ import (
 // host, which can take for ever when nobody reads the other end. A guest that
 // waits there does not keep Receive from being cancelled, or Save from copying.
 type UART struct {
-	irq    devices.IRQ
-	sender chan struct{} // holds a token of the Receive that is under way
-	taken  chan struct{} // capacity 1: the guest has taken all of it
+	irq  devices.IRQ
+	room chan struct{} // capacity 1: "the receive FIFO has drained"
 
-	mu   sync.Mutex
-	s    State
-	feed feed
+	mu sync.Mutex
+	s  State
 
 	outMu sync.Mutex
 	out   io.Writer
@@ -38,11 +36,10 @@ type UART struct {
 // fails loses the character, see [UART.Err].
 func New(out io.Writer, irq devices.IRQ) *UART {
 	return &UART{
-		out:    out,
-		irq:    irq,
-		sender: make(chan struct{}, 1),
-		taken:  make(chan struct{}, 1),
-		s:      State{MSR: msrCTS | msrDSR | msrDCD},
+		out:  out,
+		irq:  irq,
+		room: make(chan struct{}, 1),
+		s:    State{MSR: msrCTS | msrDSR | msrDCD},
 	}
 }
 
@@ -73,16 +70,19 @@ func (u *UART) Write(off uint64, p []byte) {
 	}
 }
 
-// unlock ends an access to the state: it fills the receive FIFO, releases mu, and then
-// tells the guest what has changed for it.
+// unlock ends an access to the state: it releases mu, and then tells the guest and
+// a waiting Receive what has changed for them.
 func (u *UART) unlock() {
-	if len(u.feed.left) > 0 {
-		u.refill()
-	}
-	pulse := u.settle()
+	pulse, drained := u.settle(), u.drained()
 	u.mu.Unlock()
 	if pulse {
 		u.irq.Trigger()
+	}
+	if drained {
+		select {
+		case u.room <- struct{}{}:
+		default:
+		}
 	}
 }
 

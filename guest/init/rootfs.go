@@ -2,7 +2,6 @@ package pid1
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -28,11 +27,6 @@ func MountPoints() map[string]uint32 {
 	return map[string]uint32{"/dev": 0o755, "/proc": 0o555, "/sys": 0o555, "/run": 0o755, "/tmp": 0o1777}
 }
 
-// entryLine is a function, since a variable of the package would cost each start of terem 114,000 instructions.
-func entryLine() *regexp.Regexp {
-	return regexp.MustCompile(`^(DIR|LINK|FILE)\(("(?:[^"\\]|\\[n"\\])*")(?:, ("(?:[^"\\]|\\[n"\\])*"))?\)$`)
-}
-
 // Entries lists what PID 1 makes, but for mount points and the names of busybox, from the table that it is
 // compiled with.
 func Entries() ([]Entry, error) {
@@ -40,14 +34,13 @@ func Entries() ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	line := entryLine()
 	var all []Entry
 	for s := range strings.Lines(string(b)) {
 		s = strings.TrimSpace(s)
 		if s == "" || strings.HasPrefix(s, "//") {
 			continue
 		}
-		e, err := parseEntry(line, s)
+		e, err := parseEntry(s)
 		if err != nil {
 			return nil, err
 		}
@@ -56,17 +49,30 @@ func Entries() ([]Entry, error) {
 	return all, nil
 }
 
-func parseEntry(line *regexp.Regexp, s string) (e Entry, err error) {
-	m := line.FindStringSubmatch(s)
-	if m == nil {
-		return e, fmt.Errorf("src/rootfs.h: %q is no entry", s)
+// parseEntry reads DIR("/name"), LINK("/name", "where it points") or FILE("/name", "text").
+func parseEntry(s string) (e Entry, err error) {
+	kind, rest, _ := strings.Cut(s, "(")
+	kinds := map[string]Kind{"DIR": Dir, "LINK": Link, "FILE": File}
+	k, known := kinds[kind]
+	e.Kind = k
+	e.Name, rest, err = quoted(rest)
+	if err == nil && k != Dir {
+		if after, ok := strings.CutPrefix(rest, ", "); ok {
+			e.Text, rest, err = quoted(after)
+		}
 	}
-	e.Kind = map[string]Kind{"DIR": Dir, "LINK": Link, "FILE": File}[m[1]]
-	if (m[3] == "") != (e.Kind == Dir) {
-		return e, fmt.Errorf("src/rootfs.h: %q has not the strings that a %s has", s, m[1])
+	if err != nil || !known || rest != ")" || k != Dir && e.Text == "" {
+		return Entry{}, fmt.Errorf("src/rootfs.h: %q is no entry", s)
 	}
-	if e.Name, err = strconv.Unquote(m[2]); err == nil && e.Kind != Dir {
-		e.Text, err = strconv.Unquote(m[3])
+	return e, nil
+}
+
+// quoted takes a string literal from the front of s.
+func quoted(s string) (text, rest string, err error) {
+	q, err := strconv.QuotedPrefix(s)
+	if err != nil {
+		return "", "", err
 	}
-	return e, err
+	text, err = strconv.Unquote(q)
+	return text, s[len(q):], err
 }

@@ -50,7 +50,7 @@ func TestMountPoints(t *testing.T) {
 
 func TestParseEntryRefuses(t *testing.T) {
 	for _, s := range []string{`DIR()`, `DIR("/a", "b")`, `LINK("/a")`, `FILE("/a", "\x41")`, `DIR("/a") // why`, `NODE("/a")`} {
-		if e, err := parseEntry(entryLine(), s); err == nil {
+		if e, err := parseEntry(s); err == nil {
 			t.Errorf("%s was read as %+v", s, e)
 		}
 	}

@@ -17,9 +17,11 @@ import (
 	"time"
 
 	"terem/boot"
+	"terem/boot/unpack"
 	"terem/guest"
 	"terem/internal/fault"
 	"terem/internal/kvmtest"
+	"terem/internal/vm/disk/qcow2/inflate"
 	"terem/internal/vm/machine"
 )
 
@@ -52,6 +54,7 @@ func bootGuest(t *testing.T, input string, o Options) result {
 		o.CPU = "host"
 	}
 	o.Console = "stdio"
+	o.Decoders = Decoders{Kernel: unpack.Open, Disk: inflate.New}
 	if o.Timeout == 0 {
 		o.Timeout = 4 * time.Minute
 	}

@@ -15,21 +15,22 @@ var _ blk.Quick = (*disk.Disk)(nil)
 
 // openDisks opens the disks in the order in which the guest is to find them. tell is
 // told of the first host error of each kind.
-func openDisks(specs []disk.Spec, tell func(error)) (_ []blk.Config, err error) {
+func openDisks(o *Options, tell func(error)) (_ []blk.Config, err error) {
 	var disks []blk.Config
 	defer func() {
 		if err != nil {
 			closeDisks(disks)
 		}
 	}()
-	if specs, err = named(specs); err != nil {
+	specs, err := named(o.Disks)
+	if err != nil {
 		return nil, err
 	}
 	if err := disk.CheckShared(specs); err != nil {
 		return nil, err
 	}
 	for _, s := range specs {
-		d, err := disk.Open(s, disk.Options{OnError: tell})
+		d, err := disk.Open(s, disk.Options{OnError: tell, Decoder: o.Decoders.Disk})
 		if err != nil {
 			return nil, err
 		}

@@ -36,7 +36,7 @@ func TestNamed(t *testing.T) {
 			t.Errorf("%q: the caller's disks have changed", tt.given)
 		}
 	}
-	_, err := openDisks([]disk.Spec{{Path: "/nowhere/a", ID: "x"}, {Path: "/nowhere/b"}, {Path: "/nowhere/c", ID: "x"}}, nil)
+	_, err := openDisks(&Options{Disks: []disk.Spec{{Path: "/nowhere/a", ID: "x"}, {Path: "/nowhere/b"}, {Path: "/nowhere/c", ID: "x"}}}, nil)
 	if want := "Disks /nowhere/c,id=x: another disk has that id; give each its own"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}

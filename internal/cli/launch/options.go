@@ -14,6 +14,7 @@ import (
 	"terem/internal/cli/tty"
 	"terem/internal/fault"
 	"terem/internal/vm/disk"
+	"terem/internal/vm/disk/qcow2"
 	"terem/internal/vm/machine"
 )
 
@@ -37,10 +38,22 @@ type Options struct {
 	Balloon        *machine.Balloon
 	Root           string // the guest's root file system: "", "none", or a device of its own
 	Command        []string
+	Decoders       Decoders
 	tryRoot        string // the disk that becomes the root if there is a program on it
 
 	Stdin, Stdout, Stderr *os.File
 	CacheDir              string
+}
+
+// Decoders unpack what a kernel or a disk may have packed. A program that is to start at once has none of them: see NeedsDecoder.
+type Decoders struct {
+	Kernel boot.Unpacker
+	Disk   qcow2.NewDecoder
+}
+
+// NeedsDecoder says whether a run failed for want of a decoder, before the guest began: a program that has them can do it.
+func NeedsDecoder(err error) bool {
+	return errors.Is(err, boot.ErrNoUnpacker) || errors.Is(err, disk.ErrNoDecoder)
 }
 
 // stdio says whether the console is the user's standard input and output.

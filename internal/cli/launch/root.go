@@ -6,7 +6,7 @@ import (
 
 	"terem/devices/virtio/blk"
 	"terem/internal/fault"
-	"terem/internal/vm/disk/image"
+	"terem/internal/vm/disk/content"
 )
 
 // rootNone is the --root that leaves the guest in its initial file system.
@@ -19,7 +19,7 @@ func rootOn(disks []blk.Config) string {
 	if len(disks) == 0 {
 		return ""
 	}
-	switch image.FileSystemOf(reader{disks[0].Backend}) {
+	switch content.FileSystemOf(reader{disks[0].Backend}) {
 	case "ext2", "ext3", "ext4", "squashfs":
 		return "/dev/vda"
 	}

@@ -51,7 +51,7 @@ func Run(o *Options) (status int, err error) {
 			return 0, err
 		}
 	}
-	disks, err := openDisks(o.Disks, s.diskFailed)
+	disks, err := openDisks(o, s.diskFailed)
 	if err != nil {
 		return 0, err
 	}
@@ -100,7 +100,7 @@ func (s *session) config(im *images) (machine.Config, error) {
 		RNG: o.RNG, Balloon: o.Balloon, Init: im.own && o.Initrd == "" && pipe,
 		ACPI: !im.own, NoAssist: o.NoAssist, CountExits: o.Exits != "", Since: s.since,
 	}
-	c.Boot.Payload, c.Boot.Protocol = o.Payload, o.Protocol
+	c.Boot.Payload, c.Boot.Protocol, c.Boot.Unpack = o.Payload, o.Protocol, o.Decoders.Kernel
 	switch {
 	case o.NoParams:
 	case im.own:

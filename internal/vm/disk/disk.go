@@ -2,6 +2,7 @@ package disk
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/bits"
 	"sync"
@@ -19,7 +20,12 @@ type Options struct {
 	OnError func(error)
 	// Unlocked is for a look at a disk that somebody else may have; with Spec.ReadOnly.
 	Unlocked bool
+	// Decoder unpacks compressed clusters. Without it an image in a format that has them is ErrNoDecoder.
+	Decoder qcow2.NewDecoder
 }
+
+// ErrNoDecoder is the error for a qcow2 image where Options has no Decoder.
+var ErrNoDecoder = errors.New("no decoder at hand")
 
 // Traits are what a guest is told about a disk.
 type Traits struct {
@@ -38,13 +44,15 @@ type Disk struct {
 	traits Traits
 	rep    reporter
 	once   sync.Once
-	err    error // of Close
+
+	decoder qcow2.NewDecoder
+	err     error // of Close
 }
 
 // Open opens and locks what a Spec names. A missing overlay is made. Its errors are
 // *fault.Error.
 func Open(s Spec, o Options) (*Disk, error) {
-	d := &Disk{rep: reporter{name: s.Path, tell: o.OnError, seen: map[unix.Errno]bool{}}}
+	d := &Disk{decoder: o.Decoder, rep: reporter{name: s.Path, tell: o.OnError, seen: map[unix.Errno]bool{}}}
 	d.traits = Traits{ReadOnly: s.ReadOnly, WriteCache: s.Cache != Writethrough, ID: s.ID}
 	a := access{write: !s.ReadOnly, direct: s.Cache == None, nolock: o.Unlocked && s.ReadOnly}
 	base := a
@@ -77,7 +85,10 @@ func (d *Disk) build(im *image, s *Spec, a access) error {
 			return &fault.Error{Class: fault.Usage, Thing: "disk " + s.Path, Cause: "terem only reads qcow2",
 				Mend: "add ro, or overlay=PATH for a file that takes the writes"}
 		}
-		q, err := qcow2.Open(im.store)
+		if d.decoder == nil {
+			return fmt.Errorf("disk %s: %w", s.Path, ErrNoDecoder)
+		}
+		q, err := qcow2.Open(im.store, d.decoder)
 		if err != nil {
 			return &fault.Error{Class: fault.Usage, Thing: "disk " + s.Path, Err: err}
 		}

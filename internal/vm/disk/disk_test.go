@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"terem/internal/vm/disk/qcow2/inflate"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -51,7 +53,7 @@ func tryOpen(t testing.TB, spec string, tell func(error)) (*Disk, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Open(s, Options{OnError: tell})
+	return Open(s, Options{OnError: tell, Decoder: inflate.New})
 }
 
 func read(t testing.TB, d *Disk, off, n int64) []byte {

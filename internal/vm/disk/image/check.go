@@ -9,6 +9,8 @@ import (
 
 	"terem/internal/fault"
 	"terem/internal/vm/disk"
+	"terem/internal/vm/disk/content"
+	"terem/internal/vm/disk/qcow2/inflate"
 )
 
 // Report is what a check found, in lines.
@@ -31,7 +33,7 @@ func Check(ctx context.Context, path string) (*Report, error) {
 		return nil, err
 	}
 	r.Notes = append(r.Notes, "structure ("+f.Format+"): clean")
-	d, err := disk.Open(spec(f), disk.Options{})
+	d, err := disk.Open(spec(f), disk.Options{Decoder: inflate.New})
 	if err != nil && f.Overlay != nil {
 		r.Notes = append(r.Notes, fmt.Sprintf("what is in it was not checked: %v", err))
 		return r, nil
@@ -40,9 +42,9 @@ func Check(ctx context.Context, path string) (*Report, error) {
 		return nil, err
 	}
 	defer d.Close() // read only
-	c := examine(reader{d}, d.Size())
+	c := content.Examine(reader{d}, d.Size())
 	if c.FileSystem != nil {
-		c.Partitions = append([]Partition{{Size: d.Size(), FileSystem: c.FileSystem}}, c.Partitions...)
+		c.Partitions = append([]content.Partition{{Size: d.Size(), FileSystem: c.FileSystem}}, c.Partitions...)
 	}
 	for _, p := range c.Partitions {
 		if err := r.content(ctx, d, f, &p); err != nil {
@@ -56,7 +58,7 @@ func Check(ctx context.Context, path string) (*Report, error) {
 const e2fsckFixed = 1
 
 // content checks one file system.
-func (r *Report) content(ctx context.Context, d *disk.Disk, f *disk.Facts, p *Partition) error {
+func (r *Report) content(ctx context.Context, d *disk.Disk, f *disk.Facts, p *content.Partition) error {
 	where := "the file system"
 	if p.Number > 0 {
 		where = fmt.Sprintf("partition %d", p.Number)
@@ -99,7 +101,7 @@ func (r *Report) content(ctx context.Context, d *disk.Disk, f *disk.Facts, p *Pa
 
 // verdict reads e2fsck's status: 0 clean, 4 errors that it did not correct, others
 // that it could not do its work (e2fsck(8), "Exit code").
-func (r *Report) verdict(where string, fs *FileSystem, replayed bool, out, stderr string, status int) {
+func (r *Report) verdict(where string, fs *content.FileSystem, replayed bool, out, stderr string, status int) {
 	if status == 0 {
 		how := "clean"
 		if replayed {
@@ -111,7 +113,7 @@ func (r *Report) verdict(where string, fs *FileSystem, replayed bool, out, stder
 	const most = 20
 	var lines []string
 	for _, l := range strings.FieldsFunc(out, func(c rune) bool { return c == '\n' || c == '\r' }) {
-		if l = printable(l); l != "" && !strings.HasPrefix(l, "Pass ") {
+		if l = content.Printable(l); l != "" && !strings.HasPrefix(l, "Pass ") {
 			lines = append(lines, l)
 		}
 	}

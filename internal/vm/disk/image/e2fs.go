@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"terem/internal/fault"
+	"terem/internal/vm/disk/content"
 )
 
 // tool finds a program of e2fsprogs. Its folder is not in everybody's PATH.
@@ -63,7 +64,7 @@ func run(ctx context.Context, files []*os.File, name string, args ...string) (ou
 func complaint(text string) string {
 	lines := strings.FieldsFunc(text, func(c rune) bool { return c == '\n' || c == '\r' })
 	for i := len(lines) - 1; i >= 0; i-- {
-		if l := printable(lines[i]); l != "" {
+		if l := content.Printable(lines[i]); l != "" {
 			return l
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"terem/internal/vm/disk/content"
 	"terem/internal/vm/disk/ext4"
 )
 
@@ -122,7 +123,7 @@ func record(n *ext4.Node, key, value string) (err error) {
 		n.Times.Birth, err = recordTime(value)
 	default:
 		if strings.HasPrefix(key, recordACL) {
-			err = errors.New("an access control list of another system (" + printable(key) + ")")
+			err = errors.New("an access control list of another system (" + content.Printable(key) + ")")
 		}
 	}
 	return err

@@ -13,6 +13,7 @@ import (
 
 	"terem/internal/fault"
 	"terem/internal/vm/disk"
+	"terem/internal/vm/disk/content"
 	"terem/internal/vm/disk/ext4"
 	"terem/internal/vm/machine"
 )
@@ -74,7 +75,7 @@ func (f *FromDir) unread(err error) error {
 	if !errors.As(err, &about) || errors.Is(err, ext4.ErrFull) {
 		return err
 	}
-	e := &fault.Error{Class: fault.Usage, Thing: "read " + f.Source, Err: fmt.Errorf("%s: %w", printable(about.Path), about.Err)}
+	e := &fault.Error{Class: fault.Usage, Thing: "read " + f.Source, Err: fmt.Errorf("%s: %w", content.Printable(about.Path), about.Err)}
 	if errors.Is(err, fs.ErrPermission) {
 		e.Mend = "get the right to read all of it"
 	}
@@ -99,7 +100,7 @@ func (f *FromDir) fromTar(ctx context.Context) error {
 		}
 		var about *ext4.Error
 		if errors.As(err, &about) && !errors.Is(err, ext4.ErrFull) {
-			err = fmt.Errorf("%w: %s: %w", errTar, printable(strings.TrimPrefix(about.Path, "/")), about.Err)
+			err = fmt.Errorf("%w: %s: %w", errTar, content.Printable(strings.TrimPrefix(about.Path, "/")), about.Err)
 		}
 		if errors.Is(err, errTar) || errors.Is(err, fs.ErrPermission) {
 			return &fault.Error{Class: fault.Usage, Thing: f.Source, Err: err, Mend: mendTar(err)}

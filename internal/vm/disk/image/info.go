@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"terem/internal/vm/disk"
+	"terem/internal/vm/disk/content"
+	"terem/internal/vm/disk/qcow2/inflate"
 	"terem/internal/vm/machine"
 )
 
@@ -18,8 +20,8 @@ const schema = 1
 type Info struct {
 	Schema int `json:"schema"`
 	disk.Facts
-	Content *Content `json:"content,omitempty"` // nil: it cannot be seen, and Why says why
-	Why     string   `json:"why,omitempty"`
+	Content *content.Content `json:"content,omitempty"` // nil: it cannot be seen, and Why says why
+	Why     string           `json:"why,omitempty"`
 }
 
 // Examine finds out what an image is, also while a guest has it. It changes nothing.
@@ -29,13 +31,13 @@ func Examine(path string) (*Info, error) {
 		return nil, err
 	}
 	in := &Info{Schema: schema, Facts: *f}
-	d, err := disk.Open(spec(f), disk.Options{Unlocked: true})
+	d, err := disk.Open(spec(f), disk.Options{Unlocked: true, Decoder: inflate.New})
 	if err != nil {
 		in.Why = err.Error()
 		return in, nil
 	}
 	defer d.Close() // read only
-	c := examine(reader{d}, d.Size())
+	c := content.Examine(reader{d}, d.Size())
 	in.Content = &c
 	return in, nil
 }
@@ -89,7 +91,7 @@ func (in *Info) Text(w io.Writer) error {
 	case in.Overlay != nil:
 		o := in.Overlay
 		line("format", "overlay, %d of %d clusters of %s changed", o.Changed, o.Clusters, size(o.ClusterSize))
-		line("base", "%s (%s)", printable(o.Base), o.BaseFormat)
+		line("base", "%s (%s)", content.Printable(o.Base), o.BaseFormat)
 	default:
 		line("format", "%s", in.Format)
 	}
@@ -136,21 +138,6 @@ func (in *Info) contentText(line func(name, format string, args ...any)) {
 		}
 		line(fmt.Sprintf("  %d", p.Number), "%s at %s: %s", size(p.Size), size(p.Offset), fs)
 	}
-}
-
-// String names a file system: `ext4 "root", clean, UUID ...`.
-func (fs *FileSystem) String() string {
-	s := fs.Type
-	if fs.Label != "" {
-		s += fmt.Sprintf(" %q", fs.Label)
-	}
-	if fs.State != "" {
-		s += ", " + fs.State
-	}
-	if fs.UUID != "" {
-		s += ", UUID " + fs.UUID
-	}
-	return s
 }
 
 func size(n int64) string { return machine.Bytes(uint64(n)) }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"terem/internal/vm/disk/content"
 	"terem/internal/vm/disk/ext4"
 )
 
@@ -48,7 +49,7 @@ func sparseFormat(h *tar.Header) (int, error) {
 	case major == "0" && (minor == "0" || minor == "1"), major == "" && minor == "" && list != "":
 		return sparse0, nil
 	case major != "" || minor != "":
-		return 0, fmt.Errorf("a sparse file of version %s.%s, which terem does not know", printable(major), printable(minor))
+		return 0, fmt.Errorf("a sparse file of version %s.%s, which terem does not know", content.Printable(major), content.Printable(minor))
 	}
 	return sparseNot, nil
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"terem/internal/fault"
+	"terem/internal/vm/disk/content"
 	"terem/internal/vm/disk/ext4"
 )
 
@@ -180,9 +181,9 @@ func (t *tarReader) all(ctx context.Context) error {
 			if errors.Is(err, errSpool) || errors.As(err, &host) {
 				return err
 			}
-			return fmt.Errorf("%w: %s: %w", errTar, printable(h.Name), err)
+			return fmt.Errorf("%w: %s: %w", errTar, content.Printable(h.Name), err)
 		}
-		last = printable(h.Name)
+		last = content.Printable(h.Name)
 	}
 }
 
@@ -224,7 +225,7 @@ func (t *tarReader) setLists() error {
 	find := t.tree.accounts()
 	for _, l := range t.lists {
 		if err := setACL(l.node, l.attr, l.words, find); err != nil {
-			return fmt.Errorf("%w: %s: %w", errTar, printable(l.file), err)
+			return fmt.Errorf("%w: %s: %w", errTar, content.Printable(l.file), err)
 		}
 	}
 	return nil

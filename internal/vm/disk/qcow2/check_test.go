@@ -6,13 +6,15 @@ import (
 	"errors"
 	"io"
 	"testing"
+
+	"terem/internal/vm/disk/qcow2/inflate"
 )
 
 // TestCheckEnds: a check ends with its context, before the first table and after the last.
 func TestCheckEnds(t *testing.T) {
 	b := load(t, "v3")
 	ctx, cancel := context.WithCancel(t.Context())
-	im, err := Open(cancelling{b, be64(b[48:]), cancel})
+	im, err := Open(cancelling{b, be64(b[48:]), cancel}, inflate.New)
 	if err != nil {
 		t.Fatal(err)
 	}

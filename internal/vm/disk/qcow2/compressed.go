@@ -2,17 +2,14 @@ package qcow2
 
 import (
 	"bytes"
-	"compress/flate"
 	"fmt"
 	"io"
 	"sync"
-
-	"github.com/klauspost/compress/zstd"
 )
 
-// maxWindow is the most history that a zstd frame may ask for, bytes: QEMU's own
-// frames need 2 MiB at most.
-const maxWindow = 8 << 20
+// NewDecoder makes a decoder for "zlib" or "zstd"; inflate.New is one. A decoder unpacks one cluster after the other: it begins
+// one, and gives a reader of what that unpacks to. It need not be closed. Several may be in use at once.
+type NewDecoder func(compression string) (decode func(packed *bytes.Reader) (io.Reader, error), err error)
 
 // inflated keeps the clusters that were inflated last: a guest reads in smaller
 // pieces than a cluster.
@@ -30,11 +27,10 @@ type plainCluster struct {
 
 // inflater is what it takes to inflate one cluster.
 type inflater struct {
-	in    []byte
-	plain []byte
-	src   bytes.Reader
-	flate io.ReadCloser
-	zstd  *zstd.Decoder
+	in     []byte
+	plain  []byte
+	src    bytes.Reader
+	decode func(*bytes.Reader) (io.Reader, error)
 }
 
 // readCompressed copies n bytes at within of a compressed cluster.
@@ -108,32 +104,24 @@ func (im *Image) inflate(inf *inflater, desc uint64) error {
 		return err
 	}
 	inf.src.Reset(inf.in)
-	r, err := inf.reader(im.Compression)
-	if err == nil {
-		_, err = io.ReadFull(r, inf.plain)
-	}
-	if err != nil {
+	if err := inf.unpack(im); err != nil {
 		// Not wrapped: io.ErrUnexpectedEOF here is not the end of the file.
 		return corrupt("the compressed cluster at %#x: %s", off, fmt.Sprint(err))
 	}
 	return nil
 }
 
-// reader is a decoder for inf.src. It has no goroutine, and need not be closed.
-func (inf *inflater) reader(compression string) (io.Reader, error) {
-	if compression == "zstd" {
-		if inf.zstd == nil {
-			d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
-			if err != nil {
-				return nil, err
-			}
-			inf.zstd = d
+// unpack unpacks inf.src into inf.plain.
+func (inf *inflater) unpack(im *Image) (err error) {
+	if inf.decode == nil {
+		if inf.decode, err = im.decoder(im.Compression); err != nil {
+			return err
 		}
-		return inf.zstd, inf.zstd.Reset(&inf.src)
 	}
-	if inf.flate == nil {
-		inf.flate = flate.NewReader(&inf.src)
-		return inf.flate, nil
+	r, err := inf.decode(&inf.src)
+	if err != nil {
+		return err
 	}
-	return inf.flate, inf.flate.(flate.Resetter).Reset(&inf.src, nil)
+	_, err = io.ReadFull(r, inf.plain)
+	return err
 }

@@ -14,14 +14,15 @@ type Source interface {
 // goroutines at once.
 type Image struct {
 	Header
-	src   Source
-	table []uint64 // L1
-	cache l2cache
-	plain inflated
+	src     Source
+	decoder NewDecoder
+	table   []uint64 // L1
+	cache   l2cache
+	plain   inflated
 }
 
-// Open reads header and L1 table. The source stays the caller's to close.
-func Open(src Source) (*Image, error) {
+// Open reads header and L1 table. Without d no compressed cluster can be read. The source stays the caller's to close.
+func Open(src Source, d NewDecoder) (*Image, error) {
 	b := make([]byte, min(headerMax, src.Size()))
 	if err := src.ReadVec([][]byte{b}, 0); err != nil {
 		return nil, err
@@ -30,7 +31,7 @@ func Open(src Source) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	im := &Image{Header: *h, src: src, table: make([]uint64, h.l1Entries)}
+	im := &Image{Header: *h, src: src, decoder: d, table: make([]uint64, h.l1Entries)}
 	b = make([]byte, h.l1Entries*8)
 	if err := src.ReadVec([][]byte{b}, h.l1); err != nil {
 		return nil, err

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"terem/internal/vm/disk/qcow2/inflate"
 )
 
 // verdict is what qemu-img check --output=json says.
@@ -113,7 +115,7 @@ func compareVerdicts(t *testing.T, name, what string, b []byte) {
 		t.Fatalf("%s: %v: %s", what, err, out)
 	}
 	damaged, leaks := true, int64(0)
-	if im, err := Open(memory(b)); err == nil {
+	if im, err := Open(memory(b), inflate.New); err == nil {
 		r, err := Check(t.Context(), im)
 		if err != nil {
 			t.Errorf("%s: %v", what, err)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"terem/internal/vm/disk/qcow2/inflate"
 )
 
 // memory is an image file in memory, as a Source.
@@ -66,7 +68,7 @@ func TestRead(t *testing.T) {
 	want := disk()
 	for _, name := range images {
 		t.Run(name, func(t *testing.T) {
-			im, err := Open(load(t, name))
+			im, err := Open(load(t, name), inflate.New)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,7 +111,7 @@ func readPieces(t *testing.T, im *Image, want []byte) {
 func TestCheckClean(t *testing.T) {
 	for _, name := range images {
 		t.Run(name, func(t *testing.T) {
-			im, err := Open(load(t, name))
+			im, err := Open(load(t, name), inflate.New)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -162,14 +164,14 @@ func TestHeader(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := load(t, "v3")
 			tt.edit(b)
-			_, err := Open(b)
+			_, err := Open(b, inflate.New)
 			if !errors.Is(err, tt.kind) || !strings.Contains(fmt.Sprint(err), tt.want) || strings.Contains(fmt.Sprint(err), "\n") {
 				t.Errorf("%v", err)
 			}
 		})
 	}
 	for _, n := range []int{0, 3, 71, 103, 110} {
-		if _, err := Open(load(t, "v3")[:n]); !errors.Is(err, ErrCorrupt) {
+		if _, err := Open(load(t, "v3")[:n], inflate.New); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%d bytes: %v", n, err)
 		}
 	}
@@ -227,7 +229,7 @@ func TestDamage(t *testing.T) {
 			b := load(t, tt.image)
 			l1, l2 := tables(t, b)
 			tt.edit(b, l1, l2)
-			im, err := Open(b)
+			im, err := Open(b, inflate.New)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -284,7 +286,7 @@ func testLeaks(t *testing.T, image string, edit func(b []byte, l2 int64), leaks 
 	b := load(t, image)
 	_, l2 := tables(t, b)
 	edit(b, l2)
-	im, err := Open(b)
+	im, err := Open(b, inflate.New)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,14 +296,14 @@ func testLeaks(t *testing.T, image string, edit func(b []byte, l2 int64), leaks 
 }
 
 func TestBackingIsRefused(t *testing.T) {
-	if _, err := Open(load(t, "backing")); !errors.Is(err, ErrUnsupported) {
+	if _, err := Open(load(t, "backing"), inflate.New); !errors.Is(err, ErrUnsupported) {
 		t.Error(err)
 	}
 }
 
 // TestReadAllocations: what lies as it is costs no more than the request's own slice.
 func TestReadAllocations(t *testing.T) {
-	im, err := Open(load(t, "v3"))
+	im, err := Open(load(t, "v3"), inflate.New)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +328,7 @@ func FuzzOpen(f *testing.F) {
 		if n := uint32(len(b)); n >= 8 { // poke, so that tables change and not only headers
 			binary.BigEndian.PutUint64(b[at%(n-7):], v)
 		}
-		im, err := Open(memory(b))
+		im, err := Open(memory(b), inflate.New)
 		if err != nil {
 			return
 		}

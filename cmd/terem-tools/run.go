@@ -1,0 +1,59 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"terem/boot/unpack"
+	"terem/internal/cli/command"
+	"terem/internal/cli/launch"
+	"terem/internal/vm/disk/qcow2/inflate"
+)
+
+const runLong = `Boot a Linux guest and connect its console to this terminal.
+
+Without --kernel, terem boots its own guest (see "terem guest"): a shell, or the command
+after "--", whose exit status becomes terem's. With pipes instead of a terminal, standard
+input reaches the guest and ends there, and the command's output comes back: standard
+output and standard error as one stream.
+
+The first --disk becomes the root file system if there is a program on it. Without a command, at a
+terminal, its own /sbin/init starts; if it has none, a shell.
+
+--disk takes path[,ro][,id=NAME][,cache=writeback|writethrough|none][,overlay=PATH]:
+  ro       read-only
+  id       the serial number that the guest reads, 20 characters at most
+  cache    writeback: writes are in the host's page cache until the guest flushes;
+           writethrough: each is flushed; none: they go past the page cache
+  overlay  a file that takes the writes, so that path stays as it is
+
+Keys on a terminal: Ctrl-A x ends the guest, Ctrl-A b sends a break (then a SysRq key),
+Ctrl-A Ctrl-A sends Ctrl-A, Ctrl-A h helps.`
+
+const runExample = `  terem run                                  a shell in a guest
+  terem run -- uname -a                      one command
+  echo 'ls /proc | wc -l' | terem run        commands from a pipe
+  terem run --memory 1G --cpus 2 -- nproc
+  terem run --disk root.img                  a disk; its file system becomes the root
+  terem run --disk base.qcow2,overlay=my.over --disk data.img,ro
+  terem run --kernel vmlinuz --initrd initrd.img --append 'ro quiet'
+  terem run --exits -- true                  what the guest cost, exit by exit`
+
+func newRun(status *int) *cobra.Command {
+	f := &command.Run{}
+	c := &cobra.Command{
+		Use:     "run [flags] [-- command args]",
+		Short:   "Boot a guest on this terminal",
+		Long:    runLong,
+		Example: runExample,
+		Args:    commandAfterDash,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			*status, err = f.Execute(c.Flags(), launch.Decoders{Kernel: unpack.Open, Disk: inflate.New})
+			return err
+		},
+	}
+	f.Define(c.Flags())
+	complete(c, completions())
+	return c
+}
+
+func commandAfterDash(c *cobra.Command, _ []string) error { return command.CommandAfterDash(c.Flags()) }

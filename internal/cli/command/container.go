@@ -1,0 +1,168 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"terem/guest"
+	"terem/internal/container"
+	"terem/internal/container/session"
+	"terem/internal/fault"
+)
+
+// Container is `terem container run`: its flags as typed, and what they ask for.
+type Container struct {
+	o               session.Options
+	memory          string
+	ioRead, ioWrite string
+	network, users  string
+	env, binds      []string
+}
+
+// Execute runs the container, once fs has parsed a command line, and returns the exit status.
+func (f *Container) Execute(fs *pflag.FlagSet) (status int, err error) {
+	if err := f.options(fs); err != nil {
+		return 0, &UsageError{Command: containerPath, Err: err}
+	}
+	if err := f.root(); err != nil {
+		return 0, err
+	}
+	return session.Run(&f.o)
+}
+
+// Define puts the flags into fs.
+func (f *Container) Define(fs *pflag.FlagSet) {
+	o := &f.o
+	fs.SortFlags = false
+	fs.StringVar(&o.Config.Root, "root", "", "`directory` that holds the root file system (default: that of terem's own guest, read-only)")
+	fs.StringArrayVar(&f.binds, "bind", nil, "`SOURCE:TARGET[:ro]`: show a file or directory of the host's in the container")
+	fs.StringVarP(&f.memory, "memory", "m", "", "most memory: a `size` such as 64M")
+	fs.Float64VarP(&o.Config.Limits.CPUs, "cpus", "c", 0, "most CPU time, as a `number` of CPUs: 0.5, 2")
+	fs.Int64Var(&o.Config.Limits.PIDs, "pids", 0, "most processes and threads (`number`)")
+	fs.StringVar(&f.ioRead, "io-read", "", "most bytes a second read from the root's disk (`size`)")
+	fs.StringVar(&f.ioWrite, "io-write", "", "most bytes a second written to the root's disk (`size`)")
+	fs.StringVar(&f.network, "network", "none", "none: only loopback; host: the host's (`kind`)")
+	fs.StringVar(&f.users, "userns", "private", "private: user numbers of its own; host: the host's (`kind`)")
+	fs.StringVar(&o.Config.Hostname, "hostname", "terem", "host `name`")
+	fs.StringArrayVarP(&f.env, "env", "e", nil, "`NAME=value` for the environment; NAME alone: its value here")
+	fs.StringVarP(&o.Config.Dir, "workdir", "w", "/", "working `directory`")
+	fs.BoolVar(&o.Config.ReadOnly, "read-only", false, "the root file system cannot be written, but for /tmp, in memory")
+	fs.DurationVar(&o.Timeout, "timeout", 0, "end the container after this `time`: 30s, 5m")
+	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "say nothing but errors")
+	fs.BoolVarP(&o.Verbose, "verbose", "v", false, "say what was made")
+}
+
+func (f *Container) options(fs *pflag.FlagSet) error {
+	conf := &f.o.Config
+	for _, size := range []struct {
+		flag, typed string
+		to          *uint64
+	}{
+		{"memory", f.memory, &conf.Limits.Memory},
+		{"io-read", f.ioRead, &conf.Limits.ReadBPS},
+		{"io-write", f.ioWrite, &conf.Limits.WriteBPS},
+	} {
+		if !fs.Lookup(size.flag).Changed {
+			continue
+		}
+		n, err := ParseSize(size.typed)
+		if err == nil && n == 0 {
+			err = errors.New("want more than nothing")
+		}
+		if err != nil {
+			return fmt.Errorf("--%s %s: %w", size.flag, size.typed, err)
+		}
+		*size.to = n
+	}
+	for _, flag := range []string{"cpus", "pids", "timeout"} {
+		if fl := fs.Lookup(flag); fl.Changed && notPositive(fl.Value.String()) {
+			return fmt.Errorf("--%s %s: want more than nothing", flag, fl.Value)
+		}
+	}
+	for _, typed := range f.binds {
+		b, err := parseBind(typed)
+		if err != nil {
+			return err
+		}
+		conf.Binds = append(conf.Binds, b)
+	}
+	if fs.Lookup("root").Changed && conf.Root == "" {
+		return errors.New("--root: its value is empty")
+	}
+	conf.Network, conf.Users = container.Network(f.network), container.Users(f.users)
+	conf.Argv = fs.Args()
+	if fs.NArg() == 0 {
+		conf.Argv = []string{"/bin/sh"}
+	}
+	conf.Env = environment(f.env)
+	conf.Stdin, conf.Stdout, conf.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return nil
+}
+
+// root finds the default guest's root file system, if no other was named. All containers
+// share the one copy, so none writes to it.
+func (f *Container) root() error {
+	conf := &f.o.Config
+	if conf.Root != "" {
+		return nil
+	}
+	dir, err := CacheDir()
+	if err != nil {
+		return err
+	}
+	a, err := guest.FindInitrd(dir)
+	if err != nil {
+		return &fault.Error{Class: fault.Host, Thing: fault.Field("Root"), Err: err, Mend: "or name a directory that holds a root file system"}
+	}
+	conf.Root, conf.ReadOnly = filepath.Join(dir, "root", filepath.Base(filepath.Dir(a.Initrd))), true
+	if err := os.MkdirAll(filepath.Dir(conf.Root), 0o755); err != nil {
+		return err
+	}
+	if err := guest.ExtractRoot(a.Initrd, conf.Root); err != nil && !errors.Is(err, guest.ErrNotEmpty) {
+		return &fault.Error{Class: fault.Host, Thing: "root file system", Err: err}
+	}
+	return nil
+}
+
+// parseBind reads SOURCE:TARGET[:ro].
+func parseBind(s string) (b container.Bind, err error) {
+	paths, readOnly := strings.CutSuffix(s, ":ro")
+	source, target, ok := strings.Cut(paths, ":")
+	if !ok || source == "" || !strings.HasPrefix(target, "/") || strings.Contains(target, ":") {
+		return b, fmt.Errorf("--bind %s: want SOURCE:TARGET or SOURCE:TARGET:ro, with a path in the container", s)
+	}
+	return container.Bind{Source: source, Target: target, ReadOnly: readOnly}, nil
+}
+
+// notPositive says whether a flag that was typed says zero or less.
+func notPositive(s string) bool {
+	return s == "0" || s == "0s" || s[0] == '-'
+}
+
+// environment is what the program finds: what the guest of `terem run` finds, and what
+// was asked for.
+func environment(typed []string) []string {
+	env := []string{
+		"HOME=/root",
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	}
+	for _, e := range typed {
+		name, _, given := strings.Cut(e, "=")
+		if !given {
+			value, here := os.LookupEnv(name)
+			if !here {
+				continue
+			}
+			e = name + "=" + value
+		}
+		env = slices.DeleteFunc(env, func(old string) bool { return strings.HasPrefix(old, name+"=") })
+		env = append(env, e)
+	}
+	return env
+}

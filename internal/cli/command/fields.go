@@ -1,0 +1,33 @@
+package command
+
+// FlagOf is the flag that sets a field of what was asked for, which package fault and all below it call by its own name.
+func FlagOf(field string) string {
+	flag, known := map[string]string{
+		"Append":   "--append",
+		"Balloon":  "--balloon",
+		"Binds":    "--bind",
+		"CPU":      "--cpu",
+		"CPUs":     "--cpus",
+		"Console":  "--console",
+		"Dir":      "--workdir",
+		"Disks":    "--disk",
+		"Force":    "--force",
+		"Groups":   "--measure",
+		"Hostname": "--hostname",
+		"Initrd":   "--initrd",
+		"Kernel":   "--kernel",
+		"Memory":   "--memory",
+		"Network":  "--network",
+		"PIDs":     "--pids",
+		"ReadBPS":  "--io-read",
+		"Root":     "--root",
+		"Size":     "--size",
+		"Targets":  "--targets",
+		"Users":    "--userns",
+		"WriteBPS": "--io-write",
+	}[field]
+	if !known {
+		return field
+	}
+	return flag
+}

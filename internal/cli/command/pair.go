@@ -1,0 +1,89 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"terem/internal/fault"
+)
+
+// terem is two programs: a small one, which the user calls and which starts at once, and terem-tools, which has the rest and takes
+// its place when the rest is wanted.
+
+// Tools is the name of the second program.
+const Tools = "terem-tools"
+
+// What terem tells terem-tools in its environment.
+const (
+	programVar = "TEREM_PROGRAM" // the path of terem
+	versionVar = "TEREM_VERSION"
+)
+
+// ExecTools becomes terem-tools with the given arguments. It returns only if that fails.
+func ExecTools(args []string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if to, err := filepath.EvalSymlinks(self); err == nil {
+		self = to
+	}
+	env := append(without(os.Environ(), programVar, versionVar), programVar+"="+self, versionVar+"="+Version())
+	places := []string{filepath.Dir(self), filepath.Join(filepath.Dir(self), "../lib/terem")}
+	for _, dir := range places {
+		path := filepath.Join(dir, Tools)
+		if err = syscall.Exec(path, append([]string{"terem"}, args...), env); !errors.Is(err, fs.ErrNotExist) {
+			return &fault.Error{Class: fault.Host, Thing: path, Err: err, Mend: "install terem again"}
+		}
+	}
+	return &fault.Error{Class: fault.Host, Thing: Tools, Cause: "a part of terem that is neither in " + strings.Join(places, " nor in "),
+		Mend: "install terem again, or `make build`"}
+}
+
+// without is an environment without some names.
+func without(env []string, names ...string) (rest []string) {
+	for _, e := range env {
+		name, _, _ := strings.Cut(e, "=")
+		if name != names[0] && name != names[1] {
+			rest = append(rest, e)
+		}
+	}
+	return rest
+}
+
+// Caller is the path of the terem whose place this program took. It must be of the same version.
+func Caller() (path string, err error) {
+	path, version := os.Getenv(programVar), os.Getenv(versionVar)
+	switch {
+	case path == "":
+		return "", &fault.Error{Class: fault.Usage, Thing: Tools, Cause: "a part of terem, which calls it", Mend: "run terem"}
+	case version != Version():
+		return "", &fault.Error{Class: fault.Host, Thing: Tools, Cause: "it is of " + Version() + ", and " + path + " of " + version,
+			Mend: "install terem again, or `make build`"}
+	}
+	return path, nil
+}
+
+// Version is the commit that the program was built from.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "terem (unknown version)"
+	}
+	rev, dirty := "unknown commit", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			rev = s.Value[:min(12, len(s.Value))]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = ", modified"
+		}
+	}
+	return fmt.Sprintf("terem %s%s, %s", rev, dirty, info.GoVersion)
+}

@@ -1,0 +1,130 @@
+package command
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"terem/boot"
+	"terem/devices/virtio/rng"
+	"terem/internal/cli/launch"
+	"terem/internal/vm/disk"
+	"terem/internal/vm/machine"
+)
+
+// Run is `terem run`: its flags as typed, and what they ask for.
+type Run struct {
+	o       launch.Options
+	memory  string
+	payload string
+	exits   string
+	disks   []string
+	rng     string
+	balloon string
+	timeout time.Duration
+}
+
+// Define puts the flags into fs.
+func (f *Run) Define(fs *pflag.FlagSet) {
+	o := &f.o
+	fs.SortFlags = false
+	fs.StringVarP(&o.Kernel, "kernel", "k", "", "bzImage or ELF `file` to boot (default: terem's own guest)")
+	fs.StringVarP(&o.Initrd, "initrd", "i", "", "initial RAM disk `file`")
+	fs.StringVarP(&o.Append, "append", "a", "", "`words` to add to the kernel command line")
+	fs.StringVarP(&f.memory, "memory", "m", "128M", "guest RAM: a `size` such as 512M or 4G")
+	fs.IntVarP(&o.CPUs, "cpus", "c", 1, "`number` of virtual CPUs")
+	fs.StringArrayVarP(&f.disks, "disk", "d", nil, "a `disk`: a raw or qcow2 image or a block device, and its options (above)")
+	fs.StringVar(&o.Root, "root", "", "the guest's root file system: a `device` such as /dev/vda, or none (default: the first disk, if there is a program on it)")
+	fs.StringVar(&f.rng, "rng", "", "a source of random numbers, with a `rate` in bytes a second (--rng alone: 1M)")
+	fs.Lookup("rng").NoOptDefVal = "1M"
+	fs.StringVar(&f.balloon, "balloon", "", "take back what the guest does not use, and a `size` besides (SIGUSR1: a line about its memory)")
+	fs.Lookup("balloon").NoOptDefVal = "0"
+	fs.StringVar(&o.CPU, "cpu", "host", "CPU `model`: host, and features to take away: host,-avx512f (on VT-x and AMD-V)")
+	fs.StringVar(&o.Console, "console", "stdio", "where the console goes: stdio, none, or a `file`")
+	fs.DurationVar(&f.timeout, "timeout", 0, "end the guest after this `time`: 30s, 5m; 0 is never")
+	fs.StringVar(&f.exits, "exits", "", "print the exit ledger at the end, in this `form`: table (if none is given) or json")
+	fs.Lookup("exits").NoOptDefVal = "table"
+	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "say nothing but errors")
+	fs.BoolVarP(&o.Verbose, "verbose", "v", false, "say what is booted, and how")
+	fs.StringVar(&f.payload, "payload", "auto", "how to enter a bzImage, the `way`: auto, compressed, decompressed")
+	fs.BoolVar(&o.NoParams, "no-params", false, "add no kernel parameters for a software KVM backend")
+	fs.BoolVar(&o.NoAssist, "no-assist", false, "do not finish instructions that KVM leaves undone")
+}
+
+// Execute boots the guest, once fs has parsed a command line, and returns the exit status.
+func (f *Run) Execute(fs *pflag.FlagSet, d launch.Decoders) (status int, err error) {
+	if err := notEmpty(fs); err != nil {
+		return 0, err
+	}
+	if err := f.options(fs.Args()); err != nil {
+		return 0, err
+	}
+	f.o.Decoders = d
+	return launch.Run(&f.o)
+}
+
+func (f *Run) options(args []string) (err error) {
+	bad := func(err error) error { return &UsageError{Command: runPath, Err: err} }
+	o := &f.o
+	o.Command, o.Timeout, o.Exits = args, f.timeout, f.exits
+	o.Stdin, o.Stdout, o.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if o.Memory, err = ParseSize(f.memory); err != nil {
+		return bad(fmt.Errorf("--memory %s: %w", f.memory, err))
+	}
+	for _, d := range f.disks {
+		spec, err := disk.ParseSpec(d)
+		if err != nil {
+			return err
+		}
+		o.Disks = append(o.Disks, spec)
+	}
+	if err := f.sizes(); err != nil {
+		return bad(err)
+	}
+	if f.timeout < 0 {
+		return bad(fmt.Errorf("--timeout %v: time does not run backwards", f.timeout))
+	}
+	if f.exits != "" && f.exits != "table" && f.exits != "json" {
+		return bad(fmt.Errorf("--exits=%s: either table or json", f.exits))
+	}
+	if o.Payload, err = parsePayload(f.payload); err != nil {
+		return bad(err)
+	}
+	if o.Kernel == "" {
+		o.CacheDir, err = CacheDir()
+	}
+	return err
+}
+
+// sizes parses the flags that may be left out.
+func (f *Run) sizes() error {
+	if f.rng != "" {
+		rate, err := ParseSize(f.rng)
+		if err != nil || rate == 0 {
+			return fmt.Errorf("--rng=%s: want a number of bytes a second, such as 1M", f.rng)
+		}
+		f.o.RNG = &rng.Config{Rate: min(rate, rng.MaxRate)}
+	}
+	if f.balloon != "" {
+		target, err := ParseSize(f.balloon)
+		if err != nil {
+			return fmt.Errorf("--balloon=%s: %w", f.balloon, err)
+		}
+		f.o.Balloon = &machine.Balloon{Target: target}
+	}
+	return nil
+}
+
+func parsePayload(s string) (boot.Payload, error) {
+	switch s {
+	case "auto":
+		return boot.PayloadAuto, nil
+	case "compressed":
+		return boot.PayloadCompressed, nil
+	case "decompressed":
+		return boot.PayloadDecompressed, nil
+	}
+	return 0, fmt.Errorf("--payload %s: one of auto, compressed, decompressed", s)
+}
