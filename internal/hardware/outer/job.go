@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -44,8 +45,11 @@ func (r runner) run(j wire.Job, line func([]byte)) wire.End {
 	if err != nil {
 		return end(wire.End{Status: -1, Error: err.Error()})
 	}
-	copied := make(chan struct{})
-	go func() { defer close(copied); copyLines(out, line) }()
+	copied, lines := make(chan struct{}), new(atomic.Int64)
+	go func() {
+		defer close(copied)
+		copyLines(out, func(l []byte) { line(l); lines.Add(1) })
+	}()
 	ended := make(chan error, 1)
 	go func() { ended <- c.Wait() }()
 
@@ -62,13 +66,23 @@ func (r runner) run(j wire.Job, line func([]byte)) wire.End {
 		}
 	}
 	r.clear()
-	select {
-	case <-copied:
-	case <-time.After(grace): // somebody still holds the pipe
-	}
+	awaitCopy(copied, lines)
 	e := endOf(err)
 	e.Late = late
 	return end(e)
+}
+
+// awaitCopy waits until all output is copied, which takes long where the port is slow. Where nothing comes any more, somebody
+// still holds the pipe.
+func awaitCopy(copied <-chan struct{}, lines *atomic.Int64) {
+	for before := int64(-1); before != lines.Load(); {
+		before = lines.Load()
+		select {
+		case <-copied:
+			return
+		case <-time.After(grace):
+		}
+	}
 }
 
 func endOf(err error) wire.End {

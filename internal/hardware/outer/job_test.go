@@ -94,3 +94,14 @@ func TestKillAllRefuses(t *testing.T) {
 	}()
 	killAll()
 }
+
+// TestSlowPort: a job has ended long before the last of its output has left, and none of it is lost.
+func TestSlowPort(t *testing.T) {
+	const lines, each = 8, time.Second // in all, longer than the grace for a pipe in which nothing moves
+	n := 0
+	r := runner{clear: func() {}}
+	end := r.run(wire.Job{Argv: []string{"/bin/sh", "-c", "seq 8"}, Limit: time.Minute}, func([]byte) { time.Sleep(each); n++ })
+	if n != lines || end.Status != 0 {
+		t.Errorf("%d lines of %d; %+v", n, lines, end)
+	}
+}
