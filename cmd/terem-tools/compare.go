@@ -125,8 +125,13 @@ func (f *compareFlags) check(c *cobra.Command) (err error) {
 			return &command.UsageError{Command: c.CommandPath(), Err: fmt.Errorf("--%s: its value is empty", name)}
 		}
 	}
-	if f.json != "" && f.json == f.html {
+	if f.json != "" && f.html != "" && target(f.json) == target(f.html) {
 		return &command.UsageError{Command: c.CommandPath(), Err: fmt.Errorf("--json %s --html %s: one would replace the other", f.json, f.html)}
+	}
+	for flag, path := range map[string]string{"--json": f.json, "--html": f.html} {
+		if isOutput(path) {
+			return &command.UsageError{Command: c.CommandPath(), Err: fmt.Errorf("%s %s: it is standard output, too, and would replace that", flag, path)}
+		}
 	}
 	if f.against != "" {
 		if f.old, err = report.Load(f.against); err != nil {
@@ -146,6 +151,26 @@ func (f *compareFlags) check(c *cobra.Command) (err error) {
 	}
 	f.o.Version, f.o.Progress = command.Version(), report.NewProgress(os.Stderr)
 	return nil
+}
+
+// target is the name of the file that would be replaced: links to it are followed.
+func target(path string) string {
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		path = to
+	} else if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		path = filepath.Join(dir, filepath.Base(path)) // it is not there yet
+	}
+	if abs, err := filepath.Abs(path); err == nil && path != "-" {
+		return abs
+	}
+	return path
+}
+
+// isOutput says whether path is the regular file that standard output goes to.
+func isOutput(path string) bool {
+	st, err := os.Stat(path)
+	out, err2 := os.Stdout.Stat()
+	return err == nil && err2 == nil && st.Mode().IsRegular() && os.SameFile(st, out)
 }
 
 // writable says why a file could not be made or replaced, without touching it.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -95,5 +96,29 @@ func TestNobodyReads(t *testing.T) {
 	w.Close()
 	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestOutputsOnce: a file is not written twice, whatever it is called.
+func TestOutputsOnce(t *testing.T) {
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(file, []byte("{}"), 0o600), os.Symlink("file", link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, pair := range [][2]string{{file, file}, {file, link}, {dir + "/new", dir + "/../" + filepath.Base(dir) + "/new"}} {
+		wantError(t, terem(t, 0, "compare", "--json", pair[0], "--html", pair[1]), 64, "one would replace the other")
+	}
+	c := exec.Command(os.Args[0], "compare", "--quick", "--html", link)
+	c.Env = append(os.Environ(), runVar+"=1", "GORACE=atexit_sleep_ms=0")
+	out, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	var stderr strings.Builder
+	c.Stdout, c.Stderr = out, &stderr
+	if err := c.Run(); err == nil || !strings.Contains(stderr.String(), "standard output") {
+		t.Errorf("a page on standard output's file: %v, %q", err, stderr.String())
 	}
 }

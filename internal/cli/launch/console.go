@@ -30,11 +30,24 @@ func openConsole(o *Options) (console, error) {
 	if errors.Is(err, fs.ErrExist) {
 		f, err = os.OpenFile(o.Console, write|os.O_CREATE, permissions) // a link may lead to nothing
 	}
+	if err == nil {
+		err = notDevice(f)
+	}
 	if err != nil {
 		return console{}, &fault.Error{Class: fault.Usage, Thing: fault.Field("Console") + " " + o.Console, Err: reason(err),
 			Mend: "use stdio, none, or a file that can be written"}
 	}
 	return console{File: f, own: true, created: created}, nil
+}
+
+// notDevice refuses a block device, which a log would destroy.
+func notDevice(f *os.File) error {
+	st, err := f.Stat()
+	if err == nil && st.Mode()&(fs.ModeDevice|fs.ModeCharDevice) == fs.ModeDevice {
+		f.Close() // nothing was written
+		return errors.New("a block device, whose content would be lost")
+	}
+	return err
 }
 
 // begin empties a file; a pipe or a device has nothing to empty.

@@ -63,8 +63,18 @@ func (o *Options) stdio() bool { return o.Console == "" || o.Console == "stdio" 
 type images struct {
 	kernel machine.File
 	initrd *machine.File
-	own    bool // the default guest's kernel
-	files  []*os.File
+	own    bool       // the default guest's kernel
+	files  []*os.File // in the order kernel, initrd
+}
+
+// uses are the images as files that are read.
+func (i *images) uses() []fileUse {
+	fields := [...]string{"Kernel", "Initrd"}
+	var uses []fileUse
+	for n, f := range i.files {
+		uses = append(uses, fileUse{field: fields[n], name: f.Name(), is: disk.Identify(f)})
+	}
+	return uses
 }
 
 func (i *images) Close() {

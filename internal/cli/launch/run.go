@@ -51,6 +51,13 @@ func Run(o *Options) (status int, err error) {
 			return 0, err
 		}
 	}
+	if s.console, err = openConsole(o); err != nil {
+		return 0, err
+	}
+	defer func() { s.console.end(s.begun) }()
+	if err := checkFiles(o, im, s.console); err != nil {
+		return 0, err
+	}
 	disks, err := openDisks(o, s.diskFailed)
 	if err != nil {
 		return 0, err
@@ -69,10 +76,6 @@ func Run(o *Options) (status int, err error) {
 		return 0, err
 	}
 	conf.Disks = disks
-	if s.console, err = openConsole(o); err != nil {
-		return 0, err
-	}
-	defer func() { s.console.end(s.begun) }()
 	if s.console.File != nil {
 		if s.out, err = tty.NewOutput(s.console.File, s.outputBroke); err != nil {
 			return 0, err

@@ -1,17 +1,13 @@
 package disk
 
-import (
-	"os"
-
-	"terem/internal/fault"
-)
+import "terem/internal/fault"
 
 // use is one file of a machine's disks, and what is done with it.
 type use struct {
 	spec    *Spec
 	overlay bool
 	writes  bool
-	file    os.FileInfo
+	file    Identity
 }
 
 // CheckShared refuses disks of one machine that would be in each other's way: a file
@@ -25,12 +21,9 @@ func CheckShared(specs []Spec) error {
 			if u.overlay {
 				path = s.Overlay
 			}
-			var err error
-			if u.file, err = os.Stat(path); err != nil {
-				continue // opening it will say why, if it is to be there
-			}
+			u.file = IdentifyPath(path) // of one that is missing, opening it will say so, if it is to be there
 			for _, before := range uses {
-				if os.SameFile(before.file, u.file) && (before.writes || u.writes) {
+				if before.file.Overlaps(u.file) && (before.writes || u.writes) {
 					return u.clash(&before)
 				}
 			}
