@@ -52,11 +52,11 @@ func newContainer(status *int) *cobra.Command {
 func newContainerRun(status *int) *cobra.Command {
 	f := &command.Container{}
 	c := &cobra.Command{
-		Use:     "run [flags] [-- command args]",
+		Use:     "run [flags] [--] [command args]",
 		Short:   "Run a program in a container",
 		Long:    containerRunLong + "\n" + containerStatuses,
 		Example: containerRunExample,
-		Args:    commandAfterDash,
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			*status, err = f.Execute(c.Flags())
 			return err

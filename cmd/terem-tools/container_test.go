@@ -21,7 +21,6 @@ func TestContainerUsage(t *testing.T) {
 		{[]string{"--root", "/nowhere"}, 64, "--root /nowhere: no such file or directory"},
 		{[]string{"--root", file}, 64, "not a directory"},
 		{[]string{"--root="}, 64, "empty"},
-		{[]string{"--root", root, "ls"}, 64, "after --"},
 		{[]string{"--root", root, "--memory", "lots"}, 64, "--memory lots"},
 		{[]string{"--root", root, "--memory", "0"}, 64, "--memory 0"},
 		{[]string{"--root", root, "--memory", "4K"}, 64, "8M or more"},

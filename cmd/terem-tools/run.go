@@ -1,20 +1,27 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"terem/boot/unpack"
 	"terem/internal/cli/command"
+	"terem/internal/cli/doctor"
 	"terem/internal/cli/launch"
+	"terem/internal/fault"
 	"terem/internal/vm/disk/qcow2/inflate"
+	"terem/internal/vm/machine"
+	"terem/kvm"
 )
 
 const runLong = `Boot a Linux guest and connect its console to this terminal.
 
 Without --kernel, terem boots its own guest (see "terem guest"): a shell, or the command
-after "--", whose exit status becomes terem's. With pipes instead of a terminal, standard
-input reaches the guest and ends there, and the command's output comes back: standard
-output and standard error as one stream.
+that follows the flags, whose exit status becomes terem's. A command that begins with a
+dash needs "--" before it. With pipes instead of a terminal, standard input reaches the
+guest and ends there, and the command's output comes back: standard output and standard
+error as one stream.
 
 The first --disk becomes the root file system if there is a program on it. Without a command, at a
 terminal, its own /sbin/init starts; if it has none, a shell.
@@ -41,14 +48,14 @@ const runExample = `  terem run                                  a shell in a gu
 func newRun(status *int) *cobra.Command {
 	f := &command.Run{}
 	c := &cobra.Command{
-		Use:     "run [flags] [-- command args]",
+		Use:     "run [flags] [--] [command args]",
 		Short:   "Boot a guest on this terminal",
 		Long:    runLong,
 		Example: runExample,
-		Args:    commandAfterDash,
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			*status, err = f.Execute(c.Flags(), launch.Decoders{Kernel: unpack.Open, Disk: inflate.New})
-			return err
+			return examined(err)
 		},
 	}
 	f.Define(c.Flags())
@@ -56,4 +63,15 @@ func newRun(status *int) *cobra.Command {
 	return c
 }
 
-func commandAfterDash(c *cobra.Command, _ []string) error { return command.CommandAfterDash(c.Flags()) }
+// examined puts what the doctor says of /dev/kvm in the place of an error of it.
+func examined(err error) error {
+	var no *machine.NoKVM
+	if !errors.As(err, &no) {
+		return err
+	}
+	cause, mend := doctor.Refusal(doctor.Options{}, no.Err)
+	if mend != "" {
+		mend = "`" + mend + "`, or "
+	}
+	return &fault.Error{Class: fault.Host, Thing: kvm.Device, Cause: cause, Mend: mend + "see `terem doctor`"}
+}

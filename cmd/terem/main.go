@@ -28,7 +28,7 @@ var errTools = errors.New("not in this program")
 // run executes one command and gives the exit status (see package launch).
 func run(args []string) int {
 	status, err := start(args)
-	if errors.Is(err, errTools) || launch.NeedsDecoder(err) {
+	if errors.Is(err, errTools) || launch.NeedsTools(err) {
 		err = command.ExecTools(args)
 	}
 	if err != nil {
@@ -58,7 +58,7 @@ func start(args []string) (status int, err error) {
 	return 0, errTools
 }
 
-// parse parses the flags of a command, and sees that its own command comes after "--".
+// parse parses the flags of a command.
 func parse(path string, define func(*pflag.FlagSet), args []string) (*pflag.FlagSet, error) {
 	fs := pflag.NewFlagSet(path, pflag.ContinueOnError)
 	fs.Usage = func() {} // help is the other program's
@@ -66,9 +66,6 @@ func parse(path string, define func(*pflag.FlagSet), args []string) (*pflag.Flag
 	err := fs.Parse(args)
 	if errors.Is(err, pflag.ErrHelp) {
 		return nil, errTools
-	}
-	if err == nil {
-		err = command.CommandAfterDash(fs)
 	}
 	if err != nil {
 		return nil, &command.UsageError{Command: path, Err: err}

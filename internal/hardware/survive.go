@@ -31,7 +31,7 @@ func lacks() []lack {
 	amdv, vtx := []string{"amdv"}, []string{"vtx"}
 	return []lack{
 		{name: "no KVM modules", bare: true, tests: refusesTest,
-			line: `^terem: /dev/kvm: this host has no KVM; load it with .modprobe kvm_`},
+			line: `^terem: /dev/kvm: there is no such device: the CPU has .*; .modprobe kvm_`},
 		{name: "nested=0", params: map[string]string{"kvm_amd": "nested=0", "kvm_intel": "nested=0"}, tests: worksTests},
 		{name: "npt=0", backends: amdv, params: map[string]string{"kvm_amd": "npt=0"}, tests: worksTests},
 		{name: "ept=0", backends: vtx, params: map[string]string{"kvm_intel": "ept=0"}, tests: worksTests},

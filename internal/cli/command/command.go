@@ -46,15 +46,20 @@ func CacheDir() (string, error) {
 	return dir, nil
 }
 
-// CommandAfterDash refuses words before "--": `terem run ls` is most likely meant
-// to be `terem run -- ls`.
-func CommandAfterDash(fs *pflag.FlagSet) error {
-	n := fs.ArgsLenAtDash()
-	if n < 0 {
-		n = fs.NArg()
+// noValue refuses a command that is most likely the value of a flag whose value may be left out: in `--rng 4M` it is left
+// out, and 4M would be a program.
+func noValue(fs *pflag.FlagSet, optional ...string) error {
+	if fs.NArg() == 0 || fs.ArgsLenAtDash() == 0 {
+		return nil
 	}
-	if n > 0 {
-		return fmt.Errorf("%q is no flag: put the command after --", fs.Arg(0))
+	word := fs.Arg(0)
+	if _, err := ParseSize(word); err != nil && word != "table" && word != "json" {
+		return nil
+	}
+	for _, name := range optional {
+		if f := fs.Lookup(name); f.Changed && f.Value.String() == f.NoOptDefVal {
+			return fmt.Errorf("%q is no command; a value is put to its flag with =, as in --%s=%s", word, name, word)
+		}
 	}
 	return nil
 }

@@ -40,6 +40,7 @@ func (f *Container) Execute(fs *pflag.FlagSet) (status int, err error) {
 func (f *Container) Define(fs *pflag.FlagSet) {
 	o := &f.o
 	fs.SortFlags = false
+	fs.SetInterspersed(false) // as in `terem run`
 	fs.StringVar(&o.Config.Root, "root", "", "`directory` that holds the root file system (default: that of terem's own guest, read-only)")
 	fs.StringArrayVar(&f.binds, "bind", nil, "`SOURCE:TARGET[:ro]`: show a file or directory of the host's in the container")
 	fs.StringVarP(&f.memory, "memory", "m", "", "most memory: a `size` such as 64M")

@@ -30,6 +30,7 @@ type Run struct {
 func (f *Run) Define(fs *pflag.FlagSet) {
 	o := &f.o
 	fs.SortFlags = false
+	fs.SetInterspersed(false) // what follows the command is the command's
 	fs.StringVarP(&o.Kernel, "kernel", "k", "", "bzImage or ELF `file` to boot (default: terem's own guest)")
 	fs.StringVarP(&o.Initrd, "initrd", "i", "", "initial RAM disk `file`")
 	fs.StringVarP(&o.Append, "append", "a", "", "`words` to add to the kernel command line")
@@ -57,6 +58,9 @@ func (f *Run) Define(fs *pflag.FlagSet) {
 func (f *Run) Execute(fs *pflag.FlagSet, d launch.Decoders) (status int, err error) {
 	if err := notEmpty(fs); err != nil {
 		return 0, err
+	}
+	if err := noValue(fs, "rng", "balloon", "exits"); err != nil {
+		return 0, &UsageError{Command: runPath, Err: err}
 	}
 	if err := f.options(fs.Args()); err != nil {
 		return 0, err

@@ -21,13 +21,7 @@ const miscMinor = "c 10 232"
 // examineDevice looks at the device node and opens it. The System is nil if that
 // failed.
 func examineDevice(o Options, p Platform) (KVM, System) {
-	k := KVM{Check: Check{Name: o.Device, Required: true}, Path: o.Device}
-	node, err := o.Stat(o.Device)
-	if err == nil {
-		k.Mode = fmt.Sprintf("%04o", node.Mode.Perm())
-		k.Owner = nameOf(o, "etc/passwd", node.UID)
-		k.Group = nameOf(o, "etc/group", node.GID)
-	}
+	k := node(o)
 	sys, err := o.Open(o.Device)
 	if err != nil {
 		k.State = Missing
@@ -37,6 +31,27 @@ func examineDevice(o Options, p Platform) (KVM, System) {
 	k.State, k.Opened, k.APIVersion = OK, true, apiVersion
 	k.Detail = fmt.Sprintf("opened (mode %s, %s:%s), KVM API %d", k.Mode, k.Owner, k.Group, k.APIVersion)
 	return k, sys
+}
+
+// node looks at the device node.
+func node(o Options) KVM {
+	k := KVM{Check: Check{Name: o.Device, Required: true}, Path: o.Device}
+	if node, err := o.Stat(o.Device); err == nil {
+		k.Mode = fmt.Sprintf("%04o", node.Mode.Perm())
+		k.Owner = nameOf(o, "etc/passwd", node.UID)
+		k.Group = nameOf(o, "etc/group", node.GID)
+	}
+	return k
+}
+
+// Refusal says why the device does not open, for who has tried and has got err, and what mends that: a command, or nothing.
+func Refusal(o Options, err error) (cause, mend string) {
+	o = o.withDefaults()
+	cause, why, mend := refusal(o, examinePlatform(o), node(o), err)
+	if why != "" {
+		cause += ": " + why
+	}
+	return cause, mend
 }
 
 // ask fills in what the device says about itself.

@@ -45,15 +45,16 @@ type Options struct {
 	CacheDir              string
 }
 
-// Decoders unpack what a kernel or a disk may have packed. A program that is to start at once has none of them: see NeedsDecoder.
+// Decoders unpack what a kernel or a disk may have packed. A program that is to start at once has none of them: see NeedsTools.
 type Decoders struct {
 	Kernel boot.Unpacker
 	Disk   qcow2.NewDecoder
 }
 
-// NeedsDecoder says whether a run failed for want of a decoder, before the guest began: a program that has them can do it.
-func NeedsDecoder(err error) bool {
-	return errors.Is(err, boot.ErrNoUnpacker) || errors.Is(err, disk.ErrNoDecoder)
+// NeedsTools says whether a run failed, before the guest began, where a program that has decoders and the doctor can do or say more.
+func NeedsTools(err error) bool {
+	var no *machine.NoKVM
+	return errors.Is(err, boot.ErrNoUnpacker) || errors.Is(err, disk.ErrNoDecoder) || errors.As(err, &no)
 }
 
 // stdio says whether the console is the user's standard input and output.

@@ -81,6 +81,10 @@ func (c *Config) validate() error {
 		return &fault.Error{Class: fault.Usage, Thing: fmt.Sprintf("%s %d", fault.Field("CPUs"), c.CPUs),
 			Cause: "a machine needs at least one", Mend: "try " + fault.Field("CPUs") + " 1"}
 	}
+	if c.CPUs > maxCPUs {
+		return &fault.Error{Class: fault.Usage, Thing: fmt.Sprintf("%s %d", fault.Field("CPUs"), c.CPUs),
+			Cause: fmt.Sprintf("a machine has at most %d", maxCPUs), Mend: "ask for fewer"}
+	}
 	return c.validateBalloon()
 }
 

@@ -4,29 +4,26 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"terem/internal/fault"
 	"terem/kvm"
 	"terem/memory"
 )
 
+// NoKVM is the error of a /dev/kvm that does not open.
+type NoKVM struct{ Err error }
+
+func (e *NoKVM) Error() string { return e.Err.Error() }
+func (e *NoKVM) Unwrap() error { return e.Err }
+
 // openKVM opens /dev/kvm and checks that it can do what a machine needs.
 func openKVM() (*kvm.System, error) {
 	sys, err := kvm.Open()
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENODEV), errors.Is(err, syscall.ENXIO):
-		return nil, &fault.Error{Class: fault.Host, Thing: kvm.Device, Cause: "this host has no KVM",
-			Mend: "load it with `modprobe kvm_intel` or `modprobe kvm_amd`, or see `terem doctor`"}
-	case errors.Is(err, fs.ErrPermission):
-		return nil, &fault.Error{Class: fault.Host, Thing: kvm.Device, Cause: "you may not open it",
-			Mend: permissionMend(kvm.Device)}
-	case err != nil:
-		return nil, &fault.Error{Class: fault.Host, Thing: "KVM", Err: err, Mend: "see `terem doctor`"}
+	if err != nil {
+		return nil, &fault.Error{Class: fault.Host, Thing: kvm.Device, Err: &NoKVM{err}, Mend: "see `terem doctor`"}
 	}
 	if err := checkNeeds(sys.Check); err != nil {
 		sys.Close()
@@ -49,16 +46,6 @@ func checkNeeds(value func(kvm.Capability) (int, error)) error {
 	return nil
 }
 
-// permissionMend says how a user gets the right to open the device: by its group, if
-// that may.
-func permissionMend(device string) string {
-	const groupMayUse = 0o060
-	if st, err := os.Stat(device); err == nil && st.Mode()&groupMayUse == groupMayUse {
-		return "`sudo usermod -aG kvm $USER` and log in again, or see `terem doctor`"
-	}
-	return "`sudo setfacl -m u:$USER:rw " + device + "`, or see `terem doctor`"
-}
-
 // checkHost compares what the config asks for with what the host has.
 func checkHost(sys *kvm.System, c *Config) error {
 	advised, most, err := sys.RecommendedVCPUs()
@@ -70,12 +57,32 @@ func checkHost(sys *kvm.System, c *Config) error {
 		return &fault.Error{Class: fault.Host, Thing: fmt.Sprintf("%s %d", fault.Field("CPUs"), c.CPUs),
 			Cause: fmt.Sprintf("at most %d here (KVM advises %d)", most, advised), Mend: "ask for fewer"}
 	}
+	return checkMemory(c)
+}
+
+// checkMemory compares the memory that is asked for with the host's.
+func checkMemory(c *Config) error {
 	total, err := hostMemory()
 	if err == nil && c.Memory > total {
 		return &fault.Error{Class: fault.Host, Thing: fault.Field("Memory") + " " + Bytes(c.Memory),
 			Cause: "this host has " + Bytes(total), Mend: "ask for less"}
 	}
 	return nil
+}
+
+// hopeless is what would be wrong if there were a KVM: whoever has none finds his other mistakes first, as if there
+// were one.
+func hopeless(c *Config) error {
+	if err := checkMemory(c); err != nil {
+		return err
+	}
+	ram, err := memory.New(c.Memory)
+	if err != nil {
+		return nil // no mistake of the user's
+	}
+	defer ram.Close()
+	_, err = load(ram, c, nil)
+	return err
 }
 
 // maxCPUs is bounded by the 8-bit APIC IDs of the MP table and MADT; 255 is the

@@ -76,6 +76,9 @@ func New(c Config) (_ *Machine, err error) {
 
 func (m *Machine) makeVM() (err error) {
 	if m.sys, err = openKVM(); err != nil {
+		if worse := hopeless(&m.conf); worse != nil {
+			return worse
+		}
 		return err
 	}
 	m.leaves = sync.OnceValues(func() ([]kvm.CPUIDEntry, error) { return offered(m.sys) })
