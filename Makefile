@@ -2,11 +2,12 @@
 
 GO      ?= go
 TEREM   := bin/terem
+PREFIX  ?= /usr/local
 RUNARGS ?=
 HARDWARE = $(GO) run ./internal/hardware --kernels "$(or $(KERNELS),6.1 6.12)" --run "$(TEST)" --packages "$(PACKAGES)"
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup guest guest-debian run-debian test test-short test-stock test-debian test-selftests test-selftests-amdv test-selftests-vtx test-crash test-v2 test-amdv test-vtx test-hardware shell-amdv shell-vtx bench-vtx bench-amdv compare-amdv compare-vtx emulators fuzz compare engines bench lint golden clean
+.PHONY: help run build install uninstall deb setup guest guest-debian run-debian test test-short test-stock test-debian test-selftests test-selftests-amdv test-selftests-vtx test-crash test-v2 test-amdv test-vtx test-hardware shell-amdv shell-vtx bench-vtx bench-amdv compare-amdv compare-vtx emulators fuzz compare engines bench lint golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +18,15 @@ run: guest ## get everything ready and boot Linux on this terminal (RUNARGS="--c
 build: ## compile bin/terem and bin/terem-tools
 	@mkdir -p bin
 	@CGO_ENABLED=0 $(GO) build -ldflags '-s -w' -o bin/ ./cmd/terem ./cmd/terem-tools
+
+install: build ## copy terem, its manual pages and completions to PREFIX (default /usr/local), below DESTDIR
+	@sh scripts/install.sh "$(DESTDIR)$(PREFIX)"
+
+uninstall: ## take them away again
+	@sh scripts/install.sh --remove "$(DESTDIR)$(PREFIX)"
+
+deb: build ## bin/terem.deb, for `apt install ./bin/terem.deb`
+	@sh scripts/deb.sh
 
 setup: ## install the Debian packages that are missing (as root; else print the line to run)
 	@sh guest/setup.sh

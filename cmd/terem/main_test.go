@@ -169,3 +169,37 @@ func TestPair(t *testing.T) {
 		}
 	}
 }
+
+// TestInstall copies what `make build` has made into a directory, uses it there, and takes it away.
+func TestInstall(t *testing.T) {
+	if _, err := os.Stat("../../bin/terem-tools"); err != nil {
+		t.Skip("needs `make build`")
+	}
+	to := t.TempDir()
+	script := func(args ...string) {
+		t.Helper()
+		if r := execute(t, nil, append([]string{"sh", "../../scripts/install.sh"}, args...)...); r != (outcome{}) {
+			t.Fatalf("%q: %+v", args, r)
+		}
+	}
+	script(to)
+	if r := execute(t, nil, filepath.Join(to, "bin/terem"), "help"); r.status != 0 || !strings.Contains(r.out, "Commands:") {
+		t.Errorf("installed: %+v", r)
+	}
+	for _, name := range []string{"share/man/man1/terem-run.1", "share/bash-completion/completions/terem", "share/zsh/vendor-completions/_terem",
+		"share/fish/vendor_completions.d/terem.fish"} {
+		if st, err := os.Stat(filepath.Join(to, name)); err != nil || st.Size() < 1000 {
+			t.Errorf("%s: %v, %v", name, st, err)
+		}
+	}
+	script("--remove", to)
+	err := filepath.WalkDir(to, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			t.Errorf("%s is left", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

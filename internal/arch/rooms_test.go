@@ -24,7 +24,7 @@ func rooms() []room {
 	return []room{
 		{"bench/...", []string{"bench/...", "guest/...", "internal/measure/host", "internal/measure/stats", "internal/measure/lastwords", "internal/measure/smaps"}, []string{"golang.org/x/arch/...", unix}, nil},
 		{"cmd/terem", []string{"internal/cli/command", "internal/cli/launch", "internal/container"}, []string{"github.com/spf13/pflag"}, []string{"internal/fault"}},
-		{"cmd/terem-tools", []string{"internal/...", "boot/unpack", "guest/...", "kvm"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", unix}, nil},
+		{"cmd/terem-tools", []string{"internal/...", "boot/unpack", "guest/...", "kvm"}, []string{"github.com/spf13/cobra/...", "github.com/spf13/pflag", unix}, nil},
 
 		{"internal/arch", nil, nil, nil},
 		{"internal/container", []string{"internal/fault"}, []string{unix, "golang.org/x/net/bpf", "github.com/moby/sys/capability", "github.com/opencontainers/cgroups/..."}, nil},

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+	"github.com/spf13/pflag"
+)
+
+// newMan is for whoever makes a package: it writes the manual pages. Their date is SOURCE_DATE_EPOCH if that is set.
+func newMan() *cobra.Command {
+	return &cobra.Command{
+		Use:    "man directory",
+		Short:  "Write the manual pages into a directory",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := os.MkdirAll(args[0], 0o755); err != nil {
+				return err
+			}
+			root := c.Root()
+			root.DisableAutoGenTag = true
+			forManual(root)
+			return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "terem", Manual: "terem"}, args[0])
+		},
+	}
+}
+
+// forManual gives the flags their placeholders back, and leaves out what the shells need.
+func forManual(c *cobra.Command) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if name := f.Annotations[placeholder]; len(name) > 0 {
+			f.Usage = "`" + name[0] + "`: " + f.Usage
+		}
+	})
+	c.Long = literal(c.Long)
+	for _, sub := range c.Commands() {
+		if sub.Name() == "completion" {
+			sub.Hidden = true
+		}
+		forManual(sub)
+	}
+}
+
+// literal makes lines that are indented what Markdown shows as they are.
+func literal(text string) string {
+	var b strings.Builder
+	within := false
+	for line := range strings.Lines(text) {
+		indented := strings.HasPrefix(line, "  ")
+		if indented != within {
+			b.WriteString("\n")
+		}
+		if within = indented; indented {
+			b.WriteString("  ")
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
