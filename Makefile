@@ -15,7 +15,14 @@ help: ## list the targets
 run: guest ## get everything ready and boot Linux on this terminal (RUNARGS="--cpus 2")
 	@$(TEREM) run $(RUNARGS)
 
-build: ## compile bin/terem and bin/terem-tools
+# What goes into the guest; its hashes are constants of the program.
+GUEST_SOURCES = $(wildcard guest/bare/*.go guest/bare/src/* guest/init/src/* guest/probe/src/* guest/kernel/config guest/kernel/patches/* \
+	guest/initramfs/*.go guest/recipe/hash.go)
+
+guest/hashes.go: $(GUEST_SOURCES)
+	@$(GO) run ./guest/stamp
+
+build: guest/hashes.go ## compile bin/terem and bin/terem-tools
 	@mkdir -p bin
 	@CGO_ENABLED=0 $(GO) build -ldflags '-s -w' -o bin/ ./cmd/terem ./cmd/terem-tools
 

@@ -63,11 +63,7 @@ func Find(cacheDir string) (Artifacts, error) {
 
 // FindKernel is Find for the kernel alone.
 func FindKernel(cacheDir string) (Artifacts, error) {
-	hash, err := KernelHash()
-	if err != nil {
-		return Artifacts{}, err
-	}
-	dir, err := newest(KernelRoot(cacheDir), hash)
+	dir, err := newest(KernelRoot(cacheDir), kernelHash)
 	if err != nil {
 		return Artifacts{}, err
 	}
@@ -91,11 +87,7 @@ func KernelIn(dir string) (Artifacts, error) {
 
 // FindInitrd is Find for the first root file system alone.
 func FindInitrd(cacheDir string) (Artifacts, error) {
-	hash, err := InitrdHash()
-	if err != nil {
-		return Artifacts{}, err
-	}
-	dir, err := newest(InitrdRoot(cacheDir), hash)
+	dir, err := newest(InitrdRoot(cacheDir), initrdHash)
 	if err != nil {
 		return Artifacts{}, err
 	}

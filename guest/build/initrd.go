@@ -15,6 +15,7 @@ import (
 	pid1 "terem/guest/init"
 	"terem/guest/initramfs"
 	"terem/guest/probe"
+	"terem/guest/recipe"
 )
 
 // Initrd builds the default guest's first root file system unless the cache has it, and says where it is.
@@ -27,7 +28,7 @@ func Initrd(ctx context.Context, cacheDir string, log io.Writer) (guest.Artifact
 }
 
 func initrd(ctx context.Context, cacheDir string, log io.Writer) (guest.Artifacts, error) {
-	own, err := guest.InitrdHash()
+	own, err := recipe.InitrdHash()
 	if err != nil {
 		return guest.Artifacts{}, err
 	}
@@ -39,7 +40,7 @@ func initrd(ctx context.Context, cacheDir string, log io.Writer) (guest.Artifact
 	if err != nil {
 		return guest.Artifacts{}, err
 	}
-	s := slot{root: guest.InitrdRoot(cacheDir), name: own + "-" + guest.ToolsHash(inputs)}
+	s := slot{root: guest.InitrdRoot(cacheDir), name: own + "-" + recipe.ToolsHash(inputs)}
 	applets, err := listApplets(ctx)
 	if err != nil {
 		return guest.Artifacts{}, err

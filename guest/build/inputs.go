@@ -7,7 +7,7 @@ import (
 	"os/exec"
 	"strings"
 
-	"terem/guest"
+	"terem/guest/recipe"
 )
 
 // Where Debian's packages put what a guest is made of.
@@ -39,7 +39,7 @@ func initrdInputs(ctx context.Context, busybox []byte) (map[string]string, error
 		"ld":  {"ld", "--version"},
 	})
 	if err == nil {
-		in["busybox"] = guest.ToolsHash(map[string]string{"busybox": string(busybox)})
+		in["busybox"] = recipe.ToolsHash(map[string]string{"busybox": string(busybox)})
 	}
 	return in, err
 }

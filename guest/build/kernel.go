@@ -11,12 +11,13 @@ import (
 
 	"terem/guest"
 	"terem/guest/kernel"
+	"terem/guest/recipe"
 )
 
 // Kernel builds the default guest's kernel unless the cache has it, and says where it is. A build takes
 // some minutes; log receives a line about it now and then.
 func Kernel(ctx context.Context, cacheDir string, log io.Writer) (guest.Artifacts, error) {
-	own, err := guest.KernelHash()
+	own, err := recipe.KernelHash()
 	if err != nil {
 		return guest.Artifacts{}, err
 	}
@@ -24,7 +25,7 @@ func Kernel(ctx context.Context, cacheDir string, log io.Writer) (guest.Artifact
 	if err != nil {
 		return guest.Artifacts{}, fmt.Errorf("build the guest kernel: %w", err)
 	}
-	s := slot{root: guest.KernelRoot(cacheDir), name: own + "-" + guest.ToolsHash(inputs)}
+	s := slot{root: guest.KernelRoot(cacheDir), name: own + "-" + recipe.ToolsHash(inputs)}
 	m := &guest.Manifest{Inputs: inputs}
 	err = s.fill(log, m, func(dir, out string) error {
 		return compileKernel(ctx, s.root, dir, out, m, log)
