@@ -79,6 +79,9 @@ func newDiskFromDir() *cobra.Command {
 				if f.Size, err = command.ParseSize(size); err != nil {
 					return &command.UsageError{Command: "terem disk from-dir", Err: fmt.Errorf("--size %s: %w", size, err)}
 				}
+				if f.Size == 0 {
+					return &command.UsageError{Command: "terem disk from-dir", Err: fmt.Errorf("--size %s: a disk of no bytes; leave it out for one that fits", size)}
+				}
 			}
 			ctx, stop := interruptible()
 			defer stop()
@@ -120,18 +123,23 @@ checked as a copy in TMPDIR, and so is all that is not raw.
 Exit status:
   0   nothing is wrong
   1   something is wrong
+  2   nothing could be checked: a raw image without a file system that terem knows
   64  usage: the image cannot be opened, or a guest has it
   69  host: e2fsck is missing, no room for a copy`
 
-// statusProblems is the exit status of a check that found something.
-const statusProblems = 1
+// Exit statuses of a check.
+const (
+	statusProblems  = 1 // it found something
+	statusUnchecked = 2 // it had nothing to look at
+)
 
 func newDiskCheck(status *int) *cobra.Command {
-	return &cobra.Command{
+	var verbose bool
+	c := &cobra.Command{
 		Use:     "check PATH",
 		Short:   "Look for damage in an image and its file systems",
 		Long:    diskCheckLong,
-		Example: "  terem disk check root.img",
+		Example: "  terem disk check root.img\n  terem disk check -v root.img",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			ctx, stop := interruptible()
@@ -140,15 +148,27 @@ func newDiskCheck(status *int) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, l := range append(r.Notes, r.Problems...) {
+			lines := append(r.Notes, r.Problems...)
+			if r.Mend != "" {
+				lines = append(lines, r.Mend)
+			}
+			if verbose {
+				lines = append(lines, r.Details...)
+			}
+			for _, l := range lines {
 				fmt.Printf("%s: %s\n", r.Path, l)
 			}
-			if len(r.Problems) > 0 {
+			switch {
+			case len(r.Problems) > 0:
 				*status = statusProblems
+			case !r.Checked:
+				*status = statusUnchecked
 			}
 			return nil
 		},
 	}
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "add what e2fsck says of damage")
+	return c
 }
 
 // interruptible ends with the signals that end a program.

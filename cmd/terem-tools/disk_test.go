@@ -16,6 +16,7 @@ import (
 func TestDiskErrors(t *testing.T) {
 	taken := write(t, "taken.img", make([]byte, 512))
 	empty := write(t, "empty.img", nil)
+	text := write(t, "hostname", []byte("host\n"))
 	for _, tt := range []struct {
 		args []string
 		want []string
@@ -29,6 +30,8 @@ func TestDiskErrors(t *testing.T) {
 		{[]string{"from-dir", "x"}, []string{"accepts 2 arg(s)", "terem disk from-dir --help"}},
 		{[]string{"from-dir", "/no/such", "x"}, []string{"/no/such", "no such file", "directory or a tar"}},
 		{[]string{"from-dir", "/etc", "x", "--size", "much"}, []string{"--size much", "not a size"}},
+		{[]string{"from-dir", "/etc", "x", "--size", "0"}, []string{"--size 0", "no bytes", "leave it out"}},
+		{[]string{"check", text}, []string{"disk " + text, "a text, and no disk image", "name an image"}},
 		{[]string{"info"}, []string{"accepts 1 arg(s)", "terem disk info --help"}},
 		{[]string{"info", "/no/such"}, []string{"disk /no/such", "no such file", "terem disk create"}},
 		{[]string{"info", "/dev/null"}, []string{"disk /dev/null", "character device", "block device"}},
@@ -92,7 +95,11 @@ func TestDisk(t *testing.T) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	run(statusProblems, "the file system (ext4): ", "check", img)
+	run(statusProblems, "the file system (ext4): e2fsck gives up", "check", img)
+	if r := run(statusProblems, "e2fsck: ", "check", "-v", img); strings.Count(r.out, "\n") < 3 {
+		t.Errorf("-v says no more: %s", r.out)
+	}
 	run(0, "", "create", dir+"/empty", "1G")
+	run(statusUnchecked, "no file system", "check", dir+"/empty")
 	run(0, "nothing that terem knows", "info", dir+"/empty")
 }

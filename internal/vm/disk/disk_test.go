@@ -263,6 +263,10 @@ func TestRefusals(t *testing.T) {
 		{"/dev/null", []string{"a character device"}},
 		{rawImage(t, 0, nil), []string{"empty", "terem disk create"}},
 		{rawImage(t, 1000, nil), []string{"1000 bytes", "no multiple of 512", "truncate -s 1024"}},
+		{rawImage(t, 1000, []byte{0xff, 0xfe}), []string{"cut short, or no disk image", "copy it again"}},
+		{textFile(t, "a line of text\n"), []string{"a text, and no disk image", "name an image"}},
+		{textFile(t, "\x1f\x8b\x08packed"), []string{"packed by gzip", "gzip -d"}},
+		{textFile(t, "\xfd7zXZ\x00packed"), []string{"packed by xz", "xz -d"}},
 		{"/proc/version", []string{"disk /proc/version"}},
 		{rawImage(t, 4096, []byte("TEREMOVL")), []string{"it is an overlay", "Disks BASE,overlay="}},
 		{rawImage(t, 4096, []byte("QFI\xfb")), []string{"only reads qcow2", "add ro"}},
@@ -273,6 +277,25 @@ func TestRefusals(t *testing.T) {
 	} {
 		_, err := tryOpen(t, tt.spec, nil)
 		wantLine(t, err, tt.want...)
+	}
+}
+
+func textFile(t *testing.T, s string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(s), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestText(t *testing.T) {
+	for s, want := range map[string]bool{
+		"": true, "host\n": true, "имя\t1\r\n": true, "cut \xd0": true, "\x00": false, "\xd0\x20": false, "\x1b[m": false, "a\xff": false,
+	} {
+		if text([]byte(s)) != want {
+			t.Errorf("%q: %v", s, !want)
+		}
 	}
 }
 

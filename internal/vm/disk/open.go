@@ -3,7 +3,6 @@ package disk
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"time"
@@ -180,16 +179,11 @@ func block(n uint32) uint32 {
 
 // checkSize refuses what cannot be the size of a disk.
 func (im *image) checkSize() error {
-	size := im.file.size
-	bad := func(cause, mend string) error {
-		return &fault.Error{Class: fault.Usage, Thing: "disk " + im.path, Cause: cause, Mend: mend}
-	}
-	switch {
+	switch size := im.file.size; {
 	case size == 0:
-		return bad("the file is empty", "make one with `terem disk create`")
+		return &fault.Error{Class: fault.Usage, Thing: "disk " + im.path, Cause: "the file is empty", Mend: "make one with `terem disk create`"}
 	case size%sectorSize != 0:
-		return bad(fmt.Sprintf("%d bytes are no multiple of %d", size, sectorSize),
-			fmt.Sprintf("add zeros with `truncate -s %d %s`", roundUp(size, sectorSize), im.path))
+		return im.notSector()
 	}
 	return nil
 }

@@ -24,7 +24,8 @@ type FileSystem struct {
 	Type  string `json:"type"`
 	Label string `json:"label,omitempty"`
 	UUID  string `json:"uuid,omitempty"`
-	State string `json:"state,omitempty"` // ext: "clean", "needs recovery", "has errors"
+	State string `json:"state,omitempty"` // ext: "clean", "needs recovery", "has errors", "cut short"
+	Size  int64  `json:"size,omitempty"`  // ext: bytes, as it says itself
 }
 
 // Partition is an entry of a partition table. Offsets and sizes are in bytes.
@@ -33,10 +34,14 @@ type Partition struct {
 	Offset     int64       `json:"offset"`
 	Size       int64       `json:"size"`
 	Name       string      `json:"name,omitempty"`
+	Beyond     bool        `json:"beyond,omitempty"` // it ends behind the disk's end
 	FileSystem *FileSystem `json:"file_system,omitempty"`
 }
 
 const sectorSize = 512
+
+// StateCut says that a file system is longer than what it is in.
+const StateCut = "cut short"
 
 // magics tell file systems by bytes at a fixed place. Labels and UUIDs are at fixed
 // places as well.
@@ -70,10 +75,20 @@ func Examine(r io.ReaderAt, size int64) Content {
 	if c.FileSystem == nil || c.FileSystem.Type == "iso9660" {
 		c.Table, c.Partitions = partitions(r, size)
 	}
+	c.FileSystem.within(size)
 	for i := range c.Partitions {
-		c.Partitions[i].FileSystem = fileSystem(r, c.Partitions[i].Offset)
+		p := &c.Partitions[i]
+		p.FileSystem = fileSystem(r, p.Offset)
+		p.FileSystem.within(min(p.Size, size-p.Offset))
 	}
 	return c
+}
+
+// within notes whether there is room for a file system, if there is one.
+func (fs *FileSystem) within(room int64) {
+	if fs != nil && fs.Size > room {
+		fs.State = StateCut
+	}
 }
 
 // FileSystemOf is the type of the file system that fills the image r, "ext4" for
@@ -139,6 +154,7 @@ func (fs *FileSystem) ext(b []byte) {
 	default:
 		fs.Type = "ext2"
 	}
+	fs.Size = extSize(b, incompat)
 	switch {
 	case state&errorState != 0:
 		fs.State = "has errors"
@@ -147,6 +163,24 @@ func (fs *FileSystem) ext(b []byte) {
 	default:
 		fs.State = "clean"
 	}
+}
+
+// extSize is s_blocks_count of blocks of 1024 << s_log_block_size; 0 if that is no size.
+func extSize(b []byte, incompat uint32) int64 {
+	const (
+		wide    = 0x80 // s_feature_incompat: s_blocks_count_hi counts
+		largest = 6    // 64 KiB
+		most    = 1 << 46
+	)
+	le := binary.LittleEndian
+	blocks, shift := uint64(le.Uint32(b[4:])), le.Uint32(b[24:])
+	if incompat&wide != 0 {
+		blocks |= uint64(le.Uint32(b[336:])) << 32
+	}
+	if shift > largest || blocks > most {
+		return 0
+	}
+	return int64(blocks << (10 + shift))
 }
 
 // Printable is a name as far as it can be shown: up to the first zero, without what a
@@ -170,6 +204,11 @@ func partitions(r io.ReaderAt, size int64) (table string, list []Partition) {
 	}
 	le := binary.LittleEndian
 	for i := range 4 {
+		if active := mbr[446+16*i]; active != 0 && active != 0x80 {
+			return "", nil // a boot sector of something else
+		}
+	}
+	for i := range 4 {
 		e := mbr[446+16*i:][:16]
 		if e[4] == gptGuard {
 			if list, ok := gpt(r, size); ok {
@@ -184,12 +223,12 @@ func partitions(r io.ReaderAt, size int64) (table string, list []Partition) {
 	return "mbr", list
 }
 
-// appendPartition drops entries that are empty or not on the disk.
+// appendPartition drops entries that are empty, and marks those that are not all on the disk.
 func appendPartition(list []Partition, number int, off, n, size int64, name string) []Partition {
-	if n <= 0 || off <= 0 || off > size || n > size-off {
+	if n <= 0 || off <= 0 {
 		return list
 	}
-	return append(list, Partition{Number: number, Offset: off, Size: n, Name: name})
+	return append(list, Partition{Number: number, Offset: off, Size: n, Name: name, Beyond: off > size || n > size-off})
 }
 
 // gpt reads a GUID partition table (UEFI 2.10, 5.3): its header is in the second block.
@@ -211,8 +250,9 @@ func gpt(r io.ReaderAt, size int64) ([]Partition, bool) {
 			if e == nil || bytes.Equal(e[:16], make([]byte, 16)) {
 				continue
 			}
+			const most = 1 << 50 // blocks
 			first, last := le.Uint64(e[32:]), le.Uint64(e[40:])
-			if first > last || last >= uint64(size/block) {
+			if first > last || last > most {
 				continue
 			}
 			list = appendPartition(list, int(i)+1, int64(first)*block, int64(last-first+1)*block, size, utf16Name(e[56:]))

@@ -63,6 +63,22 @@ func TestPartitions(t *testing.T) {
 	}
 }
 
+// TestBeyond: a partition that ends behind the disk is there, and marked.
+func TestBeyond(t *testing.T) {
+	for _, guid := range []bool{false, true} {
+		b := partitioned(guid)[:3<<20]
+		c := Examine(bytes.NewReader(b), int64(len(b)))
+		if len(c.Partitions) != 2 || c.Partitions[0].Beyond || !c.Partitions[1].Beyond {
+			t.Errorf("gpt %v: %+v", guid, c)
+		}
+	}
+	b := partitioned(false)
+	b[446] = 7 // no MBR has that
+	if c := Examine(bytes.NewReader(b), int64(len(b))); c.Table != "" || len(c.Partitions) > 0 {
+		t.Errorf("a boot sector of something else: %+v", c)
+	}
+}
+
 func TestFileSystems(t *testing.T) {
 	for _, m := range magics {
 		b := make([]byte, 256<<10)
@@ -91,7 +107,7 @@ func FuzzExamine(f *testing.F) {
 		for _, size := range []int64{int64(len(b)), 1 << 40} {
 			c := Examine(bytes.NewReader(b), size)
 			for _, p := range c.Partitions {
-				if p.Offset <= 0 || p.Size <= 0 || p.Offset > size-p.Size {
+				if p.Offset <= 0 || p.Size <= 0 || p.Beyond != (p.Offset > size-p.Size) {
 					t.Errorf("a partition of %d bytes at %d on a disk of %d", p.Size, p.Offset, size)
 				}
 			}

@@ -25,12 +25,14 @@ func tool(name string) (string, error) {
 	return "", &fault.Error{Class: fault.Host, Thing: name, Cause: "this host does not have it", Mend: "`apt install e2fsprogs`"}
 }
 
+// imageName is what runOn calls an image: the first of ExtraFiles.
+const imageName = "/proc/self/fd/3"
+
 // runOn runs a program of e2fsprogs with an image as its last argument. It gets the image
 // open, under a name of our own: it would take others for an option (-x.img), for a tag
 // (LABEL=x.img), or for another file with options behind it (x?offset=512.img).
 func runOn(ctx context.Context, image *os.File, name string, args ...string) (out, stderr string, status int, err error) {
-	const third = "/proc/self/fd/3" // the first of ExtraFiles
-	return run(ctx, []*os.File{image}, name, append(args, third)...)
+	return run(ctx, []*os.File{image}, name, append(args, imageName)...)
 }
 
 // runTool runs a program of e2fsprogs and gives what it says, and its exit status. An

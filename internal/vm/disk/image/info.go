@@ -37,7 +37,12 @@ func Examine(path string) (*Info, error) {
 		return in, nil
 	}
 	defer d.Close() // read only
-	c := content.Examine(reader{d}, d.Size())
+	seen := &reader{d: d}
+	c := content.Examine(seen, d.Size())
+	if seen.err != nil && c.FileSystem == nil && len(c.Partitions) == 0 {
+		in.Why = seen.err.Error()
+		return in, nil
+	}
 	in.Content = &c
 	return in, nil
 }
@@ -51,14 +56,20 @@ func spec(f *disk.Facts) disk.Spec {
 }
 
 // reader is a disk as an io.ReaderAt.
-type reader struct{ d *disk.Disk }
+type reader struct {
+	d   *disk.Disk
+	err error // the first that was not the end of the disk
+}
 
-func (r reader) ReadAt(p []byte, off int64) (int, error) {
+func (r *reader) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 || off >= r.d.Size() {
 		return 0, io.EOF
 	}
 	n := min(int64(len(p)), r.d.Size()-off)
 	if err := r.d.ReadVec([][]byte{p[:n]}, off); err != nil {
+		if r.err == nil {
+			r.err = err
+		}
 		return 0, err
 	}
 	if n < int64(len(p)) {
@@ -132,6 +143,9 @@ func (in *Info) contentText(line func(name, format string, args ...any)) {
 		fs := "nothing that terem knows"
 		if p.FileSystem != nil {
 			fs = p.FileSystem.String()
+		}
+		if p.Beyond {
+			fs += ", behind the end of the image"
 		}
 		if p.Name != "" {
 			fs += fmt.Sprintf(" (%s)", p.Name)

@@ -25,7 +25,10 @@ import (
 var errTar = errors.New("the tar cannot be used")
 
 // errNoTar says that there is no tar at all, or an empty one.
-var errNoTar = errors.New("it is no tar, or one with nothing in it")
+var errNoTar = errors.New("it is no tar, or cut short, or one with nothing in it")
+
+// errCut says that the file ends before the tar does.
+var errCut = errors.New("the file ends here, so it is cut short")
 
 func isNoTar(err error) bool {
 	return errors.Is(err, tar.ErrHeader) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
@@ -42,8 +45,11 @@ var errHeaders = errors.New("more than 64 MiB of headers before one file")
 
 // mendTar helps who named something else than a tar.
 func mendTar(err error) string {
-	if errors.Is(err, errNoTar) {
+	switch {
+	case errors.Is(err, errNoTar):
 		return "name a directory, or a tar that may be packed by gzip, xz or zstd"
+	case errors.Is(err, errCut):
+		return "get it again from where it came"
 	}
 	return ""
 }
@@ -173,6 +179,8 @@ func (t *tarReader) all(ctx context.Context) error {
 			return fmt.Errorf("%w: %w", errTar, errNoTar)
 		case err != nil && n == 0:
 			return fmt.Errorf("%w: %w", errTar, err)
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return fmt.Errorf("%w: behind %s: %w", errTar, last, errCut)
 		case err != nil:
 			return fmt.Errorf("%w: behind %s: %w", errTar, last, err)
 		}
@@ -180,6 +188,9 @@ func (t *tarReader) all(ctx context.Context) error {
 			var host *os.PathError // of the spool
 			if errors.Is(err, errSpool) || errors.As(err, &host) {
 				return err
+			}
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				err = errCut
 			}
 			return fmt.Errorf("%w: %s: %w", errTar, content.Printable(h.Name), err)
 		}

@@ -149,7 +149,7 @@ func TestHostileTar(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = (&FromDir{Source: source, Path: filepath.Join(dir, "img")}).Make(t.Context())
-	wantError(t, err, fault.Usage, "the tar cannot be used", "unexpected EOF")
+	wantError(t, err, fault.Usage, "the tar cannot be used", "cut short", "get it again")
 	onlyFiles(t, dir, "a.tar.gz")
 }
 
