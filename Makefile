@@ -10,8 +10,8 @@ HARDWARE = $(GO) run ./internal/hardware --kernels "$(or $(KERNELS),6.1 6.12)" -
 .PHONY: help run build install uninstall deb setup guest guest-debian run-debian test test-short test-stock test-debian test-selftests test-selftests-amdv test-selftests-vtx test-crash test-v2 test-amdv test-vtx test-hardware shell-amdv shell-vtx bench-vtx bench-amdv compare-amdv compare-vtx emulators fuzz compare engines bench lint golden clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { name[n] = $$1; text[n++] = $$2; if (length($$1) > widest) widest = length($$1) } \
-		END { for (i = 0; i < n; i++) printf "  make %-*s  %s\n", widest, name[i], text[i] }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { n++; name[n] = $$1; text[n] = $$2; if (length($$1) > widest) widest = length($$1) } \
+		END { for (i = 1; i <= n; i++) printf "  make %-" widest "s  %s\n", name[i], text[i] }' $(MAKEFILE_LIST)
 
 run: guest ## get everything ready and boot Linux on this terminal (RUNARGS="--cpus 2")
 	@$(TEREM) run $(RUNARGS)
