@@ -54,7 +54,7 @@ func rooms() []room {
 		{"internal/kvmtest", []string{"kvm"}, nil, nil},
 		{"internal/measure/lastwords", nil, nil, nil},
 		{"internal/cli/launch", []string{"internal/vm/machine", "internal/cli/tty", "internal/vm/disk/...", "devices/virtio/blk", "devices/virtio/rng", "boot", "guest/...", "vcpu/assist", "internal/fault"},
-			nil, []string{"kvm", "internal/cli/tty/ttytest", "boot/unpack"}},
+			nil, []string{"kvm", "internal/cli/tty/ttytest", "boot/unpack", "github.com/klauspost/compress/...", "github.com/pierrec/lz4/v4", "github.com/ulikunitz/xz"}},
 		{"internal/vm/machine", []string{"vcpu/...", "boot", "devices/...", "guest/...", "kvm", "memory", "internal/fault"}, nil, nil},
 		{"internal/measure/smaps", nil, nil, nil},
 		{"internal/compare/report", []string{"internal/compare/result", "internal/measure/host", "internal/measure/stats"},
