@@ -31,24 +31,14 @@ func compareBoth(ctx context.Context, t table, o options) error {
 	}
 	defer os.RemoveAll(w.dir)
 
-	fmt.Fprintf(os.Stderr, "selftests: %d programs on the host, in namespaces\n", len(chosen))
-	host, err := onHost(ctx, order{root: w.root, tree: o.programs, scale: o.hosts, jobs: harmless(t, chosen)})
-	if err != nil {
-		return fmt.Errorf("on the host: %w", err)
-	}
-	fmt.Fprintf(os.Stderr, "selftests: the same in the guest, on %s\n", o.backend)
-	m := machines{terem: o.terem, initrd: w.initrd, memory: o.memory, cpus: o.cpus, append: o.append, log: io.Discard}
-	if o.verbose {
-		m.log = os.Stderr
-	}
-	inGuest, err := m.run(ctx, t, order{scale: o.scale, jobs: chosen})
-	if err != nil {
-		err = fmt.Errorf("in the guest: %w", err)
+	trials, err := repeat(ctx, chosen, func(jobs []int) (map[int]trial, error) { return o.try(ctx, t, w, list, jobs) })
+	if err != nil && len(trials) == 0 {
+		return err
 	}
 
 	r := report{w: os.Stdout, backend: o.backend, verbose: o.verbose}
 	for _, i := range chosen {
-		r.job(t.jobs[i], list, host[i], inGuest[i])
+		r.job(t.jobs[i], trials[i])
 	}
 	if !r.summary(time.Since(start)) && err == nil {
 		err = errDifferent
@@ -56,15 +46,38 @@ func compareBoth(ctx context.Context, t table, o options) error {
 	return err
 }
 
-// job judges one job and prints it.
-func (r *report) job(j job, list []known, host, guest outcome) {
-	switch {
-	case guest.status == "" || guest.status == notRun:
-		r.missing(j, "in the guest", guest)
-	case j.mark != markGuest && (host.status == "" || host.status == notRun):
-		r.missing(j, "on the host", host)
+// try runs jobs on both sides and judges them. After an error in the guest there is what came before it.
+func (o options) try(ctx context.Context, t table, w workspace, list []known, jobs []int) (map[int]trial, error) {
+	fmt.Fprintf(os.Stderr, "selftests: %d programs on the host, in namespaces\n", len(jobs))
+	host, err := onHost(ctx, order{root: w.root, tree: o.programs, scale: o.hosts, jobs: harmless(t, jobs)})
+	if err != nil {
+		return nil, fmt.Errorf("on the host: %w", err)
+	}
+	fmt.Fprintf(os.Stderr, "selftests: the same in the guest, on %s\n", o.backend)
+	m := machines{terem: o.terem, initrd: w.initrd, memory: o.memory, cpus: o.cpus, append: o.append, log: io.Discard}
+	if o.verbose {
+		m.log = os.Stderr
+	}
+	inGuest, err := m.run(ctx, t, order{scale: o.scale, jobs: jobs})
+	if err != nil {
+		err = fmt.Errorf("in the guest: %w", err)
+	}
+	all := map[int]trial{}
+	for _, i := range jobs {
+		all[i] = judged(t.jobs[i], o.backend, list, host[i], inGuest[i])
+	}
+	return all, err
+}
+
+// job prints what a job came to.
+func (r *report) job(j job, t trial) {
+	switch t.missing {
+	case "":
+		r.row(j, t.host, t.guest, t.found)
+	case "in the guest":
+		r.missing(j, t.missing, t.guest)
 	default:
-		r.row(j, host, guest, judge(j.name(), r.backend, list, compare(j, host, guest), guest))
+		r.missing(j, t.missing, t.host)
 	}
 }
 

@@ -112,6 +112,16 @@ type judgement struct {
 	listed   []known
 	unlisted []difference
 	gone     []known
+	varies   []difference // unlisted or gone, but not in each try (trial.go)
+}
+
+// wrong are the differences that are not as listed.
+func (j judgement) wrong() []difference {
+	all := slices.Clone(j.unlisted)
+	for _, k := range j.gone {
+		all = append(all, k.difference)
+	}
+	return all
 }
 
 func (j judgement) good() bool { return len(j.unlisted) == 0 && len(j.gone) == 0 }

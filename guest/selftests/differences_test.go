@@ -150,7 +150,7 @@ func TestReport(t *testing.T) {
 	} {
 		var b strings.Builder
 		r := report{w: &b, backend: backendAMDV}
-		r.job(tab.jobs[tt.job], list, tt.host, tt.guest)
+		r.job(tab.jobs[tt.job], judged(tab.jobs[tt.job], backendAMDV, list, tt.host, tt.guest))
 		if got := r.summary(0); got != tt.pass || !strings.Contains(b.String(), tt.want) {
 			t.Errorf("%s: %v, want %q in\n%s", tt.what, got, tt.want, b.String())
 		}

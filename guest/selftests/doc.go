@@ -9,5 +9,6 @@
 // /sys and /proc/sys read-only (sandbox.go). The guest runs the same binary, which arranges the same there
 // (inside.go, runner.go), and writes what happened as lines (stream.go). The host reads the lines, starts a new
 // machine where one has ended under a program (guest.go), takes the programs' output apart (outcome.go) and holds
-// it against the host's (compare.go). A difference that is not listed fails, and so does a listed one that has gone.
+// it against the host's (compare.go). A difference that is not listed fails, and so does a listed one that has gone,
+// unless it goes: such a program runs up to twice more, on both sides, and what goes is said to vary (trial.go).
 package main

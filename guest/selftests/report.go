@@ -13,7 +13,7 @@ type report struct {
 	backend string
 	verbose bool
 
-	same, listed, unlisted, gone, missed int
+	same, listed, unlisted, gone, varied, missed int
 }
 
 // row prints one job: how it ended on both sides, and what differs.
@@ -22,6 +22,8 @@ func (r *report) row(j job, host, guest outcome, found judgement) {
 	switch {
 	case !found.good():
 		what = "DIFFERENT"
+	case len(found.varies) > 0:
+		what = "varies"
 	case len(found.listed) > 0:
 		what = "as listed"
 	case j.mark == markGuest:
@@ -34,6 +36,9 @@ func (r *report) row(j job, host, guest outcome, found judgement) {
 	}
 	for _, k := range found.gone {
 		fmt.Fprintf(r.w, "    gone: %s -> %s  %s\n", k.host, k.guest, k.of)
+	}
+	for _, d := range found.varies {
+		fmt.Fprintf(r.w, "    varies: %s -> %s  %s\n", d.host, d.guest, d.of)
 	}
 	cause := ""
 	for _, k := range found.listed {
@@ -50,7 +55,10 @@ func (r *report) row(j job, host, guest outcome, found judgement) {
 }
 
 func (r *report) count(found judgement) {
-	if found.good() && len(found.listed) == 0 {
+	switch {
+	case found.good() && len(found.varies) > 0:
+		r.varied++
+	case found.good() && len(found.listed) == 0:
 		r.same++
 	}
 	r.listed += len(found.listed)
@@ -97,7 +105,7 @@ func (r *report) summary(took time.Duration) bool {
 	if !good {
 		word = "FAILED"
 	}
-	fmt.Fprintf(r.w, "selftests: %s on %s in %s: %d programs alike, %d differences as listed, %d not listed, %d gone, %d programs not run\n",
-		word, r.backend, took.Round(time.Second), r.same, r.listed, r.unlisted, r.gone, r.missed)
+	fmt.Fprintf(r.w, "selftests: %s on %s in %s: %d programs alike, %d that vary, %d differences as listed, %d not listed, %d gone, %d programs not run\n",
+		word, r.backend, took.Round(time.Second), r.same, r.varied, r.listed, r.unlisted, r.gone, r.missed)
 	return good
 }
