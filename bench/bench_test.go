@@ -166,3 +166,19 @@ func TestSleepHere(t *testing.T) {
 		t.Errorf("sleeps end %v late, %v", late, err)
 	}
 }
+
+func TestInitTime(t *testing.T) {
+	const trace = `init internal/godebug @1.2 ms, 0.5 ms clock, 88 bytes, 3 allocs
+init os @0.1 ms, 0.25 ms clock, 88 bytes, 3 allocs
+terem: --memory none: not a size
+init net @2.4 ms, 0.5 ms clock, 1488 bytes, 28 allocs
+`
+	if got, err := initTime(trace); err != nil || got != 0.75 {
+		t.Errorf("%v ms, %v; want 0.75", got, err)
+	}
+	for _, bad := range []string{"", "terem: no\n", "init os @0.1 ms, x ms clock, 8 bytes, 3 allocs\n"} {
+		if got, err := initTime(bad); err == nil {
+			t.Errorf("%q: %v", bad, got)
+		}
+	}
+}
