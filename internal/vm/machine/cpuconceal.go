@@ -24,6 +24,8 @@ func conceal(e *kvm.CPUIDEntry) {
 // kvmClock is the clock that KVM keeps for its guests, at the MSRs that it has now.
 func kvmClock() cpuidBit { return cpuidBit{leafKVMFeatures, 0, eax, 3} }
 
+func tscDeadline() cpuidBit { return cpuidBit{1, 0, ecx, 24} }
+
 // tileState is the state of AMX. KVM has it for a process that has asked Linux for it
 // (arch_prctl, ARCH_REQ_XCOMP_GUEST_PERM), and lists the instructions to any.
 func tileState() cpuidBit { return cpuidBit{leafXState, 0, eax, 18} }

@@ -23,7 +23,7 @@ func offered(s cpuidSource) ([]kvm.CPUIDEntry, error) {
 		return nil, err
 	}
 	if can > 0 {
-		setBit(leaves, features["tsc_deadline_timer"])
+		setBit(leaves, tscDeadline())
 	}
 	return leaves, nil
 }
