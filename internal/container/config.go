@@ -46,9 +46,10 @@ type Config struct {
 	Limits  Limits
 
 	Stdin, Stdout, Stderr *os.File
-	// TTY gives the program a terminal of the container's own, in place of the three
-	// files; Container.Terminal is its other end.
-	TTY           bool
+	// TTY says which of the three are to be a terminal of the container's own, in place of
+	// the file; Container.Terminal is its other end.
+	TTY           [3]bool
+	PlainOutput   bool   // that terminal adds nothing to what is written to it
 	Columns, Rows uint16 // of the terminal at the start
 }
 

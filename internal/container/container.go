@@ -78,12 +78,16 @@ func (k *Container) conclude() (Outcome, error) {
 	return o, err
 }
 
-// Close gives back the terminal. The container must have ended.
+// Close gives back the terminal. For a container that has not ended, that is as when a
+// terminal is unplugged: its processes get SIGHUP.
 func (k *Container) Close() error {
 	if k.terminal == nil {
 		return nil
 	}
-	return k.terminal.Close()
+	if err := k.terminal.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 // abandon undoes a start that failed.

@@ -3,6 +3,7 @@ package container
 import (
 	"fmt"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,9 +16,6 @@ var deviceNames = [...]string{"null", "zero", "full", "random", "urandom", "tty"
 // deviceLinks are names that lead to the descriptors of whoever uses them.
 var deviceLinks = [...]struct{ name, to string }{
 	{"fd", "/proc/self/fd"},
-	{"stdin", "/proc/self/fd/0"},
-	{"stdout", "/proc/self/fd/1"},
-	{"stderr", "/proc/self/fd/2"},
 	{"ptmx", "pts/ptmx"},
 }
 
@@ -39,6 +37,17 @@ func (s *stage) mountDev() error {
 	for _, l := range deviceLinks {
 		if err := unix.Symlinkat(l.to, int(dev), l.name); err != nil {
 			return &os.PathError{Op: "symlink", Path: l.name, Err: err}
+		}
+	}
+	for i, name := range standardNames {
+		if s.Shown[i] {
+			if err := s.showStandard(dev, i); err != nil {
+				return fmt.Errorf("/dev/%s: %w", name, err)
+			}
+			continue
+		}
+		if err := unix.Symlinkat("/proc/self/fd/"+strconv.Itoa(i), int(dev), name); err != nil {
+			return &os.PathError{Op: "symlink", Path: name, Err: err}
 		}
 	}
 	pts := []string{"mode", "620", "ptmxmode", "666"}
@@ -94,4 +103,15 @@ func openPTY() (near, far int, err error) {
 		return -1, -1, os.NewSyscallError("pseudoterminal", err)
 	}
 	return near, far, nil
+}
+
+// plainOutput has a terminal show what is written as it is written: the next terminal on
+// the way to the user adds carriage returns and the like (termios(3), OPOST).
+func plainOutput(terminal int) error {
+	settings, err := unix.IoctlGetTermios(terminal, unix.TCGETS)
+	if err != nil {
+		return os.NewSyscallError("TCGETS", err)
+	}
+	settings.Oflag &^= unix.OPOST
+	return os.NewSyscallError("TCSETS", unix.IoctlSetTermios(terminal, unix.TCSETS, settings))
 }

@@ -124,6 +124,13 @@ func newRoot(t testing.TB) string {
 	return dir
 }
 
+func writeFile(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // needShift skips a test where the directories of tests are on a file system that cannot
 // shift owners; such a root is copied.
 func needShift(t testing.TB) {

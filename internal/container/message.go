@@ -2,7 +2,6 @@ package container
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,18 +13,19 @@ import (
 )
 
 // The process outside and the first stage talk through one pair of connected sockets.
-// A message is its length, 4 bytes, and JSON; descriptors travel with its first byte
-// (unix(7), SCM_RIGHTS). The stage's end closes when the program takes its place, which
-// is how the process outside learns that it did.
+// A message is its length, 4 bytes, and its fields (see pack.go); descriptors travel with
+// its first byte (unix(7), SCM_RIGHTS). The stage's end closes when the program takes its
+// place, which is how the process outside learns that it did.
 
 const (
 	maxMessage = 4 << 20
-	maxFiles   = 32 // the kernel passes 253 at once
-	maxBinds   = maxFiles - 1 - len(controllersV1)
+	maxFiles   = 64 // the kernel passes 253 at once
+	maxBinds   = maxFiles - 1 - len(standard{}) - len(controllersV1)
 )
 
-// order is all that the first stage is told. Its descriptors are the root and the binds,
-// if Mounted is set, and then one "tasks" file for each group of cgroup v1 to join.
+// order is all that the first stage is told. Its descriptors are the root, the binds and
+// the standard files that are shown in /dev, if Mounted is set, and then one "tasks" file
+// for each group of cgroup v1 to join.
 type order struct {
 	Argv, Env     []string
 	Dir, Hostname string
@@ -33,11 +33,38 @@ type order struct {
 	Binds         []Bind
 	Mounted       bool // root and binds come as detached mounts
 	ReadOnly      bool
-	OwnNetwork    bool   // a network namespace: bring up loopback
-	OwnUsers      bool   // a user namespace
-	TTYGroup      bool   // the group "tty" has a number here
-	TTY           bool   // make a terminal,
-	Columns, Rows uint16 // of this size
+	OwnNetwork    bool     // a network namespace: bring up loopback
+	OwnUsers      bool     // a user namespace
+	TTYGroup      bool     // the group "tty" has a number here
+	Shown         standard // these standard files come as detached mounts, too
+	TTY           standard // make a terminal, for these,
+	Columns, Rows uint16   // of this size,
+	PlainOutput   bool     // which adds nothing to what it shows
+}
+
+// standard says something of standard input, output and error.
+type standard [3]bool
+
+func (o *order) pack(p packer) {
+	list(p, &o.Argv, packer.text)
+	list(p, &o.Env, packer.text)
+	list(p, &o.Binds, func(p packer, b *Bind) {
+		p.text(&b.Source)
+		p.text(&b.Target)
+		p.flag(&b.ReadOnly)
+	})
+	for _, s := range []*string{&o.Dir, &o.Hostname, &o.Root} {
+		p.text(s)
+	}
+	for _, f := range []*bool{&o.Mounted, &o.ReadOnly, &o.OwnNetwork, &o.OwnUsers, &o.TTYGroup, &o.PlainOutput} {
+		p.flag(f)
+	}
+	for i := range o.TTY {
+		p.flag(&o.Shown[i])
+		p.flag(&o.TTY[i])
+	}
+	number(p, &o.Columns)
+	number(p, &o.Rows)
 }
 
 // report is what the first stage says: a terminal, which comes along as a descriptor, or
@@ -46,16 +73,22 @@ type report struct {
 	Terminal bool
 	Class    fault.Class
 	Thing    string
+	Cause    string
 	Mend     string
 	Error    string
 }
 
-// send writes a message and passes descriptors.
-func send(socket int, v any, fds ...int) error {
-	body, err := json.Marshal(v)
-	if err != nil {
-		return err
+func (r *report) pack(p packer) {
+	p.flag(&r.Terminal)
+	number(p, &r.Class)
+	for _, s := range []*string{&r.Thing, &r.Cause, &r.Mend, &r.Error} {
+		p.text(s)
 	}
+}
+
+// send writes a message and passes descriptors.
+func send(socket int, m message, fds ...int) error {
+	body := packed(m)
 	if len(body) > maxMessage {
 		return fmt.Errorf("%d bytes of arguments and environment: %w", len(body), unix.E2BIG)
 	}
@@ -79,7 +112,7 @@ func send(socket int, v any, fds ...int) error {
 
 // receive reads a message and the descriptors that came with it, which are closed on
 // exec. io.EOF means that the other end closed before a message began.
-func receive(socket int, v any) (fds []int, err error) {
+func receive(socket int, m message) (fds []int, err error) {
 	defer func() {
 		if err != nil {
 			closeAll(fds)
@@ -103,7 +136,7 @@ func receive(socket int, v any) (fds []int, err error) {
 	if _, err := io.ReadFull(r, body); err != nil {
 		return fds, errors.Join(io.ErrUnexpectedEOF, err)
 	}
-	return fds, json.Unmarshal(body, v)
+	return fds, unpack(body, m)
 }
 
 // receiveFirst reads the first bytes of a message, with which its descriptors come.

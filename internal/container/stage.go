@@ -25,7 +25,9 @@ type stage struct {
 	root  mount   // the root file system, attached nowhere yet
 	binds []mount // what is bound into it
 	tasks []int   // the files of the groups to join
-	host  int     // the host's root directory, until it is gone
+
+	standard [len(standard{})]mount // of the standard files, where Shown says so
+	host     int                    // the host's root directory, until it is gone
 
 	covered bool // the root's directory has a new top over it
 }
@@ -42,7 +44,7 @@ func Init() (status int) {
 	if err := unix.CloseRange(socketFD, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		// The flag is of Linux 5.11.
 		r := s.failed("close_range", unix.ENOSYS)
-		_ = send(socketFD, r)
+		_ = send(socketFD, &r)
 		return r.Class.Status()
 	}
 	const everybodyReads = 0o022
@@ -58,9 +60,14 @@ func Init() (status int) {
 		}
 		fds = fds[n:]
 	}
+	for i, shown := range s.Shown {
+		if shown && len(fds) > 0 {
+			s.standard[i], fds = mount(fds[0]), fds[1:]
+		}
+	}
 	s.tasks = fds
 	r := s.become()
-	_ = send(socketFD, r) // or nobody is left to tell
+	_ = send(socketFD, &r) // or nobody is left to tell
 	return r.Class.Status()
 }
 
@@ -104,7 +111,7 @@ func (s *stage) failed(step string, err error) report {
 		e.Err = fmt.Errorf("this host lets no ordinary user have rights in namespaces: %w", err)
 		e.Mend = "run terem as root, or allow it (apparmor_restrict_unprivileged_userns of sysctl)"
 	}
-	r := report{Class: e.Class, Thing: e.Thing, Mend: e.Mend}
+	r := report{Class: e.Class, Thing: e.Thing, Cause: e.Cause, Mend: e.Mend}
 	if e.Err != nil {
 		r.Error = e.Err.Error()
 	}
@@ -144,7 +151,7 @@ func (s *stage) loopback() error {
 // openTerminal makes the program's terminal the controlling one, and hands its other end
 // out.
 func (s *stage) openTerminal() error {
-	if !s.TTY {
+	if s.TTY == (standard{}) {
 		return nil
 	}
 	near, far, err := openPTY()
@@ -156,13 +163,21 @@ func (s *stage) openTerminal() error {
 	if err := unix.IoctlSetWinsize(far, unix.TIOCSWINSZ, size); err != nil {
 		return os.NewSyscallError("TIOCSWINSZ", err)
 	}
-	if err := send(socketFD, report{Terminal: true}, far); err != nil {
+	if s.PlainOutput {
+		if err := plainOutput(near); err != nil {
+			return err
+		}
+	}
+	if err := send(socketFD, &report{Terminal: true}, far); err != nil {
 		return err
 	}
 	if err := unix.IoctlSetInt(near, unix.TIOCSCTTY, 0); err != nil {
 		return os.NewSyscallError("TIOCSCTTY", err)
 	}
-	for fd := range 3 {
+	for fd, own := range s.TTY {
+		if !own {
+			continue
+		}
 		if err := unix.Dup3(near, fd, 0); err != nil {
 			return os.NewSyscallError("dup3", err)
 		}

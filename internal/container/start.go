@@ -21,6 +21,8 @@ type start struct {
 	mounted    bool // the next two are there: the root and what is bound into it
 	tree       mount
 	binds      []mount
+	standard   [len(standard{})]mount // where shown says so: standard files as they are to be in /dev
+	shown      standard
 	owners     owners   // what a file of root's has in a copy
 	inside     *os.File // the first stage's end of the pair of sockets
 	outside    *os.File
@@ -62,6 +64,9 @@ func (s *start) steps(ctx context.Context) error {
 	}
 	s.k.stopWatching = context.AfterFunc(ctx, func() { _ = s.k.Kill() })
 	if err := s.shiftOwners(ctx); err != nil {
+		return err
+	}
+	if err := s.openStandard(); err != nil {
 		return err
 	}
 	if err := s.instruct(); err != nil {
@@ -191,7 +196,7 @@ func (s *start) instruct() error {
 		Argv: c.Argv, Env: c.Env, Dir: c.Dir, Hostname: c.Hostname, ReadOnly: c.ReadOnly,
 		Root: c.Root, Binds: c.Binds, Mounted: s.mounted,
 		OwnNetwork: c.Network == NetworkNone, OwnUsers: c.Users == UsersPrivate, TTYGroup: s.privileged,
-		TTY: c.TTY, Columns: c.Columns, Rows: c.Rows,
+		Shown: s.shown, TTY: c.TTY, Columns: c.Columns, Rows: c.Rows, PlainOutput: c.PlainOutput,
 	}
 	var fds []int
 	if s.mounted {
@@ -200,10 +205,15 @@ func (s *start) instruct() error {
 			fds = append(fds, int(m))
 		}
 	}
+	for i, shown := range s.shown {
+		if shown {
+			fds = append(fds, int(s.standard[i]))
+		}
+	}
 	for _, f := range s.k.groups.tasks {
 		fds = append(fds, int(f.Fd()))
 	}
-	return send(int(s.outside.Fd()), o, fds...)
+	return send(int(s.outside.Fd()), &o, fds...)
 }
 
 // await reads what the first stage says, until the program takes its place.
@@ -225,7 +235,7 @@ func (s *start) await() error {
 			continue
 		}
 		closeAll(fds)
-		failure := &fault.Error{Class: r.Class, Thing: r.Thing, Mend: r.Mend}
+		failure := &fault.Error{Class: r.Class, Thing: r.Thing, Cause: r.Cause, Mend: r.Mend}
 		if r.Error != "" {
 			failure.Err = errors.New(r.Error)
 		}
@@ -238,6 +248,7 @@ func (s *start) close() {
 		s.tree.close()
 		closeMounts(s.binds)
 	}
+	s.closeStandard()
 	for _, f := range []*os.File{s.inside, s.outside, s.null} {
 		if f != nil {
 			f.Close()

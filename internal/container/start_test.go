@@ -157,7 +157,7 @@ func TestNothingLeft(t *testing.T) {
 		rounds = 20
 	}
 	for i := range rounds {
-		c := Config{Root: root, Argv: []string{"/probe", "exit", "3"}, TTY: i%4 == 0}
+		c := Config{Root: root, Argv: []string{"/probe", "exit", "3"}, TTY: [3]bool{i%4 == 0}}
 		if i%2 == 0 {
 			c.Limits = Limits{Memory: 64 << 20, PIDs: 50}
 		}
@@ -337,7 +337,7 @@ func TestUnprivileged(t *testing.T) {
 
 func TestTerminal(t *testing.T) {
 	needRoot(t)
-	k, err := Start(t.Context(), Config{Root: newRoot(t), Argv: []string{"/probe", "terminal"}, TTY: true, Columns: 100, Rows: 30})
+	k, err := Start(t.Context(), Config{Root: newRoot(t), Argv: []string{"/probe", "terminal"}, TTY: [3]bool{true, true, true}, Columns: 100, Rows: 30})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	"terem/internal/cli/tty"
 	"terem/internal/container"
 )
 
@@ -19,9 +18,6 @@ const (
 	statusTimeout = 124 // as timeout(1)
 	statusSignal  = 128 // plus the signal's number
 )
-
-// grace is how long a program has to end itself after a signal.
-const grace = 3 * time.Second
 
 // Options are those of `terem container run`.
 type Options struct {
@@ -33,26 +29,26 @@ type Options struct {
 
 // session is one run.
 type session struct {
-	o    *Options
-	k    *container.Container
-	term *terminal // nil: the program has the user's files themselves
+	o     *Options
+	k     *container.Container
+	users *os.File  // the user's terminal, or nil
+	term  *terminal // nil: the program has the user's files themselves
 
 	release context.CancelFunc // of what the start needed
 
 	mu     sync.Mutex
-	status int    // overrides the program's, if why is set
-	why    string // why terem ended the container
+	status int           // overrides the program's, if why is set
+	why    string        // why terem ended the container
+	forced chan struct{} // closed when why is set
 }
 
 // Run runs a program in a container to its end, and returns terem's exit status. The error
 // of a program that never ran is a *fault.Error.
 func Run(o *Options) (status int, err error) {
-	s := &session{o: o}
-	if tty.IsTerminal(o.Config.Stdin) && tty.IsTerminal(o.Config.Stdout) {
-		s.askTerminal()
-	}
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	s := &session{o: o, forced: make(chan struct{})}
+	s.askTerminal()
+	signals := make(chan os.Signal, 16)
+	listen(signals, firstSignals[:]...)
 	defer signal.Stop(signals)
 	err = s.start(signals)
 	defer s.release()
@@ -63,6 +59,7 @@ func Run(o *Options) (status int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, s.k.Close()) }()
+	listen(signals, moreSignals[:]...)
 	s.describe()
 	if s.term, err = s.connect(); err != nil {
 		_ = s.k.Kill()
@@ -95,22 +92,38 @@ func (s *session) start(signals <-chan os.Signal) (err error) {
 	return err
 }
 
-// wait waits for the end of the container, or brings it about.
-func (s *session) wait(signals <-chan os.Signal) {
+// wait waits for the end of the container and of its output, or brings it about.
+func (s *session) wait(signals chan os.Signal) {
 	var timeout <-chan time.Time
 	if s.o.Timeout > 0 {
 		t := time.NewTimer(s.o.Timeout)
 		defer t.Stop()
 		timeout = t.C
 	}
-	for {
+	rarely := time.NewTimer(aWhile)
+	defer rarely.Stop()
+	var enough <-chan time.Time // the user's terminal had time to take the last output
+	ended, shown, forced := s.k.Done(), s.term.allShown(), s.forced
+	for ended != nil || shown != nil {
 		select {
-		case <-s.k.Done():
-			return
+		case <-ended:
+			ended = nil
+		case <-shown:
+			shown = nil
+		case <-enough:
+			shown = nil
+		case <-forced:
+			forced, enough = nil, time.After(drain)
 		case <-timeout:
 			s.end(statusTimeout, fmt.Sprintf("the timeout of %v ran out", s.o.Timeout))
+		case <-rarely.C:
+			listen(signals, rare()...)
 		case sig := <-signals:
-			s.pass(sig.(syscall.Signal), signals)
+			if n := sig.(syscall.Signal); ended == nil {
+				s.because(statusSignal+int(n), n.String()) // only the terminal is waited for
+			} else {
+				s.pass(n)
+			}
 		}
 	}
 }
@@ -121,6 +134,7 @@ func (s *session) because(status int, why string) {
 	defer s.mu.Unlock()
 	if s.why == "" {
 		s.status, s.why = status, why
+		close(s.forced)
 	}
 }
 

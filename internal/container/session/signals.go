@@ -5,31 +5,70 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// pass sends a signal on to the program, which may end by it as it likes. If it does not
-// listen it is killed: at once, if it has no handler, since the first process of a
-// namespace survives every signal that it has no handler for; and otherwise after a time,
-// or at the next signal.
-func (s *session) pass(sig syscall.Signal, signals <-chan os.Signal) {
+// Signals that terem gets are for the program, as with every launcher (crun, runc). The
+// first ones are asked for before the container is started, since they end a start too. To
+// ask for each costs some microseconds and for all of them half a millisecond: so the
+// others come when the program runs, and those that are hardly ever sent when it has run
+// for a while.
+//
+// Not passed on: SIGCHLD and SIGURG, which are between terem and the kernel; SIGWINCH, which
+// becomes the size of the program's terminal; SIGTSTP, SIGTTIN, SIGTTOU and SIGCONT, with
+// which a shell stops terem and lets it go on; SIGPIPE and the signals of faults, which
+// would be terem's own; SIGKILL and SIGSTOP, which cannot be.
+
+var (
+	firstSignals = [...]syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
+	moreSignals  = [...]syscall.Signal{syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM}
+	rareSignals  = [...]syscall.Signal{syscall.SIGABRT, syscall.SIGVTALRM, syscall.SIGPROF, syscall.SIGXCPU,
+		syscall.SIGXFSZ, syscall.SIGIO, syscall.SIGPWR, syscall.SIGSTKFLT}
+)
+
+// firstRealTime and lastRealTime are the signals that programs give a meaning of their own;
+// C libraries keep two before them (signal(7)). systemd, as process 1, listens to some.
+const firstRealTime, lastRealTime = syscall.Signal(34), syscall.Signal(64)
+
+// aWhile is how long a program has run when rare signals are asked for.
+const aWhile = 50 * time.Millisecond
+
+// listen has signals sent to a channel, but for those that terem was started to ignore, as
+// nohup(1) and shells without job control do: the program ignores them as well.
+func listen(to chan<- os.Signal, signals ...syscall.Signal) {
+	for _, s := range signals {
+		if !signal.Ignored(s) {
+			signal.Notify(to, s)
+		}
+	}
+}
+
+// rare are the signals that are hardly ever sent.
+func rare() []syscall.Signal {
+	all := slices.Clone(rareSignals[:])
+	for s := firstRealTime; s <= lastRealTime; s++ {
+		all = append(all, s)
+	}
+	return all
+}
+
+// pass sends a signal on to the program, which does with it what it likes. All that are
+// passed on end a process that has not said what to do with them; but the first process of a
+// namespace survives every signal that it has no handler for. So then it is killed, and what
+// a user sees is what he sees of any process.
+func (s *session) pass(sig syscall.Signal) {
+	minds := handles(s.k.Pid(), sig) // before it is sent: it may end the program
 	if s.k.Signal(sig) != nil {
 		return // it has ended
 	}
-	if handles(s.k.Pid(), sig) {
-		t := time.NewTimer(grace)
-		defer t.Stop()
-		select {
-		case <-s.k.Done():
-			return
-		case <-signals:
-		case <-t.C:
-		}
+	if !minds {
+		s.end(statusSignal+int(sig), sig.String())
 	}
-	s.end(statusSignal+int(sig), sig.String())
 }
 
 // handles says whether a process has a handler for a signal, or ignores it on purpose.

@@ -4,32 +4,69 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
 	"terem/internal/cli/tty"
 	"terem/internal/fault"
+
+	"golang.org/x/sys/unix"
 )
 
-// drain is how long the last output may take on its way to the user's terminal.
+// drain is how long the last output may take on its way to the user's terminal when terem
+// ends the container. Output of a program that has ended by itself is waited for.
 const drain = 2 * time.Second
 
-// terminal connects the user's terminal, in raw mode, with the program's own.
+// look is how often a terem in the background looks whether it is in front.
+const look = 200 * time.Millisecond
+
+// terminal connects the user's terminal with the program's own.
 type terminal struct {
 	s    *session
-	raw  *tty.Raw
+	far  *os.File // the other end of the program's
 	out  *tty.Output
 	done chan struct{} // closed when all of the program's output is out
+	once sync.Once     // hangs up
+
+	mu  sync.Mutex
+	raw *tty.Raw // nil: terem has no keyboard
 }
 
-// askTerminal has the container make a terminal like the user's.
+// askTerminal has the container make a terminal like the user's for the standard files that
+// are one. The others stay what they are.
 func (s *session) askTerminal() {
 	c := &s.o.Config
-	cols, rows := tty.Size(c.Stdin)
-	c.TTY, c.Columns, c.Rows = true, uint16(cols), uint16(rows)
+	var number uint32
+	for i, f := range s.files() {
+		n, ok := terminalNumber(f)
+		if !ok || s.users != nil && n != number {
+			continue // a second terminal stays what it is, too
+		}
+		if s.users == nil {
+			s.users, number = f, n
+		}
+		c.TTY[i] = true
+	}
+	if s.users == nil {
+		return
+	}
+	cols, rows := tty.Size(s.users)
+	c.Columns, c.Rows = uint16(cols), uint16(rows)
+	c.PlainOutput = !c.TTY[0] // the user's terminal stays as it is
 	if name := os.Getenv("TERM"); name != "" {
 		c.Env = append([]string{"TERM=" + name}, c.Env...)
 	}
+}
+
+func (s *session) files() [3]*os.File {
+	return [...]*os.File{s.o.Config.Stdin, s.o.Config.Stdout, s.o.Config.Stderr}
+}
+
+// terminalNumber is the number of the terminal that a file is, also of /dev/tty.
+func terminalNumber(f *os.File) (uint32, bool) {
+	n, err := unix.IoctlGetUint32(int(f.Fd()), unix.TIOCGDEV)
+	return n, err == nil
 }
 
 // connect starts to pass on what is typed and what is shown. It returns nil if the program
@@ -39,40 +76,96 @@ func (s *session) connect() (*terminal, error) {
 	if far == nil {
 		return nil, nil
 	}
-	c := &s.o.Config
-	t := &terminal{s: s, done: make(chan struct{})}
+	t := &terminal{s: s, far: far, done: make(chan struct{})}
 	var err error
-	if t.out, err = tty.NewOutput(c.Stdout, func(error) { _ = s.k.Signal(syscall.SIGHUP) }); err != nil {
+	if t.out, err = tty.NewOutput(s.screen(), func(error) { t.hangUp() }); err != nil {
 		return nil, err
 	}
-	if t.raw, err = tty.MakeRaw(c.Stdin); err != nil {
+	if s.o.Config.TTY[0] {
+		err = t.start()
+	}
+	if err != nil {
 		t.out.Close()
 		return nil, &fault.Error{Class: fault.Host, Thing: "terminal", Err: err}
 	}
-	go t.typed(far)
-	go t.shown(far)
+	go t.shown()
 	go t.watch()
 	return t, nil
 }
 
+// screen is where output goes: the user's terminal, by a file that can be written.
+func (s *session) screen() *os.File {
+	for _, i := range [...]int{1, 2} {
+		if s.o.Config.TTY[i] {
+			return s.files()[i]
+		}
+	}
+	return s.users // tty.Output opens it for writing
+}
+
+// start takes the keyboard, if terem is in front. A shell's job in the background may run
+// and show something, but what is typed is the shell's.
+func (t *terminal) start() error {
+	if t.front() {
+		return t.take()
+	}
+	go func() {
+		for !t.front() {
+			select {
+			case <-t.s.k.Done():
+				return
+			case <-time.After(look):
+			}
+		}
+		if t.take() != nil {
+			t.hangUp()
+		}
+	}()
+	return nil
+}
+
+// front says whether what is typed at the user's terminal is for terem. A terminal that is
+// not its controlling one has no background.
+func (t *terminal) front() bool {
+	group, err := unix.IoctlGetInt(int(t.s.users.Fd()), unix.TIOCGPGRP)
+	return err != nil || group == unix.Getpgrp()
+}
+
+// take makes the user's terminal raw and reads what is typed.
+func (t *terminal) take() (err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.raw, err = tty.MakeRaw(t.s.users); err != nil {
+		t.raw = nil
+		return err
+	}
+	go t.typed()
+	return nil
+}
+
 // typed passes on what the user types, but for terem's own keys. It lives as long as the
 // process: a read of a terminal cannot be called off.
-func (t *terminal) typed(far *os.File) {
-	keys := make(chan []byte, 256)
-	defer close(keys)
+func (t *terminal) typed() {
+	keys := tty.NewQueue()
+	defer keys.Close()
 	go func() {
-		for p := range keys {
-			if _, err := far.Write(p); err != nil {
+		defer keys.Close()
+		for {
+			p, ok := keys.Take()
+			if !ok {
 				return
+			}
+			if _, err := t.far.Write(p); err != nil {
+				return // it is closed
 			}
 		}
 	}()
 	var esc tty.Escape
-	buf := make([]byte, 1024)
+	buf := make([]byte, 4096)
 	for {
-		n, err := t.s.o.Config.Stdin.Read(buf)
+		n, err := t.s.users.Read(buf)
 		if err != nil || n == 0 {
-			t.s.end(statusSignal+int(syscall.SIGHUP), "the terminal is gone")
+			t.hangUp()
 			return
 		}
 		for rest := buf[:n]; len(rest) > 0; {
@@ -80,12 +173,22 @@ func (t *terminal) typed(far *os.File) {
 			var action tty.Action
 			send, action, rest = esc.Next(rest)
 			t.act(action)
-			select {
-			case keys <- append([]byte(nil), send...):
-			default: // the program does not read: keys are lost, as on any terminal
-			}
+			keys.Put(send)
 		}
 	}
+}
+
+// hangUp closes the program's terminal when the user's is gone. The kernel then sends
+// SIGHUP to whom it concerns, which does not end a first process that has not said what to
+// do with it.
+func (t *terminal) hangUp() {
+	t.once.Do(func() {
+		minds := handles(t.s.k.Pid(), syscall.SIGHUP)
+		_ = t.s.k.Close()
+		if !minds {
+			t.s.end(statusSignal+int(syscall.SIGHUP), "the terminal is gone")
+		}
+	})
 }
 
 // helpText explains the keys; its lines end as a raw terminal needs it.
@@ -104,17 +207,25 @@ func (t *terminal) act(a tty.Action) {
 }
 
 // shown passes on what the program shows, until the last of its processes has closed the
-// terminal.
-func (t *terminal) shown(far *os.File) {
+// terminal. It waits for the user's terminal as long as that takes nothing.
+func (t *terminal) shown() {
 	defer close(t.done)
 	buf := make([]byte, 32<<10)
 	for {
-		n, err := far.Read(buf)
+		n, err := t.far.Read(buf)
 		_, _ = t.out.Write(buf[:n]) // a failure is reported to NewOutput's function
 		if err != nil {
 			return // EIO: nobody has the other end any more
 		}
 	}
+}
+
+// allShown is closed when all output is out; nil if there is none to wait for.
+func (t *terminal) allShown() <-chan struct{} {
+	if t == nil {
+		return nil
+	}
+	return t.done
 }
 
 // watch follows the size of the user's terminal, and takes it again after a stop.
@@ -128,24 +239,34 @@ func (t *terminal) watch() {
 			return
 		case sig := <-changes:
 			if sig == syscall.SIGCONT {
-				_ = t.raw.Again() // a terminal that is gone ends the input, which says so
+				t.again()
 			}
-			cols, rows := tty.Size(t.s.o.Config.Stdin)
+			cols, rows := tty.Size(t.s.users)
 			_ = t.s.k.Resize(uint16(cols), uint16(rows))
 		}
 	}
 }
 
-// disconnect shows the rest of the output and gives the user's terminal back.
+// again makes the user's terminal raw once more, after a stop.
+func (t *terminal) again() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.raw != nil {
+		_ = t.raw.Again() // a terminal that is gone ends the input, which says so
+	}
+}
+
+// disconnect gives the user's terminal back.
 func (t *terminal) disconnect() {
 	if t == nil {
 		return
 	}
-	select {
-	case <-t.done:
-	case <-time.After(drain):
-	}
 	t.out.Stop()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.raw == nil {
+		return
+	}
 	if err := t.raw.Restore(); err != nil {
 		fmt.Fprintf(t.s.o.Config.Stderr, "terem: terminal: %v; `stty sane` restores it\n", err)
 	}

@@ -1,8 +1,15 @@
 package session
 
 import (
+	"bufio"
+	"crypto/sha256"
+	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -88,5 +95,125 @@ func TestQuitKey(t *testing.T) {
 	u.Expect("terem: ended by Ctrl-A x")
 	if status := <-done; status != 0 {
 		t.Errorf("status %d", status)
+	}
+}
+
+// begin runs a session beside the test, and gives its status when it ends.
+func begin(t *testing.T, c container.Config) <-chan int {
+	done := make(chan int, 1)
+	go func() {
+		status, err := Run(&Options{Config: c})
+		if err != nil {
+			t.Error(err)
+		}
+		done <- status
+	}()
+	return done
+}
+
+// TestPaste types more than a program reads for now, and than any buffer of the kernel's
+// holds. Nothing is lost, and terem's own keys are heard behind it.
+func TestPaste(t *testing.T) {
+	root := newRoot(t)
+	far, tty := ttytest.Open(t)
+	u := ttytest.NewUser(t, far)
+	c := config(root, "tardy")
+	c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
+	text := strings.Repeat("eighty thousand lines of ten\n", 28_000)
+	sum := fmt.Sprintf("%d %x", len(text), sha256.Sum256([]byte(text)))
+
+	done := begin(t, c)
+	u.Expect("ready")
+	u.Type(text + "\x04")
+	if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
+		t.Error(err)
+	}
+	u.Expect("read " + sum)
+	if status := <-done; status != 0 {
+		t.Errorf("status %d", status)
+	}
+
+	// The first one reads its terminal for ever.
+	far, tty = ttytest.Open(t)
+	u = ttytest.NewUser(t, far)
+	c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
+	done = begin(t, c)
+	u.Expect("ready")
+	u.Type(text + "\x01x")
+	u.Expect("terem: ended by Ctrl-A x")
+	if status := <-done; status != 0 {
+		t.Errorf("status %d", status)
+	}
+}
+
+// TestStalledTerminal: a terminal that takes nothing for a while loses nothing.
+func TestStalledTerminal(t *testing.T) {
+	root := newRoot(t)
+	far, tty := ttytest.Open(t)
+	const lines = 40_000
+	c := config(root, "flood", strconv.Itoa(lines))
+	c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
+	done := begin(t, c)
+	time.Sleep(drain + drain/2)
+	select {
+	case status := <-done:
+		t.Fatalf("it ended with status %d though nobody reads", status)
+	default:
+	}
+	u := ttytest.NewUser(t, far)
+	for i := 0; i < lines; i += 1000 {
+		u.Expect(fmt.Sprintf("line %06d", i))
+	}
+	u.Expect(fmt.Sprintf("line %06d", lines-1))
+	if status := <-done; status != 0 {
+		t.Errorf("status %d", status)
+	}
+}
+
+// TestStalledForGood: a signal ends the wait for a terminal that takes nothing.
+func TestStalledForGood(t *testing.T) {
+	root := newRoot(t)
+	_, tty := ttytest.Open(t)
+	c := config(root, "flood", "40000")
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	c.Stdin, c.Stdout, c.Stderr = tty, tty, null
+	done := begin(t, c)
+	protect := make(chan os.Signal, 1) // this process, when the session listens no more
+	signal.Notify(protect, syscall.SIGHUP)
+	defer signal.Stop(protect)
+	// The first may reach the program, which runs as long as it is not done with writing.
+	for end := time.Now().Add(time.Minute); ; {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGHUP)
+		select {
+		case status := <-done:
+			if status != 128+int(syscall.SIGHUP) {
+				t.Errorf("status %d", status)
+			}
+			return
+		case <-time.After(500 * time.Millisecond):
+			if time.Now().After(end) {
+				t.Fatal("it waits for ever")
+			}
+		}
+	}
+}
+
+// TestGoneTerminal: when the user's terminal is gone, the program's is, too.
+func TestGoneTerminal(t *testing.T) {
+	root := newRoot(t)
+	far, tty := ttytest.Open(t)
+	c := config(root, "patient-hangup", "9")
+	c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
+	done := begin(t, c)
+	if lines := bufio.NewScanner(far); !lines.Scan() || lines.Text() != "ready" {
+		t.Errorf("the terminal shows %q", lines.Text())
+	}
+	far.Close()
+	if status := <-done; status != 9 {
+		t.Errorf("status %d, want the program's own", status)
 	}
 }

@@ -2,8 +2,11 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -96,10 +99,45 @@ func main() {
 		fmt.Println("ready")
 		<-c
 		os.Exit(number)
+	case "patient-hangup": // ends by SIGHUP in its own way
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, syscall.SIGHUP)
+		fmt.Println("ready")
+		<-c
+		os.Exit(number)
 	case "deaf": // does not end by SIGTERM
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("ready")
 		time.Sleep(time.Hour)
+	case "relay": // says what signals it gets, until SIGTERM, and ends in its own way
+		c := make(chan os.Signal, 10)
+		signal.Notify(c)
+		fmt.Println("ready")
+		for sig := range c {
+			switch n := sig.(syscall.Signal); n {
+			case syscall.SIGURG: // of Go's own
+			case syscall.SIGTERM:
+				os.Exit(number)
+			default:
+				fmt.Println("got", int(n))
+			}
+		}
+	case "streams":
+		streams()
+	case "tardy": // reads only after SIGUSR1
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, syscall.SIGUSR1)
+		fmt.Println("ready")
+		<-c
+		b, err := io.ReadAll(os.Stdin)
+		check(err)
+		fmt.Printf("read %d %x\n", len(b), sha256.Sum256(b))
+	case "flood": // lines
+		w := bufio.NewWriter(os.Stdout)
+		for i := range number {
+			fmt.Fprintf(w, "line %06d\n", i)
+		}
+		check(w.Flush())
 	case "die": // by a signal to a child, whose status is passed on
 		check(syscall.Kill(os.Getpid(), syscall.Signal(number)))
 		time.Sleep(time.Hour)
@@ -127,6 +165,34 @@ func main() {
 		fmt.Println("now", size.Col, size.Row)
 	default:
 		os.Exit(64)
+	}
+}
+
+// streams uses its standard files, and what their names in /dev lead to.
+func streams() {
+	first := readLine(os.Stdin)
+	in, err := os.Open("/dev/stdin")
+	check(err)
+	second := readLine(in)
+	for fd, name := range []string{"/dev/stdout", "/dev/stderr"} {
+		f := os.NewFile(uintptr(fd+1), name)
+		again, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+		check(err)
+		fmt.Fprintf(f, "terminal")
+		for n := range 3 {
+			_, err := unix.IoctlGetTermios(n, unix.TCGETS)
+			fmt.Fprintf(f, " %v", err == nil)
+		}
+		fmt.Fprintf(f, "\nread %s %s\n", first, second)
+		fmt.Fprintf(again, "again %s\n", name)
+	}
+}
+
+func readLine(f *os.File) (line string) {
+	for one := make([]byte, 1); ; line += string(one) {
+		if n, err := f.Read(one); n == 0 || err != nil || one[0] == '\n' {
+			return line
+		}
 	}
 }
 

@@ -1,0 +1,146 @@
+package session
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"terem/internal/container"
+)
+
+// playerRoot, in its environment, makes this test's program a terem beside the test.
+const playerRoot = "TEREM_TEST_SESSION"
+
+func player(root string, args []string) int {
+	c := config(root, args...)
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	status, err := Run(&Options{Config: c})
+	if err != nil {
+		fmt.Println(err)
+	}
+	return status
+}
+
+// TestSignals: signals reach the program, which does with them what it likes.
+func TestSignals(t *testing.T) {
+	root := newRoot(t)
+	cmd := exec.Command("/proc/self/exe", "relay", "7")
+	cmd.Env = append(os.Environ(), playerRoot+"="+root)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	expect := func(want string) {
+		t.Helper()
+		if !lines.Scan() || lines.Text() != want {
+			t.Errorf("%q, want %q", lines.Text(), want)
+		}
+	}
+	expect("ready")
+	send := func(sig syscall.Signal) {
+		t.Helper()
+		if err := cmd.Process.Signal(sig); err != nil {
+			t.Error(err)
+		}
+		expect(fmt.Sprint("got ", int(sig)))
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM} {
+		send(sig)
+	}
+	time.Sleep(10 * aWhile) // rare ones: this is when it is asked for them
+	send(syscall.SIGPWR)
+	send(37)
+	send(lastRealTime)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	rest, err := io.ReadAll(out)
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 7 || len(rest) != 0 {
+		t.Errorf("status %v, %q; want 7", err, rest)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestIgnoredSignals: what terem was started to ignore, the program ignores.
+func TestIgnoredSignals(t *testing.T) {
+	root := newRoot(t)
+	cmd := exec.Command("sh", "-c", `trap "" HUP INT; exec "$0" patient 7`, "/proc/"+fmt.Sprint(os.Getpid())+"/exe")
+	cmd.Env = append(os.Environ(), playerRoot+"="+root)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() || lines.Text() != "ready" {
+		t.Errorf("%q, want ready", lines.Text())
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGHUP, syscall.SIGTERM} {
+		if err := cmd.Process.Signal(sig); err != nil {
+			t.Error(err)
+		}
+	}
+	rest, err := io.ReadAll(out)
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 7 || len(rest) != 0 {
+		t.Errorf("status %v, %q; want 7", err, rest)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRunKillsAtOnce: a program without a handler would survive any signal but SIGKILL.
+func TestRunKillsAtOnce(t *testing.T) {
+	if _, err := os.Stat("/bin/busybox"); err != nil {
+		t.Skip("needs a static busybox")
+	}
+	root := newRoot(t)
+	b, err := os.ReadFile("/bin/busybox")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(root, "busybox"), b, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := container.Config{Root: root, Argv: []string{"/busybox", "sh", "-c", "echo ready; exec /busybox sleep 1000"}}
+	status, said, err := play(t, Options{Config: c}, func() {
+		time.Sleep(100 * time.Millisecond) // until it is sleep
+		_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
+	})
+	if err != nil || status != 130 || said != "ready\nterem: interrupt\n" {
+		t.Errorf("status %d, %q, %v; want 130", status, said, err)
+	}
+}
+
+func TestParseHandled(t *testing.T) {
+	for text, want := range map[string]uint64{
+		"": 0,
+		"Name:\tx\nSigIgn:\t0000000000000001\nSigCgt:\t0000000000004000\nSigBlk:\tffffffffffffffff\n": 0x4001,
+		"SigCgt:\tnonsense\n": 0,
+		"SigIgn:":             0,
+	} {
+		if got := parseHandled(strings.NewReader(text)); got != want {
+			t.Errorf("%q: %#x, want %#x", text, got, want)
+		}
+	}
+}
+
+func FuzzParseHandled(f *testing.F) {
+	f.Add("SigCgt:\t0000000000004000\n")
+	f.Fuzz(func(t *testing.T, s string) { parseHandled(strings.NewReader(s)) })
+}
