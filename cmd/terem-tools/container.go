@@ -16,8 +16,9 @@ A root whose owners the kernel cannot shift, such as one on a tmpfs before Linux
 copied into memory: what the container writes there goes with it, and a line says so.
 
 The container has its own processes, mounts, users, network, host name, IPC, control groups
-and clocks; the kernel is the host's. Root inside is nobody outside. On a terminal the
-program gets a terminal of the container's own; with pipes it gets those.
+and clocks; the kernel is the host's. Root inside is nobody outside. A standard file that is
+a terminal becomes a terminal of the container's own; the others stay what they are. Signals
+go to the program.
 
 Keys on a terminal: Ctrl-A x ends the container, Ctrl-A h helps, Ctrl-A Ctrl-A sends Ctrl-A.`
 
