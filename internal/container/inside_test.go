@@ -3,6 +3,7 @@ package container
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,7 +85,7 @@ func TestInherited(t *testing.T) {
 	}
 	for _, link := range links {
 		to, err := os.Readlink(link)
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // the runtime has it no more
 			t.Error(err)
 		}
 		if to == "/" || len(filepath.Base(link)) > 1 {
