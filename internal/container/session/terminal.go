@@ -10,8 +10,6 @@ import (
 
 	"terem/internal/cli/tty"
 	"terem/internal/fault"
-
-	"golang.org/x/sys/unix"
 )
 
 // drain is how long the last output may take on its way to the user's terminal when terem
@@ -39,7 +37,7 @@ func (s *session) askTerminal() {
 	c := &s.o.Config
 	var number uint32
 	for i, f := range s.files() {
-		n, ok := terminalNumber(f)
+		n, ok := tty.Number(f)
 		if !ok || s.users != nil && n != number {
 			continue // a second terminal stays what it is, too
 		}
@@ -61,12 +59,6 @@ func (s *session) askTerminal() {
 
 func (s *session) files() [3]*os.File {
 	return [...]*os.File{s.o.Config.Stdin, s.o.Config.Stdout, s.o.Config.Stderr}
-}
-
-// terminalNumber is the number of the terminal that a file is, also of /dev/tty.
-func terminalNumber(f *os.File) (uint32, bool) {
-	n, err := unix.IoctlGetUint32(int(f.Fd()), unix.TIOCGDEV)
-	return n, err == nil
 }
 
 // connect starts to pass on what is typed and what is shown. It returns nil if the program
@@ -106,11 +98,11 @@ func (s *session) screen() *os.File {
 // start takes the keyboard, if terem is in front. A shell's job in the background may run
 // and show something, but what is typed is the shell's.
 func (t *terminal) start() error {
-	if t.front() {
+	if tty.InFront(t.s.users) {
 		return t.take()
 	}
 	go func() {
-		for !t.front() {
+		for !tty.InFront(t.s.users) {
 			select {
 			case <-t.s.k.Done():
 				return
@@ -122,13 +114,6 @@ func (t *terminal) start() error {
 		}
 	}()
 	return nil
-}
-
-// front says whether what is typed at the user's terminal is for terem. A terminal that is
-// not its controlling one has no background.
-func (t *terminal) front() bool {
-	group, err := unix.IoctlGetInt(int(t.s.users.Fd()), unix.TIOCGPGRP)
-	return err != nil || group == unix.Getpgrp()
 }
 
 // take makes the user's terminal raw and reads what is typed.

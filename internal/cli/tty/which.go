@@ -1,0 +1,20 @@
+package tty
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Number is the device number of the terminal that f is, also if f is /dev/tty. ok is false if f is none.
+func Number(f *os.File) (n uint32, ok bool) {
+	n, err := unix.IoctlGetUint32(int(f.Fd()), unix.TIOCGDEV)
+	return n, err == nil
+}
+
+// InFront says whether what is typed at a terminal is for this process: it is not a shell's job in the background. A
+// terminal that is not the process's controlling one has no background.
+func InFront(f *os.File) bool {
+	group, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGPGRP)
+	return err != nil || group == unix.Getpgrp()
+}

@@ -1,0 +1,35 @@
+package tty_test
+
+import (
+	"os"
+	"testing"
+
+	"terem/internal/cli/tty"
+	"terem/internal/cli/tty/ttytest"
+)
+
+func TestNumber(t *testing.T) {
+	_, a := ttytest.Open(t)
+	_, b := ttytest.Open(t)
+	again, err := os.OpenFile(a.Name(), os.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	first, ok := tty.Number(a)
+	second, ok2 := tty.Number(b)
+	if same, ok3 := tty.Number(again); !ok || !ok2 || !ok3 || first == second || first != same {
+		t.Errorf("terminals %d and %d; the first again is %d", first, second, same)
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if n, ok := tty.Number(null); ok {
+		t.Errorf("%s is terminal %d", os.DevNull, n)
+	}
+	if !tty.InFront(a) {
+		t.Error("a terminal that is not the controlling one has a background")
+	}
+}
