@@ -3,10 +3,8 @@ package launch
 import (
 	"fmt"
 	"io"
-	"slices"
 
 	"terem/devices/virtio/blk"
-	"terem/internal/fault"
 	"terem/internal/vm/disk"
 )
 
@@ -15,55 +13,21 @@ var _ blk.Quick = (*disk.Disk)(nil)
 
 // openDisks opens the disks in the order in which the guest is to find them. tell is
 // told of the first host error of each kind.
-func openDisks(o *Options, tell func(error)) (_ []blk.Config, err error) {
-	var disks []blk.Config
-	defer func() {
-		if err != nil {
-			closeDisks(disks)
-		}
-	}()
-	specs, err := named(o.Disks)
+func openDisks(o *Options, tell func(error)) ([]blk.Config, error) {
+	disks, err := disk.OpenAll(o.Disks, disk.Options{OnError: tell, Decoder: o.Decoders.Disk})
 	if err != nil {
 		return nil, err
 	}
-	if err := disk.CheckShared(specs); err != nil {
-		return nil, err
-	}
-	for _, s := range specs {
-		d, err := disk.Open(s, disk.Options{OnError: tell, Decoder: o.Decoders.Disk})
-		if err != nil {
-			return nil, err
-		}
+	var all []blk.Config
+	for _, d := range disks {
 		t := d.Traits()
-		disks = append(disks, blk.Config{
+		all = append(all, blk.Config{
 			Backend: d, ReadOnly: t.ReadOnly, ID: t.ID, WriteCache: t.WriteCache,
 			BlockSize: t.BlockSize, PhysicalBlockExp: t.PhysicalBlockExp,
 			OptimalIO: t.OptimalIO / t.BlockSize, Discard: t.Discard,
 		})
 	}
-	return disks, nil
-}
-
-// named gives an ID to each disk that has none: disk0 to the first, disk1 to the second,
-// or the next that is free. A guest that finds a disk by its ID must find one only.
-func named(specs []disk.Spec) ([]disk.Spec, error) {
-	taken := map[string]bool{}
-	for _, s := range specs {
-		if s.ID != "" && taken[s.ID] {
-			return nil, &fault.Error{Class: fault.Usage, Thing: fault.Field("Disks") + " " + s.Path + ",id=" + s.ID,
-				Cause: "another disk has that id", Mend: "give each its own"}
-		}
-		taken[s.ID] = true
-	}
-	specs = slices.Clone(specs)
-	for i := range specs {
-		for n := i; specs[i].ID == ""; n++ {
-			if id := fmt.Sprintf("disk%d", n); !taken[id] {
-				specs[i].ID, taken[id] = id, true
-			}
-		}
-	}
-	return specs, nil
+	return all, nil
 }
 
 // reader reads a disk byte by byte.

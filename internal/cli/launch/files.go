@@ -24,7 +24,7 @@ func (u *fileUse) what() string {
 }
 
 // checkFiles refuses a run that writes a file which it uses for something else, too: a console would empty a disk. What
-// disks are to one another, package disk knows (CheckShared); what one standard stream is to another is the shell's.
+// disks are to one another, package disk knows (OpenAll); what one standard stream is to another is the shell's.
 func checkFiles(o *Options, im *images, c console) error {
 	uses := im.uses()
 	for _, d := range o.Disks {

@@ -10,9 +10,9 @@ type use struct {
 	file    Identity
 }
 
-// CheckShared refuses disks of one machine that would be in each other's way: a file
+// checkShared refuses disks of one machine that would be in each other's way: a file
 // that is written may be there once only. Files that are missing are none of its.
-func CheckShared(specs []Spec) error {
+func checkShared(specs []Spec) error {
 	var uses []use
 	for i := range specs {
 		s := &specs[i]

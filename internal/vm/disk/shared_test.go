@@ -43,7 +43,7 @@ func TestCheckShared(t *testing.T) {
 			}
 			specs = append(specs, s)
 		}
-		err := CheckShared(specs)
+		err := checkShared(specs)
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s: %v, want %q", tt.disks, err, tt.want)
 		}

@@ -1,11 +1,9 @@
-package launch
+package disk
 
 import (
 	"slices"
 	"strings"
 	"testing"
-
-	"terem/internal/vm/disk"
 )
 
 func TestNamed(t *testing.T) {
@@ -16,9 +14,9 @@ func TestNamed(t *testing.T) {
 		{",disk0", "disk1,disk0"},
 		{"disk2,,,", "disk2,disk1,disk3,disk4"},
 	} {
-		var specs []disk.Spec
+		var specs []Spec
 		for id := range strings.SplitSeq(tt.given, ",") {
-			specs = append(specs, disk.Spec{Path: "p", ID: id})
+			specs = append(specs, Spec{Path: "p", ID: id})
 		}
 		before := slices.Clone(specs)
 		got, err := named(specs)
@@ -36,8 +34,23 @@ func TestNamed(t *testing.T) {
 			t.Errorf("%q: the caller's disks have changed", tt.given)
 		}
 	}
-	_, err := openDisks(&Options{Disks: []disk.Spec{{Path: "/nowhere/a", ID: "x"}, {Path: "/nowhere/b"}, {Path: "/nowhere/c", ID: "x"}}}, nil)
+	_, err := OpenAll([]Spec{{Path: "/nowhere/a", ID: "x"}, {Path: "/nowhere/b"}, {Path: "/nowhere/c", ID: "x"}}, Options{})
 	if want := "Disks /nowhere/c,id=x: another disk has that id; give each its own"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// TestOpenAllOrNone: if the last disk cannot be opened, the others are free again.
+func TestOpenAllOrNone(t *testing.T) {
+	first := rawImage(t, 4096, []byte("x"))
+	if disks, err := OpenAll([]Spec{{Path: first}, {Path: "/nowhere/b"}}, Options{}); err == nil || disks != nil {
+		t.Fatalf("%v, %v", disks, err)
+	}
+	disks, err := OpenAll([]Spec{{Path: first}}, Options{})
+	if err != nil || len(disks) != 1 || disks[0].Traits().ID != "disk0" {
+		t.Fatalf("%v, %v", disks, err)
+	}
+	if err := disks[0].Close(); err != nil {
+		t.Error(err)
 	}
 }
