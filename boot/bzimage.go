@@ -184,6 +184,12 @@ func (b *BzImage) loadPayload(m *memory.Guest) (*linuxKernel, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e.narrow {
+		return nil, notKernel(thing, "is an ELF file of 32 bits")
+	}
+	if err := e.enterAsStated(); err != nil {
+		return nil, err
+	}
 	end, err := e.load(m, f, nil)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@
 //	bzImage, its payload          the ELF inside, likewise      long mode, RSI = zero page
 //	ELF vmlinux                   the same                      long mode, RSI = zero page
 //	ELF with a PVH note           PVH start info                protected mode, EBX = start info
+//	the same, of 32 bits          the same                      the same
 //
 // A bzImage carries its kernel compressed. The host unpacks it sooner than the guest could, so by
 // default the ELF inside is streamed straight into guest RAM. A kernel built to be relocated then

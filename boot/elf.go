@@ -1,40 +1,12 @@
 package boot
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 
 	"terem/memory"
-)
-
-// What a loader reads of an ELF64 file (System V ABI, gabi chapters 4 and 5):
-//
-//	file header                        program header
-//	0x00  "\x7fELF"                    0x00  u32  type
-//	0x04  u8   class: 2 = 64-bit       0x08  u64  offset in the file
-//	0x05  u8   data: 1 = little end    0x10  u64  virtual address
-//	0x12  u16  machine: 62 = x86-64    0x18  u64  physical address
-//	0x18  u64  entry point             0x20  u64  size in the file
-//	0x20  u64  program headers         0x28  u64  size in memory; the rest is zero
-//	0x36  u16  size of one             0x30  u64  alignment
-//	0x38  u16  how many
-const (
-	elfMagic     = "\x7fELF"
-	elfHeaderLen = 0x40
-	elfClass64   = 2
-	elfLittle    = 1
-	elfAMD64     = 62
-	elfPhdrLen   = 0x38
-	elfMaxPhdrs  = 256
-	elfPTLoad    = 1
-	elfPTInterp  = 3
-	elfPTNote    = 4
-	elfPTTLS     = 7
 )
 
 // segment is one program header.
@@ -50,92 +22,51 @@ type segment struct {
 // elfImage is what a loader needs to know of an ELF file. All its loadable segments lie within the
 // file, in the order of their offsets; where they lie in memory is not checked yet.
 type elfImage struct {
-	thing string
-	entry memory.Addr // physical
-	loads []segment
-	notes []segment
+	thing   string
+	stated  uint64 // the entry point that the header gives
+	machine uint16
+	narrow  bool        // 32-bit
+	entry   memory.Addr // physical
+	loads   []segment
+	notes   []segment
 
 	program bool // it has what programs of an operating system have, and kernels have not
 }
 
-// parseELF reads and checks the headers of the ELF64 file in r, which is size bytes long.
+// parseELF reads and checks the headers of the ELF file in r, which is size bytes long.
 func parseELF(thing string, r io.ReaderAt, size uint64) (*elfImage, error) {
 	h := make([]byte, elfHeaderLen)
-	if err := readFull(r, h, 0); err != nil {
+	if err := readFull(r, h[:elf32HeaderLen], 0); err != nil {
 		return nil, truncated(thing, err, "cannot read the ELF header")
 	}
-	if err := checkIdent(thing, h); err != nil {
+	form, err := elfFormOf(thing, h)
+	if err != nil {
 		return nil, err
 	}
-	le := binary.LittleEndian
-	off, n := le.Uint64(h[0x20:]), uint64(le.Uint16(h[0x38:]))
+	if err := readFull(r, h[elf32HeaderLen:form.headerLen], elf32HeaderLen); err != nil {
+		return nil, truncated(thing, err, "cannot read the ELF header")
+	}
+	off, phdrLen, n := form.programHeaders(h)
 	if n == 0 {
 		return nil, notKernel(thing, "is an ELF file without loadable segments")
 	}
-	if le.Uint16(h[0x36:]) != elfPhdrLen || n > elfMaxPhdrs {
-		return nil, notKernel(thing, "has %d program headers of %d bytes", n, le.Uint16(h[0x36:]))
+	if phdrLen != form.phdrLen || n > elfMaxPhdrs {
+		return nil, notKernel(thing, "has %d program headers of %d bytes", n, phdrLen)
 	}
-	table := make([]byte, n*elfPhdrLen)
+	table := make([]byte, n*phdrLen)
 	if off > size || uint64(len(table)) > size-off {
 		return nil, truncated(thing, nil, "the file ends before its program headers")
 	}
 	if err := readFull(r, table, int64(off)); err != nil {
 		return nil, truncated(thing, err, "cannot read the program headers")
 	}
-	e := &elfImage{thing: thing}
-	for ; len(table) > 0; table = table[elfPhdrLen:] {
-		if err := e.add(parseSegment(table), size); err != nil {
+	e := &elfImage{thing: thing, stated: form.entry(h), machine: elfMachine(h), narrow: form.headerLen == elf32HeaderLen}
+	for ; len(table) > 0; table = table[phdrLen:] {
+		if err := e.add(form.segment(table), size); err != nil {
 			return nil, err
 		}
 	}
-	return e, e.finish(le.Uint64(h[0x18:]))
-}
-
-// checkIdent refuses what is not an ELF64 file for x86-64.
-func checkIdent(thing string, h []byte) error {
-	switch {
-	case !bytes.HasPrefix(h, []byte(elfMagic)):
-		return notKernel(thing, "is not an ELF file")
-	case h[5] != elfLittle:
-		return notKernel(thing, "is a big-endian ELF file, not one for x86-64")
-	}
-	if machine := binary.LittleEndian.Uint16(h[0x12:]); machine != elfAMD64 {
-		return notKernel(thing, "is an ELF file for %s, not for x86-64", machineName(machine))
-	}
-	if h[4] != elfClass64 {
-		return notKernel(thing, "is a 32-bit ELF file")
-	}
-	return nil
-}
-
-// machineName names the architectures that people confuse with x86-64.
-func machineName(machine uint16) string {
-	switch machine {
-	case 3:
-		return "32-bit x86"
-	case 20, 21:
-		return "PowerPC"
-	case 22:
-		return "s390"
-	case 40:
-		return "arm"
-	case 183:
-		return "aarch64"
-	case 243:
-		return "RISC-V"
-	case 258:
-		return "LoongArch"
-	}
-	return fmt.Sprintf("machine %d", machine)
-}
-
-func parseSegment(b []byte) segment {
-	le := binary.LittleEndian
-	return segment{
-		kind: le.Uint32(b), off: le.Uint64(b[0x8:]),
-		vaddr: le.Uint64(b[0x10:]), paddr: le.Uint64(b[0x18:]),
-		filesz: le.Uint64(b[0x20:]), memsz: le.Uint64(b[0x28:]), align: le.Uint64(b[0x30:]),
-	}
+	return e, e.finish()
 }
 
 // add keeps a segment that a loader has a use for.
@@ -162,13 +93,19 @@ func (e *elfImage) add(s segment, size uint64) error {
 	return nil
 }
 
-// finish orders the segments and finds the physical address of the entry point. vmlinux states
-// that; other linkers give the virtual one.
-func (e *elfImage) finish(entry uint64) error {
+// finish orders the segments.
+func (e *elfImage) finish() error {
 	if len(e.loads) == 0 {
 		return notKernel(e.thing, "is an ELF file without loadable segments")
 	}
 	slices.SortStableFunc(e.loads, func(a, b segment) int { return cmp.Compare(a.off, b.off) })
+	return nil
+}
+
+// enterAsStated finds the physical address of the entry point that the header gives. vmlinux states
+// that; other linkers give the virtual one.
+func (e *elfImage) enterAsStated() error {
+	entry := e.stated
 	for _, s := range e.loads {
 		if entry >= s.paddr && entry-s.paddr < s.memsz {
 			e.entry = memory.Addr(entry)

@@ -7,7 +7,7 @@ import (
 	"terem/memory"
 )
 
-// ELF loads an ELF64 image and enters it at its 64-bit entry point, as a bzImage's unpacking code
+// ELF loads an image of 64 bits and enters it at its 64-bit entry point, as a bzImage's unpacking code
 // would: for Linux, startup_64 in arch/x86/kernel/head_64.S.
 type ELF struct {
 	image *elfImage
@@ -24,11 +24,20 @@ func newELFLoader(r io.ReaderAt, size int64, o Options) (Loader, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e.narrow && !n.pvh {
+		return nil, e.narrowError()
+	}
 	if (e.program || n.program) && !n.linux && !n.pvh {
 		return nil, notKernel(e.thing, "is an ELF program, not a kernel")
 	}
-	pvh := o.Protocol == ProtocolPVH || o.Protocol == ProtocolAuto && n.pvh && !n.linux
+	pvh := o.Protocol == ProtocolPVH || o.Protocol == ProtocolAuto && n.pvh && (!n.linux || e.narrow)
 	if !pvh {
+		if e.narrow {
+			return nil, e.narrowError()
+		}
+		if err := e.enterAsStated(); err != nil {
+			return nil, err
+		}
 		return &ELF{image: e, r: r}, nil
 	}
 	if !n.pvh {
@@ -36,6 +45,14 @@ func newELFLoader(r io.ReaderAt, size int64, o Options) (Loader, error) {
 	}
 	e.entry = n.entry
 	return &PVH{image: e, r: r}, nil
+}
+
+// narrowError refuses an image of 32 bits, which only PVH can enter.
+func (e *elfImage) narrowError() error {
+	if e.machine == elf386 {
+		return notKernel(e.thing, "is an ELF file for %s, not for x86-64, and has no PVH entry point", machineName(e.machine))
+	}
+	return notKernel(e.thing, "is a 32-bit ELF file without a PVH entry point")
 }
 
 // String names the way in which the image is loaded.

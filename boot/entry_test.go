@@ -149,6 +149,10 @@ func TestPVHChoice(t *testing.T) {
 		{"Linux by PVH", both, ProtocolPVH, Protected},
 		{"another system by itself", pvhKernel(1 << 20), ProtocolAuto, Protected},
 		{"another system in 64-bit mode", pvhKernel(1 << 20), ProtocolLinux, Long},
+		{"32 bits", pvhKernel32(1 << 20), ProtocolAuto, Protected},
+		{"32 bits, said to be for x86-64", buildELF32(elfAMD64, 0, pvhSegments(1<<20)...), ProtocolPVH, Protected},
+		{"32 bits with Linux's note", buildELF32(elf386, 1<<20, testSegment{kind: elfPTLoad, paddr: 1 << 20, data: []byte{0xf4}},
+			testSegment{kind: elfPTNote, data: linux, align: 4}), ProtocolAuto, Protected},
 	} {
 		e, err := bootImage(newGuest(t, 2<<20), c.image, Options{Protocol: c.protocol}, Platform{})
 		if err != nil || e.Mode != c.want {

@@ -61,6 +61,7 @@ func initrdAt(t *testing.T, m *memory.Guest, e Entry) memory.Addr {
 
 func FuzzELF(f *testing.F) {
 	f.Add(pvhKernel(1 << 20))
+	f.Add(pvhKernel32(1 << 20))
 	f.Add(buildELF(1<<20, testSegment{kind: elfPTLoad, paddr: 1 << 20, data: []byte{0xf4}}))
 	f.Add(buildELF(2<<20, testSegment{kind: elfPTLoad, paddr: 2 << 20, data: []byte("text"), memsz: 0x1000},
 		testSegment{kind: elfPTLoad, vaddr: 0x1000, paddr: 3 << 20, data: []byte("data")}))
@@ -71,6 +72,7 @@ func FuzzELF(f *testing.F) {
 
 func FuzzPVH(f *testing.F) {
 	f.Add(pvhKernel(1 << 20))
+	f.Add(pvhKernel32(1 << 20))
 	f.Add(buildELF(1<<20, testSegment{kind: elfPTLoad, paddr: 1 << 20, data: []byte{0xf4}},
 		testSegment{kind: elfPTNote, align: 8, data: bytes.Repeat([]byte{8, 0, 0, 0}, 20)}))
 	f.Fuzz(func(t *testing.T, image []byte) {

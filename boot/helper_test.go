@@ -87,6 +87,30 @@ func buildELF(entry uint64, segments ...testSegment) []byte {
 	return b
 }
 
+// buildELF32 is an ELF32 file.
+func buildELF32(machine uint16, entry uint32, segments ...testSegment) []byte {
+	le := binary.LittleEndian
+	b := make([]byte, elf32HeaderLen+len(segments)*elf32PhdrLen)
+	copy(b, elfMagic)
+	b[4], b[5], b[6] = elfClass32, elfLittle, 1
+	le.PutUint16(b[0x10:], 2) // ET_EXEC
+	le.PutUint16(b[0x12:], machine)
+	le.PutUint32(b[0x14:], 1)
+	le.PutUint32(b[0x18:], entry)
+	le.PutUint32(b[0x1c:], elf32HeaderLen)
+	le.PutUint16(b[0x28:], elf32HeaderLen)
+	le.PutUint16(b[0x2a:], elf32PhdrLen)
+	le.PutUint16(b[0x2c:], uint16(len(segments)))
+	for i, s := range segments {
+		h := b[elf32HeaderLen+i*elf32PhdrLen:]
+		for at, v := range []uint64{uint64(s.kind), uint64(len(b)), s.vaddr, s.paddr, uint64(len(s.data)), max(s.memsz, uint64(len(s.data))), 7, s.align} {
+			le.PutUint32(h[4*at:], uint32(v))
+		}
+		b = append(b, s.data...)
+	}
+	return b
+}
+
 // testKernel is an ELF kernel of two segments, entered at its first byte at 2 MiB.
 func testKernel() []byte {
 	const text, data = 2 << 20, 3 << 20
@@ -108,13 +132,18 @@ func buildNote(name string, kind uint32, desc []byte) []byte {
 	return b
 }
 
-// pvhKernel is an ELF image with a PVH note.
-func pvhKernel(entry uint32) []byte {
+// pvhSegments are those of an image with a PVH note.
+func pvhSegments(entry uint32) []testSegment {
 	note := buildNote(noteNameXen, xenPhys32Entry, binary.LittleEndian.AppendUint32(nil, entry))
-	return buildELF(1<<20,
-		testSegment{kind: elfPTLoad, vaddr: 1 << 20, paddr: 1 << 20, data: []byte{0xb0, 0xfe, 0xe6, 0x64, 0xf4}, memsz: 0x1000},
-		testSegment{kind: elfPTNote, data: note, align: 4})
+	return []testSegment{
+		{kind: elfPTLoad, vaddr: 1 << 20, paddr: 1 << 20, data: []byte{0xb0, 0xfe, 0xe6, 0x64, 0xf4}, memsz: 0x1000},
+		{kind: elfPTNote, data: note, align: 4},
+	}
 }
+
+// pvhKernel is an ELF image with a PVH note, pvhKernel32 one of 32 bits, whose header need not give an entry point.
+func pvhKernel(entry uint32) []byte   { return buildELF(1<<20, pvhSegments(entry)...) }
+func pvhKernel32(entry uint32) []byte { return buildELF32(elf386, 0, pvhSegments(entry)...) }
 
 // testBzImage is a bzImage around a payload; edit may spoil its header.
 func testBzImage(payload []byte, edit ...func(h setupHeader)) []byte {

@@ -9,7 +9,7 @@ import (
 	"terem/memory"
 )
 
-// PVH loads an ELF64 image and enters it in 32-bit mode by Xen's PVH protocol, which knows nothing
+// PVH loads an ELF image, of 64 or 32 bits, and enters it in 32-bit mode by Xen's PVH protocol, which knows nothing
 // of Linux: a start info structure takes the zero page's place.
 type PVH struct {
 	image *elfImage

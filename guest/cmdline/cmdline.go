@@ -39,6 +39,7 @@ const PipeWord = "terem.pipe=1"
 // Options are the words that PID 1 understands. A zero field is left out.
 type Options struct {
 	Argv       []string // command; none means a shell
+	Handed     bool     // the command is in CommandFile instead
 	Env        []string // K=V, over the guest's defaults
 	Hostname   string
 	Pipe       bool // the host's standard input is no terminal
@@ -63,6 +64,9 @@ func (o Options) Words() ([]string, error) {
 		}
 		add(l.key, v)
 	}
+	if o.Handed {
+		add("cmdfile", "1")
+	}
 	for _, s := range []struct{ key, value string }{{"hostname", o.Hostname}, {"term", o.Term}} {
 		if strings.ContainsAny(s.value, " \t\n\"") {
 			return nil, fmt.Errorf("terem.%s=%q: a word of a kernel command line holds no blanks and no quotes", s.key, s.value)
@@ -81,17 +85,36 @@ func (o Options) Words() ([]string, error) {
 	return w, nil
 }
 
-// Encode ends each word with a NUL and gives the whole as base64url without padding.
-func Encode(words []string) (string, error) {
-	var b strings.Builder
+// CommandFile is a file of the initial file system that has a command in it, as Join gives it, for Options.Handed.
+const CommandFile = "terem.cmd"
+
+// Short says whether a command goes onto the kernel's command line, which takes 2047 bytes in all, and PID 1 128 words
+// (WORDS_MAX in guest/init/src/init.h).
+func Short(argv []string) bool {
+	const bytes, words = 512, 100
+	n := 0
+	for _, w := range argv {
+		n += len(w) + 1
+	}
+	return n <= bytes && len(argv) <= words
+}
+
+// Join ends each word with a NUL.
+func Join(words []string) ([]byte, error) {
+	var b []byte
 	for _, w := range words {
 		if strings.IndexByte(w, 0) >= 0 {
-			return "", fmt.Errorf("word %q holds a NUL, which ends a word", w)
+			return nil, fmt.Errorf("word %q holds a NUL, which ends a word", w)
 		}
-		b.WriteString(w)
-		b.WriteByte(0)
+		b = append(append(b, w...), 0)
 	}
-	return base64.RawURLEncoding.EncodeToString([]byte(b.String())), nil
+	return b, nil
+}
+
+// Encode ends each word with a NUL and gives the whole as base64url without padding.
+func Encode(words []string) (string, error) {
+	b, err := Join(words)
+	return base64.RawURLEncoding.EncodeToString(b), err
 }
 
 // Decode is the inverse of Encode.

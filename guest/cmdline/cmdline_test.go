@@ -52,6 +52,24 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
+func TestShort(t *testing.T) {
+	for _, tt := range []struct {
+		argv  []string
+		short bool
+	}{
+		{nil, true}, {[]string{"true"}, true}, {[]string{strings.Repeat("x", 511)}, true}, {[]string{strings.Repeat("x", 512)}, false},
+		{slices.Repeat([]string{"x"}, 100), true}, {slices.Repeat([]string{"x"}, 101), false},
+	} {
+		if Short(tt.argv) != tt.short {
+			t.Errorf("%d words: short is %t", len(tt.argv), !tt.short)
+		}
+	}
+	words, err := Options{Handed: true, Pipe: true}.Words()
+	if got := strings.Join(words, " "); got != "terem.cmdfile=1 terem.pipe=1" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add("dW5hbWUALWEA")
 	f.Fuzz(func(t *testing.T, s string) {

@@ -151,6 +151,17 @@ func reason(err error) error {
 	return err
 }
 
+// terminalType is the user's TERM, if it is one that a terminal may have.
+func terminalType() string {
+	term := os.Getenv("TERM")
+	for _, c := range []byte(term) {
+		if c <= ' ' || c >= 0x7f || c == '"' {
+			return ""
+		}
+	}
+	return term
+}
+
 // kernelLine composes the kernel command line. The user's words come last: the
 // kernel lets a later word win.
 func kernelLine(o *Options, own, pipe bool) (string, error) {
@@ -158,7 +169,10 @@ func kernelLine(o *Options, own, pipe bool) (string, error) {
 	if own {
 		words = append(words, cmdline.Kernel(o.CPUs))
 		cols, rows := tty.Size(o.Stdout)
-		g := cmdline.Options{Argv: o.Command, Pipe: pipe, Rows: rows, Cols: cols, Term: os.Getenv("TERM")}
+		g := cmdline.Options{Argv: o.Command, Pipe: pipe, Rows: rows, Cols: cols, Term: terminalType()}
+		if !cmdline.Short(o.Command) {
+			g.Argv, g.Handed = nil, true
+		}
 		if pipe {
 			g.Rows, g.Cols, g.Term = 0, 0, ""
 		}

@@ -98,8 +98,14 @@ func (s *session) config(im *images) (machine.Config, error) {
 	if err != nil {
 		return machine.Config{}, err
 	}
+	initrd := im.initrd
+	if im.own && !cmdline.Short(o.Command) {
+		if initrd, err = handOver(initrd, o.Command); err != nil {
+			return machine.Config{}, err
+		}
+	}
 	c := machine.Config{
-		Kernel: im.kernel, Initrd: im.initrd, CmdLine: line, Memory: o.Memory, CPUs: o.CPUs, CPU: cpu,
+		Kernel: im.kernel, Initrd: initrd, CmdLine: line, Memory: o.Memory, CPUs: o.CPUs, CPU: cpu,
 		RNG: o.RNG, Balloon: o.Balloon, Init: im.own && o.Initrd == "" && pipe,
 		ACPI: !im.own, NoAssist: o.NoAssist, CountExits: o.Exits != "", Since: s.since,
 	}
