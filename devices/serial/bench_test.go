@@ -39,6 +39,7 @@ func TestReceiveDoesNotAllocate(t *testing.T) {
 			t.Error(err)
 		}
 		d.Read(regData, p)
+		d.in(regIIR)
 	})
 	want(t, "allocations", n, 0)
 }

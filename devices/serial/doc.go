@@ -43,6 +43,22 @@
 // whenever its own buffers fill up, so that even a fast sender loses nothing.
 // A polling guest must write RTS|OUT2 (0x0a) to MCR before it can receive.
 //
+// # Input comes in portions
+//
+// An interrupt handler reads until the FIFO is empty. On the chip that is soon, since
+// a character takes much longer to come than to be read; here the next one is there
+// at once, and Linux would read on to the limits of its loops, 131,072 characters
+// (PASS_LIMIT), while nothing else in the guest gets on. So the FIFO, once the guest
+// has begun to read it, is filled again when the guest has seen its end: in IIR, or in
+// LSR if the interrupt is off; or a millisecond after the last character was read, for
+// drivers that look at neither.
+//
+// And after 256 characters the line rests, until it has been idle for three times as
+// long as characters were waiting in the FIFO. What the handler reads is the smaller
+// part of the work: Linux has to take each character through the terminal's layers, on
+// behalf of threads that an interrupt keeps waiting, and drops input when 64 KiB are
+// in between. Who types does not notice. [UART.ReceiveInvited] goes without rests.
+//
 // # Interrupts
 //
 // The interrupt line of an ISA card is an edge. The chip holds its output up while

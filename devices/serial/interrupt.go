@@ -54,6 +54,7 @@ func (u *UART) identify() byte {
 	case p&ierModem != 0:
 		return fifo | iirModem
 	}
+	u.seen()
 	return fifo | iirNone
 }
 
@@ -72,6 +73,8 @@ func (u *UART) lineStatus() byte {
 	v := byte(lsrTHRE | lsrTEMT)
 	if u.s.RXLen > 0 {
 		v |= lsrData | u.top().Errors
+	} else if u.s.IER&ierData == 0 {
+		u.seen() // a polling driver has no handler that must end
 	}
 	if u.s.Overrun {
 		v |= lsrOverrun

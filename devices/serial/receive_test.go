@@ -29,24 +29,6 @@ func TestReceiveWaitsUntilTheGuestListens(t *testing.T) {
 	})
 }
 
-// TestReceiveRefillsEarly has the second half of the input follow while the guest
-// still has half a FIFO to read, so that its handler need not be called again.
-func TestReceiveRefillsEarly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDriver()
-		d.open(ierData)
-		go d.Receive(t.Context(), make([]byte, fifoSize+fifoSize/2))
-		synctest.Wait()
-		for n := fifoSize; n > fifoSize/2; n-- {
-			want(t, "characters", int(d.Save().RXLen), n)
-			d.in(regData)
-			synctest.Wait()
-		}
-		want(t, "characters after the refill", int(d.Save().RXLen), fifoSize)
-		want(t, "pulses", d.irq.take(), 1)
-	})
-}
-
 func TestReceiveStops(t *testing.T) {
 	why := errors.New("console closed")
 	tests := []struct {
@@ -125,7 +107,7 @@ func TestReceiveLosesNothing(t *testing.T) {
 			var got []byte
 			for len(got) < len(sent) {
 				<-irq
-				got = append(got, d.drain()...)
+				got = append(got, d.handle()...)
 			}
 			wg.Wait()
 			if !bytes.Equal(got, sent) {

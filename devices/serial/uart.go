@@ -15,11 +15,13 @@ import (
 // host, which can take for ever when nobody reads the other end. A guest that
 // waits there does not keep Receive from being cancelled, or Save from copying.
 type UART struct {
-	irq  devices.IRQ
-	room chan struct{} // capacity 1: "the receive FIFO has drained"
+	irq    devices.IRQ
+	sender chan struct{} // holds a token of the Receive that is under way
+	taken  chan struct{} // capacity 1: the guest has taken all of it
 
-	mu sync.Mutex
-	s  State
+	mu   sync.Mutex
+	s    State
+	feed feed
 
 	outMu sync.Mutex
 	out   io.Writer
@@ -36,10 +38,11 @@ type UART struct {
 // fails loses the character, see [UART.Err].
 func New(out io.Writer, irq devices.IRQ) *UART {
 	return &UART{
-		out:  out,
-		irq:  irq,
-		room: make(chan struct{}, 1),
-		s:    State{MSR: msrCTS | msrDSR | msrDCD},
+		out:    out,
+		irq:    irq,
+		sender: make(chan struct{}, 1),
+		taken:  make(chan struct{}, 1),
+		s:      State{MSR: msrCTS | msrDSR | msrDCD},
 	}
 }
 
@@ -70,19 +73,16 @@ func (u *UART) Write(off uint64, p []byte) {
 	}
 }
 
-// unlock ends an access to the state: it releases mu, and then tells the guest and
-// a waiting Receive what has changed for them.
+// unlock ends an access to the state: it fills the receive FIFO, releases mu, and then
+// tells the guest what has changed for it.
 func (u *UART) unlock() {
-	pulse, drained := u.settle(), u.drained()
+	if len(u.feed.left) > 0 {
+		u.refill()
+	}
+	pulse := u.settle()
 	u.mu.Unlock()
 	if pulse {
 		u.irq.Trigger()
-	}
-	if drained {
-		select {
-		case u.room <- struct{}{}:
-		default:
-		}
 	}
 }
 
