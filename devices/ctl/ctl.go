@@ -24,7 +24,7 @@ type Event uint8
 const (
 	PowerOff  Event = 0x01 // the guest is done and has no status to give
 	Panicked  Event = 0x02 // the guest kernel panicked; its console has the reason
-	Listening Event = 0x03 // the console takes the host's standard input now
+	Listening Event = 0x03 // the console takes the host's standard input: 4096 bytes, and each time 2048 more
 	Began     Event = 0x04 // the kernel has started init
 	Executing Event = 0x05 // init executes the program that the guest is for
 )

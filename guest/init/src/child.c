@@ -23,13 +23,15 @@ static const char *lookup(const char *const *env, const char *name)
 static long execute(const char *file, const struct options *o)
 {
 	long err = sys3(__NR_execve, file, o->argv, o->env);
-	const char *script[WORDS_MAX + 2] = {"sh", file};
+	const char **script = o->argv - 1, *name = o->argv[0];
 
 	if (err != -ENOEXEC)
 		return err;
-	for (unsigned i = 1; (script[i + 1] = o->argv[i]); i++)
-		;
-	return sys3(__NR_execve, "/bin/sh", script, o->env);
+	script[0] = "sh";
+	script[1] = file;
+	err = sys3(__NR_execve, "/bin/sh", script, o->env);
+	script[1] = name;
+	return err;
 }
 
 // applet runs busybox under the name of the command, whose link may not be there yet.
@@ -47,6 +49,14 @@ static long applet(const struct options *o)
 	return rootfs_has_applet(name) ? sys3(__NR_execve, "/bin/busybox", o->argv, o->env) : -ENOENT;
 }
 
+static int has_slash(const char *s)
+{
+	for (; *s; s++)
+		if (*s == '/')
+			return 1;
+	return 0;
+}
+
 // search tries each directory of PATH, and returns the most telling error.
 static long search(const struct options *o)
 {
@@ -55,9 +65,8 @@ static long search(const struct options *o)
 	long worst = -ENOENT;
 	char file[PATH_MAX_];
 
-	for (const char *at = name; *at; at++)
-		if (*at == '/')
-			return execute(name, o);
+	if (has_slash(name))
+		return execute(name, o);
 	while (*p) {
 		unsigned long k = 0;
 
@@ -77,9 +86,37 @@ static long search(const struct options *o)
 	return worst;
 }
 
+// why puts into words what execve(2) says of a program that is there.
+static const char *why(long err, char n[24])
+{
+	switch (-err) {
+	case ENOENT:
+	case ENOTDIR:
+		return "its interpreter or its dynamic loader is missing";
+	case EACCES:
+		return "permission denied: it is a directory, or not marked as executable";
+	case E2BIG:
+		return "its arguments are too long";
+	case ENOMEM:
+		return "there is not enough memory";
+	case ENOEXEC:
+	case ELIBBAD:
+	case EINVAL:
+		return "it is no program for this machine";
+	case ELOOP:
+		return "too many symbolic links";
+	case ENAMETOOLONG:
+		return "its name is too long";
+	case EIO:
+		return "it cannot be read";
+	}
+	return decimal(n, (unsigned long)-err);
+}
+
 static void run(const struct options *o)
 {
 	unsigned long none = 0;
+	char n[24];
 	long err;
 
 	if (o->pipe)
@@ -92,13 +129,11 @@ static void run(const struct options *o)
 	err = search(o);
 	if (err == -ENOENT)
 		err = applet(o);
-	if (err == -ENOENT || err == -ENOTDIR) {
+	if ((err == -ENOENT || err == -ENOTDIR) && !(has_slash(o->argv[0]) && sys2(__NR_access, o->argv[0], 0) == 0)) {
 		SAY("terem: ", o->argv[0], ": no such program in the guest", o->data ? ", nor any on " : "", o->data ? o->data : "");
 		sys1(__NR_exit, NOT_FOUND);
 	}
-	char n[24];
-
-	SAY("terem: ", o->argv[0], ": the guest cannot execute it (errno ", decimal(n, (unsigned long)-err), ")");
+	SAY("terem: ", o->argv[0], ": the guest cannot execute it: ", why(err, n));
 	sys1(__NR_exit, NOT_EXECUTABLE);
 }
 

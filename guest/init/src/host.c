@@ -2,7 +2,7 @@
 //
 //   port   access  meaning
 //   0x5F8  W, 1    exit status of the command, 0 to 255: the machine ends at once
-//   0x5F9  W, 1    1: power off; 3: the console is ready for the host's standard input;
+//   0x5F9  W, 1    1: power off; 3: init takes standard input, and each time RELAY_MORE bytes;
 //                  4: init begins; 5: init executes the command (these two only mark the time)
 //
 // /dev/port costs one system call and one exit; it stays open as PORT_FD, but not in what init executes. Under

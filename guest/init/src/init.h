@@ -7,7 +7,9 @@
 
 enum {
 	CMDLINE_MAX = 2048, // COMMAND_LINE_SIZE, arch/x86/include/asm/setup.h
-	RELAY_CHUNK = 4096, // bytes that are carried at a time
+	RELAY_CHUNK = 4096, // bytes that are carried at a time, and of input that the host sends ahead
+	RELAY_MORE = 2048,  // bytes of input that the host is asked for each time
+	RELAY_SPARE = 64,   // room for the host's commands behind so much input
 	WORDS_MAX = 128,    // words of terem.cmd, variables of the environment
 };
 
@@ -18,8 +20,10 @@ struct relay {
 	int child_in, child_out; // the command's
 	int signals;		 // signalfd
 	int escaped;		 // the last byte was an escape
+	int ended;		 // the host's input has ended
+	unsigned long passed;	 // bytes that the command has taken since the host was last asked for more
 	unsigned long from, to;	 // what the command has not taken yet: buf[from] to buf[to]
-	char buf[RELAY_CHUNK];
+	char buf[RELAY_CHUNK + RELAY_SPARE];
 };
 
 // options is what the host asked for on the kernel command line (options.c).
@@ -30,14 +34,15 @@ struct options {
 	int loglevel;		    // loglevel= is there: the kernel's messages are wanted
 	unsigned rows, cols;	    // terem.rows=, terem.cols=: size of the terminal, 0 if unknown
 	const char *file;		 // what to execute, if it is not argv[0]
-	const char *argv[WORDS_MAX + 1]; // terem.cmd=; argv[0] is 0 for a shell
+	const char **argv;		 // the command; argv[0] is 0 for a shell, and before it is room for one more
+	const char *words[1 + WORDS_MAX + 1]; // of terem.cmd=
 	const char *env[WORDS_MAX + 1];	 // defaults, then terem.env=
 	const char *root, *root_type, *root_flags; // root=, rootfstype=, rootflags=, or 0
 	int root_ro;				   // ro
 	int root_try;				   // it was terem.root=
 	const char *data;			   // the disk that it named, if that is for data
 	const char *init;			   // init=, or 0
-	int bad;			 // a terem.cmd or terem.env that is no base64url, or too long
+	int bad;			 // a terem.cmd, terem.cmdfile or terem.env that cannot be read
 	struct relay relay; // last: its buffer need not be zero
 };
 

@@ -1,6 +1,7 @@
 // The kernel command line, as far as it speaks to init:
 //
 //   terem.cmd=B       argv of the command to run, each word ended by a NUL, in base64url without padding
+//   terem.cmdfile=1   or argv in a file of the initial file system, as it is, each word ended by a NUL
 //   terem.env=B       more environment, K=V words in the same form; overrides the defaults
 //   terem.hostname=S  host name, if it is not the kernel's default
 //   terem.pipe=1      the host's standard input is no terminal: no echo, no prompt, no banner, and no
@@ -14,8 +15,12 @@
 // The kernel hands words with a dot to nobody (they would be module parameters), so they are read from
 // /proc/cmdline. Go's side of this contract is package guest/cmdline.
 #include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/mman.h>
 
 #include "init.h"
+
+static const char command_file[] = "/terem.cmd";
 
 static const char *const default_env[] = {
 	"HOME=/root",
@@ -93,6 +98,38 @@ static int put(const char **env, const char *kv)
 	return 0;
 }
 
+// mapped gives n bytes of a file, or of nothing.
+static char *mapped(long n, long fd)
+{
+	long at = sys6(__NR_mmap, 0, n, PROT_READ | PROT_WRITE, fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_PRIVATE, fd, 0);
+
+	return at < 0 && at > -4096 ? 0 : (char *)at;
+}
+
+// long_command takes a command that is too long for the kernel's command line.
+static void long_command(struct options *o)
+{
+	long fd = sys3(__NR_open, command_file, O_RDONLY | O_CLOEXEC, 0), n, count = 0;
+	const char **list;
+	char *text;
+
+	o->bad = 1;
+	n = sys3(__NR_lseek, fd, 0, SEEK_END);
+	if (n <= 0 || !(text = mapped(n, fd)) || text[n - 1] != 0)
+		return;
+	sys1(__NR_close, fd);
+	sys1(__NR_unlink, command_file);
+	for (long i = 0; i < n; i++)
+		count += text[i] == 0;
+	list = (const char **)mapped((1 + count + 1) * (long)sizeof *list, -1);
+	if (!list)
+		return;
+	o->argv = list + 1;
+	for (const char *w = text; w < text + n; w += length(w) + 1)
+		*++list = w;
+	o->bad = 0;
+}
+
 // words gives each NUL-ended word of the base64url value v to argv (or to env, where a name counts).
 static void words(struct options *o, char *v, const char **list, int is_env)
 {
@@ -144,6 +181,8 @@ static void option(struct options *o, char *word)
 	}
 	if ((v = after(t, "cmd=")))
 		words(o, (char *)v, o->argv, 0);
+	else if (after(t, "cmdfile=1"))
+		long_command(o);
 	else if ((v = after(t, "env=")))
 		words(o, (char *)v, o->env, 1);
 	else if ((v = after(t, "hostname=")))
@@ -167,6 +206,7 @@ void options_read(struct options *o)
 {
 	long fd, n = 0;
 
+	o->argv = o->words + 1;
 	for (unsigned i = 0; i < LEN(default_env); i++)
 		o->env[i] = default_env[i];
 	fd = sys3(__NR_open, "/proc/cmdline", O_RDONLY | O_CLOEXEC, 0);

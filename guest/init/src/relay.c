@@ -6,6 +6,9 @@
 //
 //   04 04   a byte 04 of the input        04 03   the input ends
 //   04 14   SIGTERM to every process      04 0b   SIGKILL to every process
+//
+// Of input it sends RELAY_CHUNK bytes, and then RELAY_MORE bytes each time that init asks for more, so that there is always
+// a place for all that has come, and its commands never stand behind input that nobody reads.
 #include <asm/ioctls.h>
 #include <asm/poll.h>
 #include <asm/signal.h>
@@ -76,7 +79,7 @@ static void command(struct relay *r, char c)
 {
 	switch (c) {
 	case IS_END:
-		shut(&r->in);
+		r->ended = 1;
 		break;
 	case IS_TERMINATE:
 		sys2(__NR_kill, -1, SIGTERM);
@@ -87,55 +90,49 @@ static void command(struct relay *r, char c)
 	}
 }
 
-// receive takes what the host has sent, once buf is empty.
+// receive takes what the host has sent, and deals with escapes: a command to init does not wait behind input that
+// nobody takes.
 static void receive(struct relay *r)
 {
-	long n = sys3(__NR_read, 0, r->buf, RELAY_CHUNK);
+	char *at = r->buf + r->to, *to = at;
+	long n = sys3(__NR_read, 0, at, sizeof r->buf - r->to);
 
-	r->from = 0;
-	r->to = n > 0 ? (unsigned long)n : 0;
-}
-
-// plain gives how many bytes at r->from are input, after dealing with escapes there.
-static unsigned long plain(struct relay *r)
-{
-	unsigned long at;
-
-	while (r->from < r->to && (r->escaped || r->buf[r->from] == ESCAPE)) {
-		if (!r->escaped) {
-			r->escaped = 1;
-			r->from++;
-			continue;
-		}
-		if (r->buf[r->from] == ESCAPE)
-			break; // a byte of the input after all
-		r->escaped = 0;
-		command(r, r->buf[r->from++]);
+	for (char *end = at + (n > 0 ? n : 0); at < end; at++) {
+		if (r->escaped && *at != ESCAPE)
+			command(r, *at);
+		else if (r->escaped || *at != ESCAPE)
+			*to++ = *at;
+		r->escaped = !r->escaped && *at == ESCAPE;
 	}
-	if (r->from == r->to)
-		return 0;
-	for (at = r->from + 1; at < r->to && r->buf[at] != ESCAPE; at++)
-		;
-	return at - r->from;
+	r->to = (unsigned long)(to - r->buf);
 }
 
-// forward gives the command as much as it takes now. Who does not read any more gets no more.
+// passed notes that the command has taken n bytes, and asks the host for as many more, if that is worth an exit.
+static void passed(struct relay *r, unsigned long n)
+{
+	r->from += n;
+	for (r->passed += n; r->passed >= RELAY_MORE; r->passed -= RELAY_MORE)
+		if (!r->ended)
+			host_listen();
+}
+
+// forward gives the command as much as it takes now. Who does not read any more gets no more, and the host is not
+// asked for any.
 static void forward(struct relay *r)
 {
-	unsigned long n;
-
-	while ((n = plain(r)) > 0) {
-		long done = r->in < 0 ? (long)n : sys3(__NR_write, r->in, r->buf + r->from, n);
+	while (r->in >= 0 && r->from < r->to) {
+		long done = sys3(__NR_write, r->in, r->buf + r->from, r->to - r->from);
 
 		if (done == -EAGAIN)
 			return;
-		if (done < 0) {
+		if (done < 0)
 			shut(&r->in);
-			continue;
-		}
-		r->escaped = 0;
-		r->from += (unsigned long)done;
+		else
+			passed(r, (unsigned long)done);
 	}
+	r->from = r->to = 0;
+	if (r->ended)
+		shut(&r->in);
 }
 
 // answer writes what the command has written to the console; it returns 0 at its end.
@@ -164,7 +161,8 @@ int relay(struct relay *r, int wait)
 		struct pollfd fds[] = {
 			{r->signals, POLLIN, 0},
 			{r->out, POLLIN, 0},
-			{r->from < r->to ? r->in : 0, r->from < r->to ? POLLOUT : POLLIN, 0},
+			{r->to < sizeof r->buf ? 0 : -1, POLLIN, 0},
+			{r->from < r->to ? r->in : -1, POLLOUT, 0},
 		};
 		struct __kernel_timespec now = {0, 0};
 		long n = sys5(__NR_ppoll, fds, LEN(fds), wait ? 0 : &now, 0, 0);
@@ -174,11 +172,10 @@ int relay(struct relay *r, int wait)
 			return 0;
 		if (fds[1].revents && !answer(r->out))
 			shut(&r->out); // nobody is left who could write
-		if (fds[2].revents) {
-			if (r->from == r->to)
-				receive(r);
+		if (fds[2].revents)
+			receive(r);
+		if (fds[2].revents || fds[3].revents)
 			forward(r);
-		}
 		if (fds[0].revents && sys3(__NR_read, r->signals, info, sizeof info) == sizeof info)
 			return (int)info[0];
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"terem/guest/cmdline"
 	"terem/internal/cli/tty"
 	"terem/internal/fault"
+	"terem/internal/vm/machine"
 )
 
 // connect connects the user's input with the guest. The goroutine that reads
@@ -64,7 +66,11 @@ func (s *session) piped() {
 	} else if err = s.m.AwaitListener(); err == nil {
 		err = s.m.Feed(s.o.Stdin)
 	}
-	if err != nil && s.o.Verbose && !errors.Is(err, context.Canceled) {
+	var bad *machine.InputError
+	switch {
+	case errors.As(err, &bad):
+		fmt.Fprintf(s.o.Stderr, "terem: standard input: %v; for the guest it ends there\n", reason(bad.Err))
+	case err != nil && s.o.Verbose && !errors.Is(err, context.Canceled):
 		fmt.Fprintf(s.o.Stderr, "terem: standard input: %v\n", err)
 	}
 }
@@ -83,53 +89,57 @@ func (s *session) disconnect() {
 // typed passes on what the user types, but for terem's own keys. A Quit is obeyed
 // also while the guest takes no input, so sending has a goroutine of its own.
 func (s *session) typed() {
-	keys := make(chan []byte, 256)
+	keys := tty.NewQueue()
 	go s.send(keys)
-	defer close(keys)
+	defer keys.Close()
 	var esc tty.Escape
 	buf := make([]byte, 1024)
 	for {
 		n, err := s.o.Stdin.Read(buf)
 		if err != nil || n == 0 {
-			s.end(statusSignal+1, "the terminal is gone")
+			s.unreadable(err)
 			return
 		}
 		for rest := buf[:n]; len(rest) > 0; {
 			var send []byte
 			var action tty.Action
 			send, action, rest = esc.Next(rest)
+			keys.Put(send)
 			s.act(action, keys)
-			if len(send) > 0 {
-				offer(keys, append([]byte(nil), send...))
-			}
 		}
 	}
 }
 
-func (s *session) act(a tty.Action, keys chan<- []byte) {
+// unreadable ends the guest, since nobody can type at it any more. A terminal that has gone reads as its end, or as EIO.
+func (s *session) unreadable(err error) {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, syscall.EIO) {
+		s.end(statusSignal+int(syscall.SIGHUP), "the terminal is gone")
+		return
+	}
+	s.end(fault.StatusHost, fmt.Sprintf("standard input: %v", reason(err)))
+}
+
+func (s *session) act(a tty.Action, keys *tty.Queue) {
 	switch a {
 	case tty.Quit:
 		fmt.Fprint(s.o.Stderr, "\r\n") // the guest's cursor may be anywhere
 		s.end(StatusOK, "ended by Ctrl-A x")
 	case tty.Help:
 		fmt.Fprint(s.o.Stderr, tty.HelpText)
-		offer(keys, []byte{'\r'}) // for a prompt
+		keys.Put([]byte{'\r'}) // for a prompt
 	case tty.Break:
-		offer(keys, nil)
+		keys.PutBreak()
 	}
 }
 
-// offer queues typed keys; those past a full queue are dropped, as a terminal does.
-func offer(keys chan<- []byte, p []byte) {
-	select {
-	case keys <- p:
-	default:
-	}
-}
-
-// send types queued keys; nil stands for a break.
-func (s *session) send(keys <-chan []byte) {
-	for p := range keys {
+// send types what is queued.
+func (s *session) send(keys *tty.Queue) {
+	defer keys.Close() // nobody is left to take it
+	for {
+		p, ok := keys.Take()
+		if !ok {
+			return
+		}
 		var err error
 		if p == nil {
 			err = s.m.Break()

@@ -10,17 +10,13 @@ import (
 func TestHelpKey(t *testing.T) {
 	stderr := newSink(t)
 	s := &session{o: &Options{Stderr: stderr.w}}
-	keys := make(chan []byte, 1)
+	keys := tty.NewQueue()
 	s.act(tty.Help, keys)
+	keys.Close()
 	if got := stderr.close(); got != tty.HelpText {
 		t.Errorf("the help is %q", got)
 	}
-	select {
-	case k := <-keys:
-		if string(k) != "\r" {
-			t.Errorf("the guest gets %q", k)
-		}
-	default:
-		t.Error("the guest gets nothing")
+	if k, ok := keys.Take(); string(k) != "\r" || !ok {
+		t.Errorf("the guest gets %q", k)
 	}
 }

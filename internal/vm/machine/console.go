@@ -26,12 +26,19 @@ func (m *Machine) AwaitListener() error {
 	}
 }
 
+// InputError is the error of an input, which ends it. The guest has been told of an end.
+type InputError struct{ Err error }
+
+func (e *InputError) Error() string { return "standard input: " + e.Err.Error() }
+func (e *InputError) Unwrap() error { return e.Err }
+
 // Pipe sends everything from r, and then the end-of-file character of a terminal: once
-// at the start of a line, twice within one (termios(3), VEOF).
+// at the start of a line, twice within one (termios(3), VEOF). The error is an
+// *InputError, or what kept the guest from taking it.
 func (m *Machine) Pipe(r io.Reader) error {
 	const endOfFile = 0x04
 	last := byte('\n')
-	err := each(r, func(p []byte) error {
+	bad, err := each(r, func(p []byte) error {
 		last = p[len(p)-1]
 		return m.Send(p)
 	})
@@ -42,50 +49,116 @@ func (m *Machine) Pipe(r io.Reader) error {
 	if last != '\n' {
 		end = append(end, endOfFile)
 	}
-	return m.Send(end)
+	return ended(bad, m.Send(end))
 }
 
 // Feed is Pipe for the default guest's init, which listens (AwaitListener): every byte
-// arrives as it is.
+// arrives as it is. Init says when it takes a chunk, so that the guest is never full of
+// input that its program does not read, and hears what else it is told. The first chunk
+// leaves the guest the time to start the program, which may not want it.
 func (m *Machine) Feed(r io.Reader) error {
 	buf := make([]byte, 0, 2*chunk)
-	err := each(r, func(p []byte) error { return m.tell(m.ctx, cmdline.AppendInput(buf, p)) })
+	send, credit := m.board.uart.Receive, chunk
+	bad, err := each(r, func(p []byte) error {
+		for len(p) > 0 {
+			if credit == 0 {
+				var err error
+				if credit, err = m.credit(); err != nil {
+					return err
+				}
+			}
+			n := min(len(p), credit)
+			if err := m.tell(m.ctx, send, cmdline.AppendInput(buf, p[:n])); err != nil {
+				return err
+			}
+			p, credit, send = p[n:], credit-n, m.board.uart.ReceiveInvited
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	return m.tell(m.ctx, []byte(cmdline.EndOfInput))
+	return ended(bad, m.command(m.ctx, cmdline.EndOfInput))
 }
 
-// tell sends init words that nothing else comes between.
-func (m *Machine) tell(ctx context.Context, p []byte) error {
+// credit waits until init has asked for input, and says for how many bytes.
+func (m *Machine) credit() (int, error) {
+	for {
+		if n := m.asks.Swap(0); n > 0 {
+			return int(n) * more, nil
+		}
+		select {
+		case <-m.asked:
+		case <-m.ctx.Done():
+			return 0, context.Cause(m.ctx)
+		}
+	}
+}
+
+// ended is the error of an input that ended by bad, of which the guest was told with err.
+func ended(bad, err error) error {
+	if err == nil && bad != nil {
+		return &InputError{bad}
+	}
+	return err
+}
+
+// heard notes that init takes input. The first time it takes a chunk, and then so much more.
+func (m *Machine) heard() {
+	first := false
+	m.first.Do(func() {
+		first = true
+		close(m.listens)
+	})
+	if first {
+		return
+	}
+	if m.asks.Add(1) > chunk/more {
+		m.asks.Store(chunk / more) // it has no place for what it asks for
+	}
+	select {
+	case m.asked <- struct{}{}:
+	default:
+	}
+}
+
+// command gives init one of its commands, for which it always has a place.
+func (m *Machine) command(ctx context.Context, c string) error {
+	return m.tell(ctx, m.board.uart.ReceiveInvited, []byte(c))
+}
+
+// tell sends init something that nothing else comes between.
+func (m *Machine) tell(ctx context.Context, send func(context.Context, []byte) (int, error), p []byte) error {
 	select {
 	case m.mouth <- struct{}{}:
 		defer func() { <-m.mouth }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	_, err := m.board.uart.Receive(ctx, p)
+	_, err := send(ctx, p)
 	return err
 }
 
-// chunk is how much is read of an input at a time, in bytes.
-const chunk = 4096
+// chunk is how much is read of an input at a time, in bytes, and what init takes of it ahead; more is what it takes each
+// time that it asks (RELAY_CHUNK and RELAY_MORE in guest/init/src/init.h).
+const chunk, more = 4096, 2048
 
-// each calls f for what there is to read, as it comes, until the end of r.
-func each(r io.Reader, f func([]byte) error) error {
+// each calls f for what there is to read, as it comes, until the end of r, which may be an error. If f fails, that is
+// the end, too.
+func each(r io.Reader, f func([]byte) error) (bad, err error) {
 	buf := make([]byte, chunk)
 	for {
-		n, err := r.Read(buf)
+		n, bad := r.Read(buf)
 		if n > 0 {
 			if err := f(buf[:n]); err != nil {
-				return err
+				return nil, err
 			}
 		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
+		switch {
+		case errors.Is(bad, io.EOF):
+			return nil, nil
+		case bad != nil:
+			return bad, nil
 		}
 	}
 }
@@ -108,8 +181,8 @@ func (m *Machine) Terminate(grace time.Duration) {
 	}
 	if listens {
 		ask = []func(context.Context){
-			func(ctx context.Context) { _ = m.tell(ctx, []byte(cmdline.Terminate)) }, // a deaf one is asked otherwise next
-			func(ctx context.Context) { _ = m.tell(ctx, []byte(cmdline.Kill)) },
+			func(ctx context.Context) { _ = m.command(ctx, cmdline.Terminate) }, // a deaf one is asked otherwise next
+			func(ctx context.Context) { _ = m.command(ctx, cmdline.Kill) },
 		}
 	}
 	if m.disks > 0 {

@@ -1,7 +1,10 @@
 package machine
 
 import (
+	"errors"
+	"io"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -81,6 +84,67 @@ func TestFeed(t *testing.T) {
 		t.Fatal("init was not told all within 30 seconds")
 	}
 	want := string(cmdline.AppendInput(nil, in)) + cmdline.EndOfInput
+	await(t, "the echo", func() bool { return len(con.String()) >= len(want) })
+	if got := con.String(); got != want {
+		t.Errorf("the guest got %q, want %q", got, want)
+	}
+}
+
+// TestFeedWaits: init gets a chunk, and then as much as it asks for; a command does not wait behind that.
+func TestFeedWaits(t *testing.T) {
+	m, con := echoes(t)
+	fed := make(chan error, 1)
+	go func() { fed <- m.Feed(strings.NewReader(strings.Repeat("x", chunk+3*more))) }()
+	m.heard()
+	want := chunk
+	expect := func(more string) {
+		t.Helper()
+		want += len(more)
+		await(t, "the echo", func() bool { return len(con.String()) >= want })
+		time.Sleep(20 * time.Millisecond) // what comes unasked comes at once
+		if got := con.String(); len(got) != want || !strings.HasSuffix(got, more) {
+			t.Fatalf("the guest got %d bytes, want %d with %q at the end", len(got), want, more)
+		}
+	}
+	expect("")
+	if err := m.command(t.Context(), cmdline.Terminate); err != nil {
+		t.Fatal(err)
+	}
+	expect(cmdline.Terminate)
+	m.heard()
+	expect(strings.Repeat("x", more))
+	for range 100 { // a guest that asks for more than it can take gets what that may be
+		m.heard()
+	}
+	expect(strings.Repeat("x", 2*more) + cmdline.EndOfInput)
+	if err := <-fed; err != nil {
+		t.Error(err)
+	}
+}
+
+// broken is an input that has an error in it.
+type broken struct{ text string }
+
+func (b *broken) Read(p []byte) (n int, err error) {
+	if b.text == "" {
+		return 0, syscall.EIO
+	}
+	n = copy(p, b.text)
+	b.text = b.text[n:]
+	return n, nil
+}
+
+// TestInputError: an error ends an input, for the guest as well.
+func TestInputError(t *testing.T) {
+	m, con := echoes(t)
+	want := ""
+	for end, send := range map[string]func(io.Reader) error{"\x04": m.Pipe, cmdline.EndOfInput: m.Feed} {
+		var bad *InputError
+		if err := send(&broken{"line\n"}); !errors.As(err, &bad) || !errors.Is(err, syscall.EIO) {
+			t.Errorf("the error is %v", err)
+		}
+		want += "line\n" + end
+	}
 	await(t, "the echo", func() bool { return len(con.String()) >= len(want) })
 	if got := con.String(); got != want {
 		t.Errorf("the guest got %q, want %q", got, want)

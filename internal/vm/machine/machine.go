@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"terem/boot"
@@ -42,6 +43,9 @@ type Machine struct {
 	done    chan struct{} // closed when outcome is set
 	outcome Outcome
 	listens chan struct{}   // closed when the guest's init takes standard input
+	first   sync.Once       // of what init says
+	asks    atomic.Int32    // how often it has asked for more input that has not been sent
+	asked   chan struct{}   // holds a token if it may have
 	mouth   chan struct{}   // holds a token of who speaks to init
 	ctx     context.Context // ends when Close begins
 	cancel  context.CancelFunc
@@ -53,7 +57,7 @@ type Machine struct {
 // New builds a machine, its kernel loaded, its vCPUs paused. The caller owes a
 // Close.
 func New(c Config) (_ *Machine, err error) {
-	m := &Machine{conf: c, done: make(chan struct{}), listens: make(chan struct{}), mouth: make(chan struct{}, 1)}
+	m := &Machine{conf: c, done: make(chan struct{}), listens: make(chan struct{}), asked: make(chan struct{}, 1), mouth: make(chan struct{}, 1)}
 	m.marks.begin(c.Since)
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.console.out = c.Out
@@ -100,7 +104,7 @@ func (m *Machine) makeVM() (err error) {
 		reset:    m.reset,
 		powerOff: func() { m.ended(Outcome{Kind: PoweredOff}) },
 		panicked: func() { m.over(Outcome{Kind: Panicked}) },
-		listen:   sync.OnceFunc(func() { close(m.listens) }),
+		listen:   m.heard,
 		mark:     m.marks.event,
 		exit:     func(s uint8) { m.ended(Outcome{Kind: Exited, Status: s}) },
 		failed:   func(err error) { m.over(Outcome{Kind: Broken, Err: err}) },
