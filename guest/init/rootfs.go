@@ -67,11 +67,16 @@ func parseEntry(s string) (e Entry, err error) {
 	return e, nil
 }
 
-// quoted takes a string literal from the front of s.
+// quoted takes a string literal from the front of s. Of escapes it knows those that C and Go read alike.
 func quoted(s string) (text, rest string, err error) {
 	q, err := strconv.QuotedPrefix(s)
 	if err != nil {
 		return "", "", err
+	}
+	for _, escape, found := strings.Cut(q, `\`); found; _, escape, found = strings.Cut(escape[1:], `\`) {
+		if !strings.ContainsAny(escape[:1], `n"\`) {
+			return "", "", strconv.ErrSyntax
+		}
 	}
 	text, err = strconv.Unquote(q)
 	return text, s[len(q):], err
