@@ -9,7 +9,7 @@
 //
 //	start.go      the order of things outside; spawn.go: clone(2) with the namespaces
 //	stage.go      the first stage: a second terem, inside, that becomes the program
-//	message.go    what the two tell each other
+//	message.go    what the two tell each other; pack.go: as bytes
 //	rootfs.go     the root file system: pivot_root(2), /proc, /sys and what is hidden
 //	inmemory.go   a top in memory for a root that cannot be written
 //	devices.go    a minimal /dev; mount.go: mounts as descriptors; target.go: where they go
@@ -18,7 +18,9 @@
 //	              copyattr.go: a copy of them, where they cannot be shown so
 //	limits.go     what may be bounded; groups.go, groups_v1.go, groups_v2.go: the
 //	              control groups that do it; sweep.go: those of a terem that was killed
-//	rights.go     capabilities; syscalls.go: the system calls denied
+//	standard.go   standard files that programs open anew
+//	rights.go     capabilities; syscalls.go: the system calls denied; setid.go: those that
+//	              leave a door on the host
 //	container.go  a container that runs: signals, its end, its outcome
 //
 // The namespaces are described in namespaces(7), the groups in cgroups(7), and the

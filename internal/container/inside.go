@@ -48,19 +48,38 @@ func (s *stage) enterDir() error {
 	return nil
 }
 
-// execute becomes the program, searched for as execvp(3) does; the error is the most
-// telling one.
-func execute(argv, env []string) error {
-	name := argv[0]
+// candidate is a file that may be the program.
+type candidate struct {
+	path string
+	err  error // why it cannot be
+}
+
+// findProgram finds the files to try, as execvp(3) does. It looks before the filter of system
+// calls is in force, which may deny openat2(2).
+func (s *stage) findProgram() error {
+	name := s.Argv[0]
 	if strings.Contains(name, "/") {
-		return executeFile(name, argv, env)
+		s.candidates = []candidate{{name, checkFile(name)}}
+		return nil
 	}
-	found := error(unix.ENOENT)
-	for _, dir := range strings.Split(lookup(env, "PATH"), ":") {
+	for _, dir := range strings.Split(lookup(s.Env, "PATH"), ":") {
 		if dir == "" {
 			dir = "."
 		}
-		err := executeFile(dir+"/"+name, argv, env)
+		path := dir + "/" + name
+		s.candidates = append(s.candidates, candidate{path, checkFile(path)})
+	}
+	return nil
+}
+
+// execute becomes the program. The error is the most telling one.
+func (s *stage) execute() error {
+	found := error(unix.ENOENT)
+	for _, c := range s.candidates {
+		err := c.err
+		if err == nil {
+			err = unix.Exec(c.path, s.Argv, s.Env)
+		}
 		if !errors.Is(err, fs.ErrNotExist) && err != unix.ENOTDIR {
 			found = err
 		}
@@ -68,21 +87,22 @@ func execute(argv, env []string) error {
 	return found
 }
 
-// executeFile becomes a program if its file is in the container.
-func executeFile(path string, argv, env []string) error {
+// checkFile looks whether a program is in the container, and one that can run there.
+func checkFile(path string) error {
 	fd, err := openInside(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
-	switch {
-	case err == nil:
-		head := make([]byte, elfHead)
-		n, _ := unix.Pread(fd, head, 0) // the kernel will say what is wrong with it
-		_ = unix.Close(fd)
-		if is32bit(head[:max(n, 0)]) {
-			return err32bit
-		}
-	case !errors.Is(err, unix.EACCES): // a program need not be readable
+	if errors.Is(err, unix.EACCES) {
+		return nil // a program need not be readable
+	}
+	if err != nil {
 		return err
 	}
-	return unix.Exec(path, argv, env)
+	defer unix.Close(fd)
+	head := make([]byte, elfHead)
+	n, _ := unix.Pread(fd, head, 0) // the kernel will say what is wrong with it
+	if is32bit(head[:max(n, 0)]) {
+		return err32bit
+	}
+	return nil
 }
 
 // err32bit is said in place of a death without a word: the filter of system calls knows

@@ -27,12 +27,17 @@ var kept = [...]capability.Cap{
 // dropCapabilities leaves no capability but those kept, in any of the five sets: the
 // bounding set, so that no program file gives one back; the effective and the permitted
 // one; and nothing to inherit, so that an ordinary user inside has none.
-func dropCapabilities() error {
+// CAP_SETFCAP goes too, if what it makes would be seen outside (see setid.go).
+func (s *stage) dropCapabilities() error {
 	const thisThread = 0
 	c, err := capability.NewPid2(thisThread)
 	if err != nil {
 		return err
 	}
-	c.Set(capability.EFFECTIVE|capability.PERMITTED|capability.BOUNDING, kept[:]...)
+	const sets = capability.EFFECTIVE | capability.PERMITTED | capability.BOUNDING
+	c.Set(sets, kept[:]...)
+	if s.writesToHost() {
+		c.Unset(sets, capability.CAP_SETFCAP)
+	}
 	return c.Apply(capability.CAPS | capability.BOUNDS | capability.AMBS)
 }

@@ -3,6 +3,7 @@ package container
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -87,7 +88,7 @@ func call(arch, number uint32, args ...uint64) []byte {
 }
 
 func TestFilter(t *testing.T) {
-	vm, err := bpf.NewVM(filter())
+	vm, err := bpf.NewVM(filter(denials[:], setIDs[:]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,8 +110,17 @@ func TestFilter(t *testing.T) {
 		{"namespace in another argument", call(amd64, unix.SYS_CLONE, 0, unix.CLONE_NEWNET), unix.SECCOMP_RET_ALLOW},
 		{"inet", call(amd64, unix.SYS_SOCKET, unix.AF_INET), unix.SECCOMP_RET_ALLOW},
 		{"vsock", call(amd64, unix.SYS_SOCKET, unix.AF_VSOCK), refuse(unix.EPERM)},
-		{"32-bit call", call(i386, 20), refuse(unix.ENOSYS)},
-		{"32-bit call with a number that is allowed", call(i386, unix.SYS_READ), refuse(unix.ENOSYS)},
+		{"32-bit call", call(i386, 20), unix.SECCOMP_RET_KILL_PROCESS},
+		{"32-bit call with a number that is allowed", call(i386, unix.SYS_READ), unix.SECCOMP_RET_KILL_PROCESS},
+		{"chmod", call(amd64, unix.SYS_CHMOD, 0, 0o777), unix.SECCOMP_RET_ALLOW},
+		{"chmod u+s", call(amd64, unix.SYS_CHMOD, 0, 0o4755), refuse(unix.EPERM)},
+		{"chmod g+s", call(amd64, unix.SYS_FCHMODAT, 0, 0, 0o2755), refuse(unix.EPERM)},
+		{"open, with anything as a mode", call(amd64, unix.SYS_OPEN, 0, unix.O_RDWR, 0xffff), unix.SECCOMP_RET_ALLOW},
+		{"open a directory, likewise", call(amd64, unix.SYS_OPENAT, 0, 0, unix.O_DIRECTORY, 0xffff), unix.SECCOMP_RET_ALLOW},
+		{"open that makes a file", call(amd64, unix.SYS_OPEN, 0, unix.O_CREAT, 0o755), unix.SECCOMP_RET_ALLOW},
+		{"open that makes one u+s", call(amd64, unix.SYS_OPEN, 0, unix.O_CREAT|unix.O_WRONLY, 0o4755), refuse(unix.EPERM)},
+		{"open that makes one without a name", call(amd64, unix.SYS_OPENAT, 0, 0, unix.O_TMPFILE|unix.O_RDWR, 0o2755), refuse(unix.EPERM)},
+		{"mkdir u+s", call(amd64, unix.SYS_MKDIR, 0, 0o4755), unix.SECCOMP_RET_ALLOW},
 		{"x32 mount", call(amd64, x32|unix.SYS_MOUNT), refuse(unix.ENOSYS)},
 	} {
 		got, err := vm.Run(tt.data)
@@ -122,15 +132,17 @@ func TestFilter(t *testing.T) {
 
 // TestFilterDeniesTable runs every row through the filter.
 func TestFilterDeniesTable(t *testing.T) {
-	vm, err := bpf.NewVM(filter())
+	vm, err := bpf.NewVM(filter(denials[:], setIDs[:]))
 	if err != nil {
 		t.Fatal(err)
 	}
 	seen := map[uint32]bool{}
-	for _, d := range denials {
+	for _, d := range slices.Concat(denials[:], setIDs[:]) {
 		for _, number := range d.calls {
 			args := make([]uint64, 6)
-			args[d.arg] = uint64(d.bits | d.value)
+			for _, a := range d.where {
+				args[a.number] = uint64(a.bits | a.value)
+			}
 			got, err := vm.Run(call(unix.AUDIT_ARCH_X86_64, number, args...))
 			if want := unix.SECCOMP_RET_ERRNO | uint32(d.errno); err != nil || uint32(got) != want {
 				t.Errorf("call %d: %#x, %v; want %#x", number, uint32(got), err, want)

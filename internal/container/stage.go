@@ -29,6 +29,8 @@ type stage struct {
 	standard [len(standard{})]mount // of the standard files, where Shown says so
 	host     int                    // the host's root directory, until it is gone
 
+	candidates []candidate // for the program
+
 	covered bool // the root's directory has a new top over it
 }
 
@@ -88,15 +90,16 @@ func (s *stage) become() report {
 		{"root file system", s.enterRoot},
 		{"terminal", s.openTerminal},
 		{"working directory", s.enterDir},
-		{"capabilities", dropCapabilities},
+		{"program", s.findProgram},
+		{"capabilities", s.dropCapabilities},
 		{"no_new_privs", func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
-		{"filter of system calls", denySyscalls},
+		{"filter of system calls", s.denySyscalls},
 	} {
 		if err := step.do(); err != nil {
 			return s.failed(step.name, err)
 		}
 	}
-	err := execute(s.Argv, s.Env)
+	err := s.execute()
 	r := report{Class: fault.NotExecutable, Thing: s.Argv[0], Error: err.Error()}
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		r.Class, r.Error = fault.NoProgram, "no such program in the container"

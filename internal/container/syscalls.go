@@ -5,13 +5,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// denial denies a system call, or only those of its calls whose argument matches.
+// denial denies system calls, or only those of their calls whose arguments match.
 type denial struct {
 	errno unix.Errno
 	calls []uint32
-	arg   int    // argument that decides, if bits or value is set
-	bits  uint32 // deny if any of these bits is set
-	value uint32 // deny if the argument is this
+	where []argument // all of them
+}
+
+// argument is a condition for one argument, of which the low half decides.
+type argument struct {
+	number int
+	bits   uint32 // any of these bits is set; or, if there are none,
+	value  uint32 // the argument is this
 }
 
 // cloneNew are the flags of clone(2) that make namespaces.
@@ -26,7 +31,7 @@ var denials = [...]denial{
 	// Namespaces. A user namespace of its own would give a program all capabilities over
 	// what it makes there, and with them a far larger part of the kernel to attack.
 	{errno: unix.EPERM, calls: []uint32{unix.SYS_UNSHARE, unix.SYS_SETNS}},
-	{errno: unix.EPERM, calls: []uint32{unix.SYS_CLONE}, arg: 0, bits: cloneNew},
+	{errno: unix.EPERM, calls: []uint32{unix.SYS_CLONE}, where: []argument{{0, cloneNew, 0}}},
 	// Its flags are in memory, where a filter cannot look. ENOSYS sends the C library to
 	// clone(2).
 	{errno: unix.ENOSYS, calls: []uint32{unix.SYS_CLONE3}},
@@ -63,7 +68,7 @@ var denials = [...]denial{
 		unix.SYS_SET_MEMPOLICY, unix.SYS_SET_MEMPOLICY_HOME_NODE}},
 
 	// Sockets to the hypervisor know no network namespace.
-	{errno: unix.EPERM, calls: []uint32{unix.SYS_SOCKET, unix.SYS_SOCKETPAIR}, arg: 0, value: unix.AF_VSOCK},
+	{errno: unix.EPERM, calls: []uint32{unix.SYS_SOCKET, unix.SYS_SOCKETPAIR}, where: []argument{{0, 0, unix.AF_VSOCK}}},
 
 	// Left over from other times.
 	{errno: unix.ENOSYS, calls: []uint32{unix.SYS__SYSCTL, unix.SYS_USELIB, unix.SYS_USTAT, unix.SYS_SYSFS,
@@ -85,39 +90,58 @@ func returnErrno(e unix.Errno) bpf.Instruction {
 	return bpf.RetConstant{Val: unix.SECCOMP_RET_ERRNO | uint32(e)}
 }
 
-// filter is denials as a program for the kernel. Calls by other ABIs have other numbers,
-// which the table does not have: they are all denied.
-func filter() []bpf.Instruction {
-	allow := bpf.RetConstant{Val: unix.SECCOMP_RET_ALLOW}
+// instructions deny one call; the number of the call is loaded.
+func (d *denial) instructions(call uint32) []bpf.Instruction {
+	const perArgument = 2
+	deny := []bpf.Instruction{}
+	for i, a := range d.where {
+		low := bpf.LoadAbsolute{Off: dataArguments + 2*word*uint32(a.number), Size: word}
+		match := bpf.JumpIf{Cond: bpf.JumpEqual, Val: a.value, SkipFalse: uint8(perArgument*(len(d.where)-1-i) + 1)}
+		if a.bits != 0 {
+			match.Cond, match.Val = bpf.JumpBitsSet, a.bits
+		}
+		deny = append(deny, low, match)
+	}
+	deny = append(deny, returnErrno(d.errno))
+	if len(d.where) > 0 {
+		deny = append(deny, allow()) // the number is no longer loaded
+	}
+	is := bpf.JumpIf{Cond: bpf.JumpEqual, Val: call, SkipFalse: uint8(len(deny))}
+	return append([]bpf.Instruction{is}, deny...)
+}
+
+func allow() bpf.Instruction { return bpf.RetConstant{Val: unix.SECCOMP_RET_ALLOW} }
+
+// filter is tables of denials as a program for the kernel. Calls by the 32-bit ABI have other
+// numbers, which the tables do not have; they end the process by SIGSYS, of which a shell says
+// "Bad system call". A refusal would end most such programs too, but without a word. The
+// other ABI of 64-bit programs, x32, is refused.
+func filter(tables ...[]denial) []bpf.Instruction {
 	program := []bpf.Instruction{
 		bpf.LoadAbsolute{Off: dataArch, Size: word},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.AUDIT_ARCH_X86_64, SkipTrue: 1},
-		returnErrno(unix.ENOSYS),
+		bpf.RetConstant{Val: unix.SECCOMP_RET_KILL_PROCESS},
 		bpf.LoadAbsolute{Off: dataNumber, Size: word},
 		bpf.JumpIf{Cond: bpf.JumpLessThan, Val: x32, SkipTrue: 1},
 		returnErrno(unix.ENOSYS),
 	}
-	for _, d := range denials {
-		deny := []bpf.Instruction{returnErrno(d.errno)}
-		if d.bits != 0 || d.value != 0 {
-			match := bpf.JumpIf{Cond: bpf.JumpEqual, Val: d.value, SkipFalse: 1}
-			if d.bits != 0 {
-				match = bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: d.bits, SkipFalse: 1}
+	for _, table := range tables {
+		for _, d := range table {
+			for _, call := range d.calls {
+				program = append(program, d.instructions(call)...)
 			}
-			low := bpf.LoadAbsolute{Off: dataArguments + 2*word*uint32(d.arg), Size: word}
-			deny = []bpf.Instruction{low, match, returnErrno(d.errno), allow}
-		}
-		for _, call := range d.calls {
-			program = append(program, bpf.JumpIf{Cond: bpf.JumpEqual, Val: call, SkipFalse: uint8(len(deny))})
-			program = append(program, deny...)
 		}
 	}
-	return append(program, allow)
+	return append(program, allow())
 }
 
 // denySyscalls puts the filter in force for this thread and all that it becomes.
-func denySyscalls() error {
-	program, err := bpf.Assemble(filter())
+func (s *stage) denySyscalls() error {
+	tables := [][]denial{denials[:]}
+	if s.writesToHost() {
+		tables = append(tables, setIDs[:])
+	}
+	program, err := bpf.Assemble(filter(tables...))
 	if err != nil {
 		return err
 	}

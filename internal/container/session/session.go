@@ -156,6 +156,8 @@ func (s *session) conclude(o container.Outcome) int {
 		why = "out of memory: the program went over the limit and was killed"
 	case o.OutOfMemory:
 		why = "out of memory: a process of the container was killed"
+	case o.Signal == syscall.SIGSYS:
+		why = "the program was ended by a signal: bad system call: it is for 32-bit x86, and a container runs 64-bit programs"
 	case o.Signal != 0:
 		why = "the program was ended by a signal: " + o.Signal.String()
 	}

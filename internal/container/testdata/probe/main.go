@@ -122,6 +122,8 @@ func main() {
 				fmt.Println("got", int(n))
 			}
 		}
+	case "setid":
+		setID(arg(2))
 	case "streams":
 		streams()
 	case "tardy": // reads only after SIGUSR1
@@ -165,6 +167,45 @@ func main() {
 		fmt.Println("now", size.Col, size.Row)
 	default:
 		os.Exit(64)
+	}
+}
+
+// setID tries all ways to make a file in a directory that gives rights to who executes it,
+// and says what the kernel answers.
+func setID(dir string) {
+	file := func(name string) string {
+		check(os.WriteFile(dir+"/"+name, []byte("x"), 0o755))
+		return dir + "/" + name
+	}
+	open := func(name string) int {
+		fd, err := unix.Open(file(name), unix.O_RDWR, 0)
+		check(err)
+		return fd
+	}
+	made := func(fd int, err error) error { return err }
+	for _, bits := range []uint32{unix.S_ISUID, unix.S_ISGID} {
+		mode := bits | 0o755
+		n := strconv.Itoa(int(bits))
+		path := func(name string) string { return dir + "/" + name + n }
+		capabilities := make([]byte, 20) // version 2 of linux/capability.h
+		copy(capabilities, []byte{1, 0, 0, 2, 0xff, 0xff})
+		for _, try := range []struct {
+			name string
+			err  error
+		}{
+			{"chmod", unix.Chmod(file("chmod"+n), mode)},
+			{"fchmod", unix.Fchmod(open("fchmod"+n), mode)},
+			{"fchmodat", unix.Fchmodat(unix.AT_FDCWD, file("fchmodat"+n), mode, 0)},
+			{"fchmodat2", unix.Fchmodat(unix.AT_FDCWD, file("fchmodat2"+n), mode, unix.AT_SYMLINK_NOFOLLOW)},
+			{"creat", made(unix.Creat(path("creat"), mode))},
+			{"open", made(unix.Open(path("open"), unix.O_CREAT|unix.O_RDWR, mode))},
+			{"tmpfile", made(unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR, mode))},
+			{"openat2", made(unix.Openat2(unix.AT_FDCWD, path("openat2"), &unix.OpenHow{Flags: unix.O_CREAT | unix.O_RDWR, Mode: uint64(mode)}))},
+			{"mknod", unix.Mknod(path("mknod"), unix.S_IFREG|mode, 0)},
+			{"setxattr", unix.Setxattr(file("setxattr"+n), "security.capability", capabilities, 0)},
+		} {
+			fmt.Println(try.name, try.err)
+		}
 	}
 }
 
