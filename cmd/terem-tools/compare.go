@@ -200,7 +200,7 @@ func writable(path string) error {
 func (f *compareFlags) write(r *result.Result) error {
 	if f.json != "-" {
 		columns, _ := tty.Size(os.Stdout)
-		o := report.Options{Width: columns, Color: columns > 0}
+		o := report.Options{Width: columns, Color: tty.Colors(os.Stdout)}
 		if err := report.Table(os.Stdout, r, o); err != nil {
 			return err
 		}

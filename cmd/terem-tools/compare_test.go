@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"terem/guest"
+	"terem/internal/cli/tty/ttytest"
+	"terem/internal/compare/result"
 )
 
 func TestToFile(t *testing.T) {
@@ -120,5 +122,26 @@ func TestOutputsOnce(t *testing.T) {
 	c.Stdout, c.Stderr = out, &stderr
 	if err := c.Run(); err == nil || !strings.Contains(stderr.String(), "standard output") {
 		t.Errorf("a page on standard output's file: %v, %q", err, stderr.String())
+	}
+}
+
+// TestCompareColors: NO_COLOR is heeded on a terminal.
+func TestCompareColors(t *testing.T) {
+	t.Setenv("TERM", "xterm")
+	for _, noColor := range []string{"", "1"} {
+		t.Setenv("NO_COLOR", noColor)
+		keyboard, terminal := ttytest.Open(t)
+		u := ttytest.NewUser(t, keyboard)
+		stdout := os.Stdout
+		os.Stdout = terminal
+		err := (&compareFlags{}).write(&result.Result{})
+		_, _ = terminal.WriteString("that is all\n") // Expect sees whether it comes
+		os.Stdout = stdout
+		if err != nil {
+			t.Fatal(err)
+		}
+		if shown := u.Expect("that is all"); strings.Contains(shown, "\x1b[") == (noColor != "") {
+			t.Errorf("NO_COLOR=%s: %q", noColor, shown)
+		}
 	}
 }

@@ -31,7 +31,7 @@ mends it. The exit status is 0 if "terem run" can work here, else 69.`,
 				e.SetIndent("", "  ")
 				return e.Encode(r)
 			}
-			return r.Text(os.Stdout, tty.IsTerminal(os.Stdout) && os.Getenv("NO_COLOR") == "")
+			return r.Text(os.Stdout, tty.Colors(os.Stdout))
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print the report for a program")

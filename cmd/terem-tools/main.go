@@ -14,7 +14,11 @@ func main() {
 	if container.IsInit(os.Args) {
 		os.Exit(container.Init())
 	}
-	if _, err := command.Caller(); err != nil {
+	err := command.Descriptors()
+	if err == nil {
+		_, err = command.Caller()
+	}
+	if err != nil {
 		os.Exit(command.Failed(err))
 	}
 	os.Exit(run(os.Args[1:]))

@@ -19,6 +19,9 @@ func main() {
 	if container.IsInit(os.Args) {
 		os.Exit(container.Init())
 	}
+	if err := command.Descriptors(); err != nil {
+		os.Exit(command.Failed(err))
+	}
 	os.Exit(run(os.Args[1:]))
 }
 

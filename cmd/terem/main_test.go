@@ -203,3 +203,25 @@ func TestInstall(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestFewDescriptors: where next to no file can be opened, every command says so in a line.
+func TestFewDescriptors(t *testing.T) {
+	terem, tools := programs(t)
+	version := strings.TrimSpace(execute(t, nil, terem, "version").out)
+	env := []string{"TEREM_PROGRAM=" + terem, "TEREM_VERSION=" + version}
+	for _, limit := range []string{"6", "9", "20", "34"} {
+		for _, line := range []string{"run -- true", "container run -- true", "compare", "disk info x", "doctor", "version", "guest path"} {
+			for _, program := range []string{terem, tools} {
+				argv := append([]string{"sh", "-c", `ulimit -n "$0"; exec "$@"`, limit, program}, strings.Fields(line)...)
+				got := execute(t, env, argv...)
+				if got.status != fault.StatusHost || !strings.HasPrefix(got.stderr, "terem: open files: "+limit+" are allowed here") ||
+					strings.Count(got.stderr, "\n") != 1 || got.out != "" {
+					t.Errorf("ulimit -n %s; %s %s: %+v", limit, filepath.Base(program), line, got)
+				}
+			}
+		}
+	}
+	if got := execute(t, nil, "sh", "-c", `ulimit -n 64; exec "$0" version`, terem); got.status != 0 {
+		t.Errorf("with 64 files: %+v", got)
+	}
+}

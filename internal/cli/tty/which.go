@@ -12,6 +12,12 @@ func Number(f *os.File) (n uint32, ok bool) {
 	return n, err == nil
 }
 
+// Colors says whether what is written to f may have colors: it is a terminal that can show them, and nobody asked for none
+// (https://no-color.org).
+func Colors(f *os.File) bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && IsTerminal(f)
+}
+
 // InFront says whether what is typed at a terminal is for this process: it is not a shell's job in the background. A
 // terminal that is not the process's controlling one has no background.
 func InFront(f *os.File) bool {

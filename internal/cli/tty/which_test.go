@@ -33,3 +33,28 @@ func TestNumber(t *testing.T) {
 		t.Error("a terminal that is not the controlling one has a background")
 	}
 }
+
+func TestColors(t *testing.T) {
+	_, terminal := ttytest.Open(t)
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	for _, tt := range []struct {
+		noColor, term string
+		f             *os.File
+		want          bool
+	}{
+		{"", "xterm", terminal, true},
+		{"", "xterm", null, false},
+		{"1", "xterm", terminal, false},
+		{"", "dumb", terminal, false},
+	} {
+		t.Setenv("NO_COLOR", tt.noColor)
+		t.Setenv("TERM", tt.term)
+		if got := tty.Colors(tt.f); got != tt.want {
+			t.Errorf("NO_COLOR=%s TERM=%s, %s: %v", tt.noColor, tt.term, tt.f.Name(), got)
+		}
+	}
+}
