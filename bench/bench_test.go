@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -30,13 +31,14 @@ terem: nobody reads the output any more
 {
   "vcpus": 1,
   "exits": [{"name": "io", "count": 40, "ns": 1}, {"name": "debug", "count": 2, "ns": 1}],
-  "kvm": {"insn_emulation": 9000000, "exits": 11000}
+  "kvm": {"insn_emulation": 9000000, "exits": 11000},
+  "phases": [{"name": "create", "ns": 1500000}]
 }
 `
 
 func TestParseLedger(t *testing.T) {
 	l, err := parseLedger(ledgerText)
-	if want := (ledger{"quiet a=b terem.pipe=1 terem.pipe=0", 42, 9000000}); err != nil || l != want {
+	if want := (ledger{"quiet a=b terem.pipe=1 terem.pipe=0", 42, 9000000, []phase{{"create", 1500 * time.Microsecond}}}); err != nil || !reflect.DeepEqual(l, want) {
 		t.Errorf("%+v, %v; want %+v", l, err, want)
 	}
 	for _, bad := range []string{"", "terem: no KVM\n", "terem: x\n{\n \"exits\": 3}"} {

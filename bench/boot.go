@@ -139,6 +139,13 @@ type ledger struct {
 	cmdLine      string
 	exits        uint64
 	instructions uint64
+	phases       []phase
+}
+
+// phase is a part of a machine's life, as machine.Phase has it.
+type phase struct {
+	Name string        `json:"name"`
+	Time time.Duration `json:"ns"`
 }
 
 // parseLedger reads the output of --verbose and --exits=json.
@@ -149,7 +156,8 @@ func parseLedger(stderr string) (ledger, error) {
 		Exits []struct {
 			Count uint64 `json:"count"`
 		} `json:"exits"`
-		KVM map[string]uint64 `json:"kvm"`
+		KVM    map[string]uint64 `json:"kvm"`
+		Phases []phase           `json:"phases"`
 	}
 	at := strings.Index(stderr, "\n{")
 	if at < 0 {
@@ -166,6 +174,6 @@ func parseLedger(stderr string) (ledger, error) {
 	for _, e := range body.Exits {
 		l.exits += e.Count
 	}
-	l.instructions = body.KVM["insn_emulation"]
+	l.instructions, l.phases = body.KVM["insn_emulation"], body.Phases
 	return l, nil
 }
