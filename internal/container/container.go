@@ -44,6 +44,18 @@ func (k *Container) Done() <-chan struct{} { return k.exited }
 // which it has a handler, and SIGKILL and SIGSTOP (pid_namespaces(7)).
 func (k *Container) Signal(s syscall.Signal) error { return k.process.Signal(s) }
 
+// Interrupt sends a signal to the program and to what it has in front, as a terminal does with
+// what is typed: the program leads a process group, and a shell without job control leaves
+// its children in that.
+func (k *Container) Interrupt(s syscall.Signal) error {
+	select {
+	case <-k.exited:
+		return os.ErrProcessDone
+	default:
+	}
+	return unix.Kill(-k.Pid(), s)
+}
+
 // Kill ends all processes of the container: the kernel does it when process 1 is killed.
 func (k *Container) Kill() error { return k.process.Kill() }
 

@@ -43,7 +43,7 @@ func (s *stage) enterDir() error {
 		}
 	}
 	if err != nil {
-		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Dir") + " " + s.Dir, Err: err, Mend: "name a directory in the container"}
+		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Dir") + " " + shown(s.Dir), Err: err, Mend: "name a directory in the container"}
 	}
 	return nil
 }

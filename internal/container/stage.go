@@ -100,7 +100,7 @@ func (s *stage) become() report {
 		}
 	}
 	err := s.execute()
-	r := report{Class: fault.NotExecutable, Thing: s.Argv[0], Error: err.Error()}
+	r := report{Class: fault.NotExecutable, Thing: shown(s.Argv[0]), Error: err.Error()}
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		r.Class, r.Error = fault.NoProgram, "no such program in the container"
 	}

@@ -86,7 +86,7 @@ func (s *start) openRoot() error {
 		err = path.Err
 	}
 	if err != nil {
-		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Root") + " " + s.c.Root, Err: err, Mend: "name a directory that holds a root file system"}
+		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Root") + " " + shown(s.c.Root), Err: err, Mend: "name a directory that holds a root file system"}
 	}
 	if !s.privileged {
 		return s.resolve()
@@ -138,7 +138,7 @@ func (s *start) shiftOwners(ctx context.Context) error {
 func (s *start) copyRoot(ctx context.Context) error {
 	copied, err := copyShifted(ctx, s.tree, s.owners)
 	if err != nil {
-		return &fault.Error{Class: fault.Host, Thing: fault.Field("Root") + " " + s.c.Root, Err: fmt.Errorf("%w, and to copy it into memory fails: %w", errNoShift, err),
+		return &fault.Error{Class: fault.Host, Thing: fault.Field("Root") + " " + shown(s.c.Root), Err: fmt.Errorf("%w, and to copy it into memory fails: %w", errNoShift, err),
 			Mend: "use " + fault.Field("Users") + " host, or a directory on ext4, xfs or btrfs"}
 	}
 	s.tree.close()

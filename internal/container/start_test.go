@@ -80,6 +80,8 @@ func TestErrors(t *testing.T) {
 		{"users", Config{Root: root, Argv: []string{"x"}, Users: "nobody"}, fault.StatusUsage, "Users nobody"},
 		{"host name", Config{Root: root, Argv: []string{"x"}, Hostname: strings.Repeat("x", 65)}, fault.StatusUsage, "64 bytes"},
 		{"too many arguments", Config{Root: root, Argv: []string{"x", strings.Repeat("x", 5<<20)}}, fault.StatusHost, "argument list too long"},
+		{"a program with anything in its name", Config{Root: root, Argv: []string{"/a\nb\x1b[1m\xff"}}, fault.StatusNoProgram, `"/a\nb\x1b[1m\xff": no such program`},
+		{"a directory, likewise", Config{Root: root, Argv: []string{"/probe"}, Dir: "/a\nb"}, fault.StatusUsage, `Dir "/a\nb"`},
 		{"limit", Config{Root: root, Argv: []string{"x"}, Limits: Limits{Memory: 1}}, fault.StatusUsage, "Memory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

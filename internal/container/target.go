@@ -138,7 +138,7 @@ func sameFile(a, b int) (bool, error) {
 
 // noTarget says what is wrong with a path of the root that was to be mounted at.
 func noTarget(name string, err error) error {
-	e := &fault.Error{Class: fault.Usage, Thing: "/" + name + " of the root", Err: err}
+	e := &fault.Error{Class: fault.Usage, Thing: shown("/"+name) + " of the root", Err: err}
 	switch {
 	case errors.Is(err, unix.ELOOP):
 		e.Mend = "it must be a directory, not a link"
@@ -150,7 +150,7 @@ func noTarget(name string, err error) error {
 		e.Mend = "make that directory"
 	case errors.Is(err, unix.EROFS):
 		e.Err = errors.New("it is not there, and the root is read-only")
-		e.Mend = "name what is there, or something new at the top of the root, such as /" + path.Base(name)
+		e.Mend = "name what is there, or something new at the top of the root, such as " + shown("/"+path.Base(name))
 	case errors.Is(err, errLeadsOut), errors.Is(err, errNowhere), errors.Is(err, errTheRoot):
 	default:
 		return &os.PathError{Op: "mount", Path: "/" + name, Err: err}

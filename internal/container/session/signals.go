@@ -63,7 +63,11 @@ func rare() []syscall.Signal {
 // a user sees is what he sees of any process.
 func (s *session) pass(sig syscall.Signal) {
 	minds := handles(s.k.Pid(), sig) // before it is sent: it may end the program
-	if s.k.Signal(sig) != nil {
+	send := s.k.Signal
+	if sig == syscall.SIGINT || sig == syscall.SIGQUIT {
+		send = s.k.Interrupt // most likely, somebody pressed Ctrl-C where terem runs
+	}
+	if send(sig) != nil {
 		return // it has ended
 	}
 	if !minds {

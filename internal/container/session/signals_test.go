@@ -104,26 +104,41 @@ func TestIgnoredSignals(t *testing.T) {
 	}
 }
 
-// TestRunKillsAtOnce: a program without a handler would survive any signal but SIGKILL.
-func TestRunKillsAtOnce(t *testing.T) {
-	if _, err := os.Stat("/bin/busybox"); err != nil {
+// shellRoot is a root file system with a shell that can do without libraries.
+func shellRoot(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("/bin/busybox")
+	if err != nil {
 		t.Skip("needs a static busybox")
 	}
 	root := newRoot(t)
-	b, err := os.ReadFile("/bin/busybox")
-	if err == nil {
-		err = os.WriteFile(filepath.Join(root, "busybox"), b, 0o755)
-	}
-	if err != nil {
+	if err := os.WriteFile(filepath.Join(root, "busybox"), b, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	c := container.Config{Root: root, Argv: []string{"/busybox", "sh", "-c", "echo ready; exec /busybox sleep 1000"}}
-	status, said, err := play(t, Options{Config: c}, func() {
-		time.Sleep(100 * time.Millisecond) // until it is sleep
-		_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
-	})
-	if err != nil || status != 130 || said != "ready\nterem: interrupt\n" {
-		t.Errorf("status %d, %q, %v; want 130", status, said, err)
+	return root
+}
+
+// TestInterrupt: a program without a handler would survive any signal but SIGKILL, and what
+// a shell waits for would not hear of one that is for the shell.
+func TestInterrupt(t *testing.T) {
+	root := shellRoot(t)
+	for _, tt := range []struct {
+		name, script string
+		sig          syscall.Signal
+		said         string
+	}{
+		{"a program that does not listen", "echo ready; exec /busybox sleep 1000", syscall.SIGINT, "ready\nterem: interrupt\n"},
+		{"likewise, another signal", "echo ready; exec /busybox sleep 1000", syscall.SIGUSR2, "ready\nterem: user defined signal 2\n"},
+		{"a child of a shell", "trap : INT; echo ready; /busybox sleep 1000; exit 130", syscall.SIGINT, "ready\n"},
+	} {
+		c := container.Config{Root: root, Argv: []string{"/busybox", "sh", "-c", tt.script}}
+		status, said, err := play(t, Options{Config: c}, func() {
+			time.Sleep(200 * time.Millisecond) // until it is sleep
+			_ = syscall.Kill(os.Getpid(), tt.sig)
+		})
+		if want := statusSignal + int(tt.sig); err != nil || status != want || said != tt.said {
+			t.Errorf("%s: status %d, %q, %v; want %d", tt.name, status, said, err, want)
+		}
 	}
 }
 
