@@ -28,6 +28,7 @@ func (o outer) shell(ctx context.Context, tmp string) error {
 	defer master.Close()
 	defer slave.Close() // kept open here: the emulator may open it late
 	m.console, m.terminal = slave.Name(), true
+	m.words += " loglevel=3"         // what KVM has to say of a guest would stand between the lines of the screen
 	quiet, err := tty.MakeRaw(slave) // no echo, no line ends of its own
 	if err != nil {
 		return err
