@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"terem/internal/cli/command"
+	"terem/internal/cli/signals"
 	"terem/internal/cli/tty"
 	"terem/internal/compare"
 	"terem/internal/compare/report"
@@ -93,7 +93,7 @@ func (f *compareFlags) run(c *cobra.Command) (status int, err error) {
 	}
 	// SIGPIPE comes when nobody reads what terem prints any more, as in `terem compare | head`:
 	// it must not end terem before all is taken away again.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	ctx, stop := signals.Context(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	r, err := compare.Run(ctx, f.o)
 	f.o.Progress.Close()

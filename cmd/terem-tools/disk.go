@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"terem/internal/cli/command"
+	"terem/internal/cli/signals"
 	"terem/internal/vm/disk/image"
 )
 
@@ -173,5 +173,5 @@ func newDiskCheck(status *int) *cobra.Command {
 
 // interruptible ends with the signals that end a program.
 func interruptible() (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	return signals.Context(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 }

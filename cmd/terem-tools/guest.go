@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -13,6 +12,7 @@ import (
 	"terem/guest"
 	"terem/guest/build"
 	"terem/internal/cli/command"
+	"terem/internal/cli/signals"
 	"terem/internal/fault"
 )
 
@@ -51,7 +51,7 @@ func buildGuest(ctx context.Context) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signals.Context(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	dir, err := command.CacheDir()
 	if err != nil {

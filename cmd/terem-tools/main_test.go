@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -329,13 +330,11 @@ func TestCPUWarning(t *testing.T) {
 // there is none to be asked.
 func TestMemoryWithoutBalloon(t *testing.T) {
 	kvmtest.Open(t)
-	c := exec.Command(os.Args[0], "run", "--memory", "2M", "--timeout", "2s", "--kernel", write(t, "kernel", elfKernel([]byte{0xeb, 0xfe})))
+	c := exec.Command(os.Args[0], "run", "--memory", "2M", "--timeout", "2s", "--kernel", write(t, "kernel", elfKernel(sayAndSpin())))
 	c.Env = append(os.Environ(), runVar+"=1", "GORACE=atexit_sleep_ms=0")
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
+	startSaying(t, c)
 	ended := make(chan struct{})
 	go func() { _ = c.Wait(); close(ended) }() // the status is that of --timeout
 	for {
@@ -347,6 +346,62 @@ func TestMemoryWithoutBalloon(t *testing.T) {
 			return
 		case <-time.After(50 * time.Millisecond):
 			_ = c.Process.Signal(syscall.SIGUSR1) // it may be gone
+		}
+	}
+}
+
+// sayAndSpin is the code: mov dx, 0x3f8; mov al, 'R'; out dx, al; jmp to it.
+func sayAndSpin() []byte { return []byte{0x66, 0xba, 0xf8, 0x03, 0xb0, 'R', 0xee, 0xeb, 0xfe} }
+
+// startSaying starts a terem whose guest says one thing, and waits for that: from then on it heeds signals.
+func startSaying(t *testing.T, c *exec.Cmd) {
+	t.Helper()
+	out, err := c.StdoutPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSignals: which signals end a guest that heeds none, and with which status; and that those which terem was started
+// to ignore do not.
+func TestSignals(t *testing.T) {
+	kvmtest.Open(t)
+	kernel := write(t, "kernel", elfKernel(sayAndSpin()))
+	for _, tt := range []struct {
+		trap   string
+		signal syscall.Signal
+		status int
+	}{
+		{"", syscall.SIGHUP, 129},
+		{"", syscall.SIGINT, 130},
+		{"", syscall.SIGQUIT, 131},
+		{"", syscall.SIGTERM, 143},
+		{`trap "" HUP;`, syscall.SIGHUP, launch.StatusTimeout},
+		{`trap "" INT;`, syscall.SIGINT, launch.StatusTimeout},
+		{"", syscall.SIGUSR1, launch.StatusTimeout},
+		{"", syscall.SIGUSR2, launch.StatusTimeout},
+		{"", syscall.SIGALRM, launch.StatusTimeout},
+	} {
+		limit := "60s"
+		if tt.status == launch.StatusTimeout {
+			limit = "1s"
+		}
+		c := exec.Command("sh", "-c", tt.trap+` exec "$0" "$@"`, os.Args[0], "run", "--memory", "2M", "--timeout", limit, "--kernel", kernel)
+		c.Env = append(os.Environ(), runVar+"=1", "GORACE=atexit_sleep_ms=0")
+		startSaying(t, c)
+		for range 2 { // the first asks the guest, the second does not wait for that
+			_ = c.Process.Signal(tt.signal) // it may be gone
+			time.Sleep(50 * time.Millisecond)
+		}
+		_ = c.Wait() // the status is looked at
+		if got := c.ProcessState.ExitCode(); got != tt.status {
+			t.Errorf("%s %v: status %d, want %d", tt.trap, tt.signal, got, tt.status)
 		}
 	}
 }

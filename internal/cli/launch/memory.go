@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"terem/internal/cli/signals"
 	"terem/internal/vm/machine"
 )
 
@@ -18,7 +19,7 @@ const memoryLimit = 5 * time.Second
 // ends.
 func (s *session) watchMemory() {
 	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, syscall.SIGUSR1)
+	signals.Listen(asked, syscall.SIGUSR1)
 	go func() {
 		defer signal.Stop(asked)
 		for {

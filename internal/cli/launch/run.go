@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"terem/guest/cmdline"
+	"terem/internal/cli/signals"
 	"terem/internal/cli/tty"
 	"terem/internal/fault"
 	"terem/internal/vm/machine"
@@ -134,9 +135,9 @@ func (s *session) run(c machine.Config) (status int, err error) {
 	}()
 	s.verbose(c)
 	s.warn()
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
-	defer signal.Stop(signals)
+	heard := make(chan os.Signal, 4)
+	signals.Listen(heard, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	defer signal.Stop(heard)
 	if err := s.console.begin(); err != nil {
 		return 0, err
 	}
@@ -149,13 +150,13 @@ func (s *session) run(c machine.Config) (status int, err error) {
 		return 0, err
 	}
 	s.watchMemory()
-	s.wait(signals)
+	s.wait(heard)
 	return s.finish()
 }
 
 // wait waits for the end of the guest, and brings it about when the time is up or
 // a signal asks for it.
-func (s *session) wait(signals <-chan os.Signal) {
+func (s *session) wait(heard <-chan os.Signal) {
 	var timeout <-chan time.Time
 	if s.o.Timeout > 0 {
 		t := time.NewTimer(s.o.Timeout)
@@ -166,18 +167,18 @@ func (s *session) wait(signals <-chan os.Signal) {
 	case <-s.m.Done():
 	case <-timeout:
 		s.end(StatusTimeout, fmt.Sprintf("the timeout of %v ran out", s.o.Timeout))
-	case sig := <-signals:
+	case sig := <-heard:
 		n := sig.(syscall.Signal)
 		s.because(statusSignal+int(n), n.String())
-		s.terminate(signals)
+		s.terminate(heard)
 	}
 }
 
 // terminate lets the guest end itself; a second signal does not wait for that.
-func (s *session) terminate(signals <-chan os.Signal) {
+func (s *session) terminate(heard <-chan os.Signal) {
 	go func() {
 		select {
-		case <-signals:
+		case <-heard:
 			s.m.Kill()
 		case <-s.m.Done():
 		}

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"terem/internal/cli/signals"
 	"terem/internal/container"
 )
 
@@ -47,10 +48,10 @@ type session struct {
 func Run(o *Options) (status int, err error) {
 	s := &session{o: o, forced: make(chan struct{})}
 	s.askTerminal()
-	signals := make(chan os.Signal, 16)
-	listen(signals, firstSignals[:]...)
-	defer signal.Stop(signals)
-	err = s.start(signals)
+	heard := make(chan os.Signal, 16)
+	signals.Listen(heard, firstSignals[:]...)
+	defer signal.Stop(heard)
+	err = s.start(heard)
 	defer s.release()
 	if err != nil {
 		if s.why != "" {
@@ -59,28 +60,28 @@ func Run(o *Options) (status int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, s.k.Close()) }()
-	listen(signals, moreSignals[:]...)
+	signals.Listen(heard, moreSignals[:]...)
 	s.describe()
 	if s.term, err = s.connect(); err != nil {
 		_ = s.k.Kill()
 		_, _ = s.k.Wait() // what went wrong is the terminal
 		return 0, err
 	}
-	s.wait(signals)
+	s.wait(heard)
 	outcome, err := s.k.Wait()
 	s.term.disconnect()
 	return s.conclude(outcome), err
 }
 
 // start starts the container. A signal ends a start that takes its time.
-func (s *session) start(signals <-chan os.Signal) (err error) {
+func (s *session) start(heard <-chan os.Signal) (err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.release = cancel
 	started, watched := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(watched)
 		select {
-		case sig := <-signals:
+		case sig := <-heard:
 			s.because(statusSignal+int(sig.(syscall.Signal)), sig.String())
 			cancel()
 		case <-started:
@@ -93,7 +94,7 @@ func (s *session) start(signals <-chan os.Signal) (err error) {
 }
 
 // wait waits for the end of the container and of its output, or brings it about.
-func (s *session) wait(signals chan os.Signal) {
+func (s *session) wait(heard chan os.Signal) {
 	var timeout <-chan time.Time
 	if s.o.Timeout > 0 {
 		t := time.NewTimer(s.o.Timeout)
@@ -117,8 +118,8 @@ func (s *session) wait(signals chan os.Signal) {
 		case <-timeout:
 			s.end(statusTimeout, fmt.Sprintf("the timeout of %v ran out", s.o.Timeout))
 		case <-rarely.C:
-			listen(signals, rare()...)
-		case sig := <-signals:
+			signals.Listen(heard, rare()...)
+		case sig := <-heard:
 			if n := sig.(syscall.Signal); ended == nil {
 				s.because(statusSignal+int(n), n.String()) // only the terminal is waited for
 			} else {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,16 +36,6 @@ const firstRealTime, lastRealTime = syscall.Signal(34), syscall.Signal(64)
 
 // aWhile is how long a program has run when rare signals are asked for.
 const aWhile = 50 * time.Millisecond
-
-// listen has signals sent to a channel, but for those that terem was started to ignore, as
-// nohup(1) and shells without job control do: the program ignores them as well.
-func listen(to chan<- os.Signal, signals ...syscall.Signal) {
-	for _, s := range signals {
-		if !signal.Ignored(s) {
-			signal.Notify(to, s)
-		}
-	}
-}
 
 // rare are the signals that are hardly ever sent.
 func rare() []syscall.Signal {
