@@ -95,18 +95,23 @@ type unflushed struct{ *store }
 
 func (unflushed) Close() error { return nil }
 
+// heldFlusher is one whose calls of the backend end each with a word from leave.
+func heldFlusher() (f *flusher, s *store, leave chan<- struct{}) {
+	s, f = newStore(4096), new(flusher)
+	c := make(chan struct{})
+	s.before = func(call) error {
+		<-c
+		return nil
+	}
+	f.init(s)
+	return f, s, c
+}
+
 // TestFlushesShare: flushes that come while one is under way share the next, and none is
 // answered by the one that had begun before it came.
 func TestFlushesShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStore(4096)
-		leave := make(chan struct{})
-		s.before = func(call) error {
-			<-leave
-			return nil
-		}
-		var f flusher
-		f.init(s)
+		f, s, leave := heldFlusher()
 		ended := 0
 		flush := func() {
 			if err := f.flush(); err != nil {
@@ -136,14 +141,7 @@ func TestFlushesShare(t *testing.T) {
 // that as well. Otherwise a steady stream of flushes could hold one up for ever.
 func TestFlushWaitsForOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStore(4096)
-		leave := make(chan struct{})
-		s.before = func(call) error {
-			<-leave
-			return nil
-		}
-		var f flusher
-		f.init(s)
+		f, _, leave := heldFlusher()
 		flush := func() {
 			if err := f.flush(); err != nil {
 				t.Error(err)

@@ -28,10 +28,9 @@ func player(root string, args []string) int {
 	return status
 }
 
-// TestSignals: signals reach the program, which does with them what it likes.
-func TestSignals(t *testing.T) {
-	root := newRoot(t)
-	cmd := exec.Command("/proc/self/exe", "relay", "7")
+// beside starts this test's program as a terem beside the test.
+func beside(t *testing.T, cmd *exec.Cmd, root string) (out io.Reader) {
+	t.Helper()
 	cmd.Env = append(os.Environ(), playerRoot+"="+root)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -40,6 +39,26 @@ func TestSignals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return out
+}
+
+// endsWith7 wants it to end so, with nothing more to say.
+func endsWith7(t *testing.T, cmd *exec.Cmd, out io.Reader) {
+	t.Helper()
+	rest, err := io.ReadAll(out)
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 7 || len(rest) != 0 {
+		t.Errorf("status %v, %q; want 7", err, rest)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSignals: signals reach the program, which does with them what it likes.
+func TestSignals(t *testing.T) {
+	root := newRoot(t)
+	cmd := exec.Command("/proc/self/exe", "relay", "7")
+	out := beside(t, cmd, root)
 	lines := bufio.NewScanner(out)
 	expect := func(want string) {
 		t.Helper()
@@ -65,27 +84,14 @@ func TestSignals(t *testing.T) {
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
-	rest, err := io.ReadAll(out)
-	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 7 || len(rest) != 0 {
-		t.Errorf("status %v, %q; want 7", err, rest)
-	}
-	if err != nil {
-		t.Error(err)
-	}
+	endsWith7(t, cmd, out)
 }
 
 // TestIgnoredSignals: what terem was started to ignore, the program ignores.
 func TestIgnoredSignals(t *testing.T) {
 	root := newRoot(t)
 	cmd := exec.Command("sh", "-c", `trap "" HUP INT; exec "$0" patient 7`, "/proc/"+fmt.Sprint(os.Getpid())+"/exe")
-	cmd.Env = append(os.Environ(), playerRoot+"="+root)
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := beside(t, cmd, root)
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() || lines.Text() != "ready" {
 		t.Errorf("%q, want ready", lines.Text())
@@ -95,13 +101,7 @@ func TestIgnoredSignals(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	rest, err := io.ReadAll(out)
-	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 7 || len(rest) != 0 {
-		t.Errorf("status %v, %q; want 7", err, rest)
-	}
-	if err != nil {
-		t.Error(err)
-	}
+	endsWith7(t, cmd, out)
 }
 
 // shellRoot is a root file system with a shell that can do without libraries.

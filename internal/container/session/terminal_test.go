@@ -37,14 +37,7 @@ func TestJobControl(t *testing.T) {
 	}
 	u := ttytest.NewUser(t, far)
 	c := container.Config{Root: root, Argv: []string{"/busybox", "sh"}, Env: []string{"PS1=ready> ", "ENV="}, Stdin: tty, Stdout: tty, Stderr: tty}
-	done := make(chan int)
-	go func() {
-		status, err := Run(&Options{Config: c})
-		if err != nil {
-			t.Error(err)
-		}
-		done <- status
-	}()
+	done := begin(t, c)
 	u.Expect("ready> ")
 	u.Type("/busybox stty size; /busybox tty\r")
 	u.Expect("33 99")
@@ -82,14 +75,7 @@ func TestQuitKey(t *testing.T) {
 	u := ttytest.NewUser(t, far)
 	c := config(root, "deaf")
 	c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
-	done := make(chan int)
-	go func() {
-		status, err := Run(&Options{Config: c})
-		if err != nil {
-			t.Error(err)
-		}
-		done <- status
-	}()
+	done := begin(t, c)
 	u.Expect("ready")
 	u.Type("\x01x")
 	u.Expect("terem: ended by Ctrl-A x")

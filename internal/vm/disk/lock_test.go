@@ -1,7 +1,6 @@
 package disk
 
 import (
-	"errors"
 	"io"
 	"os/exec"
 	"strings"
@@ -26,17 +25,7 @@ func TestLocking(t *testing.T) {
 	} {
 		t.Run(tt.there+" and "+tt.here, func(t *testing.T) {
 			c := helper("hold", path+tt.there)
-			in, err := c.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := c.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := c.Start(); err != nil {
-				t.Fatal(err)
-			}
+			in, out := begin(t, c)
 			defer func() {
 				in.Close()
 				if err := c.Wait(); err != nil {
@@ -85,15 +74,8 @@ func TestLockingQEMU(t *testing.T) {
 	}
 	d.Close()
 	c := exec.Command("qemu-io", "-f", "raw", path)
-	in, err := c.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(c.Start(), func() error { _, err := in.Write([]byte("length\n")); return err }()); err != nil {
+	in, out := begin(t, c)
+	if _, err := in.Write([]byte("length\n")); err != nil {
 		t.Fatal(err)
 	}
 	for seen, b := "", make([]byte, 64); !strings.Contains(seen, "1 MiB"); {
@@ -112,4 +94,21 @@ func TestLockingQEMU(t *testing.T) {
 		t.Error(err)
 	}
 	openSpec(t, path)
+}
+
+// begin starts a program that the test talks with.
+func begin(t *testing.T, c *exec.Cmd) (in io.WriteCloser, out io.Reader) {
+	t.Helper()
+	in, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err = c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return in, out
 }
