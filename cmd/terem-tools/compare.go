@@ -27,8 +27,9 @@ const compareLong = `Run one program as a process, in containers and in virtual 
 each costs: to start, to work, to read a disk, to idle.
 
 Every technology that the host has takes part; what is missing is listed with the command
-that installs it. Runs are interleaved in random order (see docs/method.md). Nothing that
-terem did not make is touched, and what it makes is taken away again.
+that installs it. Runs are interleaved in random order, and ratios are taken round by round;
+the page of --html explains the method. Nothing that terem did not make is touched, and what
+it makes is taken away again.
 
 Exit status:
   0      measured, also if some targets are missing or fail

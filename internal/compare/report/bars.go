@@ -21,6 +21,7 @@ type pile struct {
 type bar struct {
 	stack
 	Class    string
+	About    string // its kind and number of samples
 	Value    string // the total
 	Says     string
 	Segments []segment
@@ -51,7 +52,7 @@ func bars(s *sheet) pile {
 		p.Axis = newAxis(s.Measure.Unit, 0, high)
 	}
 	for _, k := range s.Stacks {
-		b := bar{stack: k, Class: class(k.Of.Kind), Value: one(s.Measure.Unit, k.Total)}
+		b := bar{stack: k, Class: class(k.Of.Kind), About: about(k.Of, k.On, k.N), Value: one(s.Measure.Unit, k.Total)}
 		var words []string
 		at := 0.0
 		for _, part := range k.Parts {

@@ -10,8 +10,9 @@ import (
 
 // plot is a measure's box plots on one axis.
 type plot struct {
-	Axis axis
-	Rows []box
+	Axis   axis
+	Shared int // how many plots have this axis
+	Rows   []box
 }
 
 // box is one row of a plot. Places are in percent of the width.
@@ -21,6 +22,7 @@ type box struct {
 	Value, Factor string
 	FactorCI      string
 	Says          string // the row in words
+	About         string // its kind and number of samples
 	Dots          []dot
 
 	Min, P25, Median, P75, P95, Max string
@@ -39,14 +41,10 @@ const dotsMost = 120
 
 // boxes draws a measure.
 func boxes(s *sheet) plot {
-	var all []float64
-	for _, w := range s.Rows {
-		all = append(all, w.Summary.Min, w.Summary.Max)
-	}
-	if len(all) == 0 {
+	if len(s.Rows) == 0 {
 		return plot{}
 	}
-	p := plot{Axis: newAxis(s.Measure.Unit, slices.Min(all), slices.Max(all))}
+	p := plot{Axis: s.axis(), Shared: len(s.Alike)}
 	for _, w := range s.Rows {
 		p.Rows = append(p.Rows, newBox(w, s.Measure.Unit, p.Axis))
 	}
@@ -58,12 +56,12 @@ func newBox(w row, u result.Unit, a axis) box {
 	sorted := slices.Sorted(slices.Values(w.Samples))
 	p25, p75 := stats.Percentile(sorted, 25), stats.Percentile(sorted, 75)
 	b := box{
-		row: w, Class: class(w.Of.Kind), Value: one(u, sum.Median), Says: says(w, u),
+		row: w, Class: class(w.Of.Kind), Value: one(u, sum.Median), Says: says(w, u), About: about(w.Of, w.On, sum.N),
 		Min: a.x(sum.Min), P25: a.x(p25), Median: a.x(sum.Median), P75: a.x(p75), P95: a.x(sum.P95), Max: a.x(sum.Max),
 		BoxWidth: a.width(p25, p75), Low: a.x(sum.CI.Low), CIWidth: a.width(sum.CI.Low, sum.CI.High),
 	}
 	if w.Ratio != nil {
-		b.Factor = "×" + number(w.Ratio.Median)
+		b.Factor = w.factor()
 		b.FactorCI = span(number(w.Ratio.CI.Low), number(w.Ratio.CI.High))
 	}
 	every := (len(sorted) + dotsMost - 1) / dotsMost

@@ -19,6 +19,7 @@ const alpha = 0.01
 // change is a row that both reports have.
 type change struct {
 	of       *result.Series // of the new report
+	title    string         // of its target
 	measure  result.Measure
 	old, new float64 // medians
 	p        float64 // of the permutation test
@@ -62,17 +63,17 @@ func compare(old, new *result.Result) (both []change, only []string) {
 		was := old.Find(s.Measure, s.Target, s.Part)
 		if was == nil || len(was.Samples) == 0 || len(s.Samples) == 0 {
 			if len(s.Samples) > 0 {
-				came = append(came, rowName(s))
+				came = append(came, rowName(new, s))
 			}
 			continue
 		}
 		m, _ := result.Of(s.Measure)
-		both = append(both, change{of: s, measure: m, old: stats.Median(was.Samples), new: stats.Median(s.Samples)})
+		both = append(both, change{of: s, title: target(new, s.Target).Title, measure: m, old: stats.Median(was.Samples), new: stats.Median(s.Samples)})
 	}
 	for _, s := range old.Series {
 		now := new.Find(s.Measure, s.Target, s.Part)
 		if len(s.Samples) > 0 && (now == nil || len(now.Samples) == 0) {
-			went = append(went, rowName(s))
+			went = append(went, rowName(old, s))
 		}
 	}
 	for i := range both {
@@ -173,7 +174,7 @@ func (c change) name(level int) string {
 
 func (c change) target(level int) string {
 	const short = 18
-	s := clean(c.of.Target, nameLimit)
+	s := c.title
 	if c.of.Part != "" {
 		s += ", " + clean(c.of.Part, nameLimit)
 	}
@@ -217,8 +218,8 @@ func (p *page) verdict(c change) string {
 	return p.paint(red, maybe+"worse")
 }
 
-func rowName(s *result.Series) string {
-	name := clean(s.Measure, nameLimit) + " of " + clean(s.Target, nameLimit)
+func rowName(r *result.Result, s *result.Series) string {
+	name := clean(s.Measure, nameLimit) + " of " + target(r, s.Target).Title
 	if s.Part != "" {
 		name += " (" + clean(s.Part, nameLimit) + ")"
 	}

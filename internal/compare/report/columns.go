@@ -6,13 +6,15 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"terem/internal/compare/result"
 )
 
 // column is one of a measure's table. It is there up to a level: the higher the level,
 // the fewer columns.
 type column struct {
 	name  string
-	until int
+	until int // the last level that has it
 	right bool
 	cell  func(row, scale) string
 }
@@ -23,12 +25,13 @@ const (
 	levelKind
 	levelExtremes
 	levelP95
-	levelNames // names in place of titles
-	levelCount
-	levelRatio // the ratio's interval
+	levelRatio // the ratio's interval; names and headers are short
 )
 
-const longName = 26 // of a title
+const (
+	longName   = 26 // of a title
+	narrowName = 11 // of a line of it, where there is little space
+)
 
 const noisy = "too noisy to rank"
 
@@ -40,21 +43,19 @@ func columns(level int) []column {
 			}
 			return w.Place
 		}},
-		{"target", levelRatio, false, func(w row, _ scale) string {
-			if level >= levelNames {
-				return w.Of.Name
-			}
-			return clean(w.Of.Title, longName)
-		}},
-		{"kind", levelAll, false, func(w row, _ scale) string { return string(w.Of.Kind) }},
-		{"n", levelNames, true, func(w row, _ scale) string { return fmt.Sprint(w.Summary.N) }},
+		{"target", levelRatio, false, func(w row, _ scale) string { return title(w.Of, level) }},
+		{"kind", levelAll, false, func(w row, _ scale) string { return string(w.Of.Kind) + w.On }},
+		{"n", levelRatio, true, func(w row, _ scale) string { return fmt.Sprint(w.Summary.N) }},
 		{"min", levelKind, true, func(w row, s scale) string { return s.number(w.Summary.Min) }},
 		{"median", levelRatio, true, func(w row, s scale) string { return s.number(w.Summary.Median) }},
 		{"p95", levelExtremes, true, func(w row, s scale) string { return s.number(w.Summary.P95) }},
 		{"max", levelKind, true, func(w row, s scale) string { return s.number(w.Summary.Max) }},
 		{"95 % interval", levelRatio, true, func(w row, s scale) string { return s.interval(w.Summary.CI) }},
 		{"to process", levelRatio, true, ratio},
-		{"95 % interval", levelCount, true, ratioInterval},
+		{"95 % interval", levelP95, true, ratioInterval},
+	}
+	if level == levelRatio {
+		all[8].name, all[9].name = "95 %", "ratio"
 	}
 	var kept []column
 	for _, c := range all {
@@ -65,11 +66,21 @@ func columns(level int) []column {
 	return kept
 }
 
+// title is a target's, in lines where there is little space.
+func title(t result.Target, level int) string {
+	s := clean(t.Title, longName)
+	if level < levelRatio {
+		return s
+	}
+	lines := wrap(strings.ReplaceAll(s, "-", "- "), narrowName) // a name may break behind its hyphen
+	return strings.ReplaceAll(strings.Join(lines, "\n"), "- ", "-")
+}
+
 func ratio(w row, _ scale) string {
 	if w.Ratio == nil {
 		return ""
 	}
-	return "×" + number(w.Ratio.Median)
+	return w.factor()
 }
 
 func ratioInterval(w row, _ scale) string {

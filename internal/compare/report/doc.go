@@ -9,7 +9,8 @@
 //   - A row that is not there is said to be not there, with the reason.
 //   - A place is shown only if the samples support it: "=" beside a row that cannot be
 //     told from the one above, and no place for a row that is too noisy.
-//   - Sentences about the data are made from the data, out of rows that have a place.
+//   - Sentences about the data are made from the data, out of rows that are not noisy. What
+//     can be taken away without the rest (a sentence, a plot) says what it was taken on.
 //
 // Words of engines and of old files are foreign: [clean] takes control characters out of
 // them before they reach a terminal, and html/template escapes them in the page.

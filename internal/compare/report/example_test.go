@@ -24,7 +24,7 @@ func ExampleTable() {
 	// terem compare v1
 	// places     = cannot be told apart from the row above; - too noisy to rank.
 	//            Intervals hold the median, and the ratio to a process, with 95 %
-	//            confidence.
+	//            confidence. n: samples.
 	//
 	// To the whole thing gone, ms
 	//    target   n  median   p95  95 % interval  to process  95 % interval

@@ -18,7 +18,7 @@ func (p *page) inside(w within) {
 	t.AppendHeader(table.Row{"target", "calls", "processes", "threads", "KVM exits"})
 	t.SetColumnConfigs([]table.ColumnConfig{align(0, false), align(1, true), align(2, true), align(3, true), align(4, true)})
 	for _, i := range w.Rows {
-		t.AppendRow(table.Row{clean(i.Of.Title, longName), i.Syscalls, i.Processes, i.Threads, i.Exits})
+		t.AppendRow(table.Row{title(i.Of, p.level), i.Syscalls, i.Processes, i.Threads, i.Exits})
 	}
 	p.line(trim(t.Render()))
 	p.line("\n" + p.paint(bold, "Namespaces of its own, and what it called most"))

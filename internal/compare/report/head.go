@@ -89,8 +89,13 @@ func warnings(r *result.Result) []string {
 	if load, err := strconv.ParseFloat(first, 64); err == nil && load > loadLimit*float64(r.Host.CPUs) {
 		list = append(list, fmt.Sprintf("The machine was busy as it began: load %s on %d %s.", number(load), r.Host.CPUs, plural(r.Host.CPUs, "CPU")))
 	}
-	if r.Method.Overhead.Low > overheadLimit {
-		list = append(list, fmt.Sprintf("Measuring added more than %s to a bare process: its row is too slow by that.", percent(overheadLimit)))
+	if r.Host.SoftwareKVM() {
+		list = append(list, "VMs ran "+software(r)+". That makes a guest's kernel 100 to 1000 times slower, and leaves its programs' arithmetic as it is. "+
+			"With VT-x or AMD-V, VMs take far less than what is said of them here.")
+	}
+	if slowed(r) {
+		list = append(list, fmt.Sprintf("Measuring added %s to %s to a bare process, more than the %s that this program allows itself: ratios of starts are too near to 1, by up to that.",
+			percent(r.Method.Overhead.Low), percent(r.Method.Overhead.High), percent(overheadLimit)))
 	}
 	if len(r.Series) == 0 {
 		list = append(list, "Nothing was measured.")

@@ -23,7 +23,7 @@ type document struct {
 	Date     string
 	Facts    []fact
 	Warnings []string
-	Lessons  []string
+	Lessons  []lesson
 	Kinds    []legend
 	Groups   []section
 	Inside   within
@@ -31,6 +31,7 @@ type document struct {
 	Absent   []result.Target
 	Ready    []result.Target
 	Method   result.Method
+	Limit    string // of what measuring may cost
 }
 
 type legend struct{ Name, Class, What string }
@@ -72,7 +73,7 @@ func HTML(w io.Writer, r *result.Result) error {
 func newDocument(r *result.Result) document {
 	d := document{
 		Style: template.CSS(pageCSS), Version: version(r), Date: r.Started.UTC().Format("2 January 2006"),
-		Facts: facts(r), Warnings: warnings(r), Lessons: lessons(r), Method: r.Method, Inside: insides(r),
+		Facts: facts(r), Warnings: warnings(r), Lessons: lessons(r), Method: r.Method, Limit: percent(overheadLimit), Inside: insides(r),
 		Failing: in(r, result.Failing), Absent: in(r, result.Absent), Ready: in(r, result.Ready),
 	}
 	used := map[result.Kind]bool{}

@@ -3,9 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 
 	"terem/internal/compare/result"
 )
@@ -14,133 +12,143 @@ import (
 // targets equally fast.
 const same = 0.1
 
-// lessons are sentences that say what is to be seen. They use only rows that have a
-// place of their own: not noisy, not tied, and told apart from the base.
-func lessons(r *result.Result) []string {
-	var list []string
-	for _, say := range []func(*result.Result) string{startLesson, computeLesson, kernelLesson, memoryLesson} {
-		if s := say(r); s != "" {
-			list = append(list, s)
+// lesson says what is to be seen: a sentence, and a point for each kind of target. Each
+// point can be quoted alone: it has the number of samples and what it was taken on.
+type lesson struct {
+	Text   string
+	Points []string
+}
+
+// lessons use only rows that are not noisy, and kinds of which at least one row can be told
+// from the base.
+func lessons(r *result.Result) []lesson {
+	var list []lesson
+	for _, say := range []func(*result.Result) lesson{startLesson, computeLesson, kernelLesson, memoryLesson} {
+		if l := say(r); l.Text != "" {
+			list = append(list, l)
 		}
 	}
 	if base := r.Find(result.StartEntry, result.Base, ""); base != nil && base.Noisy {
-		list = append(list, "The process's own start is too noisy here to compare others with: try again on a quieter machine.")
+		list = append(list, lesson{Text: "The process's own start is too noisy here to compare others with: try again on a quieter machine."})
 	}
 	return list
 }
 
-// startLesson compares the quickest start of each kind with that of a process.
-func startLesson(r *result.Result) string {
-	for _, m := range []string{result.StartEntry, result.StartGone} {
-		base := r.Find(m, result.Base, "")
+// startLesson compares the starts of each kind with that of a process, by the first mark
+// that the most kinds have: not every VM tells when its program's first instruction ran.
+func startLesson(r *result.Result) lesson {
+	marks := []struct{ measure, until string }{
+		{result.StartEntry, "to its first instruction"}, {result.StartOutput, "to its first byte of output"}, {result.StartGone, "until all of it is gone"},
+	}
+	var most lesson
+	for _, m := range marks {
+		base := r.Find(m.measure, result.Base, "")
 		if base == nil || base.Noisy || len(base.Samples) == 0 {
 			continue
 		}
-		var list []string
-		for _, b := range best(r, m) {
-			list = append(list, fmt.Sprintf("%s%s %s times", article(b.Of.Kind), called(b.Of), factor(b.Ratio.Median)))
+		l := lesson{Text: fmt.Sprintf("A process takes %s here, from its start %s (%s). Beside it:",
+			one(base.Unit, base.Summary.Median), m.until, samples(base.Summary.N, base.Summary.N))}
+		for _, f := range families(r, m.measure) {
+			l.Points = append(l.Points, f.times(r))
 		}
-		if len(list) > 0 {
-			return fmt.Sprintf("A process takes %s to start here; %s as long.", one(base.Unit, base.Summary.Median), join(list))
-		}
-	}
-	return ""
-}
-
-// called names a target where that says more than its kind.
-func called(t result.Target) string {
-	if string(t.Kind) == t.Name {
-		return ""
-	}
-	return " (" + t.Name + ")"
-}
-
-// best gives the first row of each kind, the least ratio first.
-func best(r *result.Result, measure string) []row {
-	var list []row
-	for _, k := range kinds() {
-		i := slices.IndexFunc(rows(r, measure), func(w row) bool { return w.Of.Kind == k.Kind && sure(w) })
-		if i >= 0 {
-			list = append(list, rows(r, measure)[i])
+		if len(l.Points) > len(most.Points) {
+			most = l
 		}
 	}
-	slices.SortStableFunc(list, func(a, b row) int { return cmp.Compare(a.Ratio.Median, b.Ratio.Median) })
-	return list
-}
-
-// sure says whether a row has a place of its own and differs from the base.
-func sure(w row) bool {
-	return !w.Noisy && !w.Tied && w.Ratio != nil && (w.Ratio.CI.Low > 1 || w.Ratio.CI.High < 1)
+	return most
 }
 
 // computeLesson says whether arithmetic costs the same everywhere.
-func computeLesson(r *result.Result) string {
+func computeLesson(r *result.Result) lesson {
 	var far float64
-	n := 0
+	f := family{}
 	for _, w := range rows(r, result.WorkCompute) {
 		if w.Noisy || w.Ratio == nil {
 			continue
 		}
-		n++
+		f.Rows = append(f.Rows, w)
 		far = max(far, 1-w.Ratio.CI.Low, w.Ratio.CI.High-1)
 	}
-	if n < 2 || far > same {
-		return ""
+	if len(f.Rows) < 2 || far > same {
+		return lesson{}
 	}
-	return fmt.Sprintf("Once it runs, arithmetic costs the same in all of them (within %s of a process, in %d targets): isolation is not emulation.", percent(far), n)
+	return lesson{Text: fmt.Sprintf("Once it runs, arithmetic costs the same in all of them (within %s of a process, in %d targets, %s): isolation is not emulation.",
+		percent(far), len(f.Rows), f.samples())}
 }
 
 // kernelLesson compares what asks the kernel for something.
-func kernelLesson(r *result.Result) string {
+func kernelLesson(r *result.Result) lesson {
 	ask := []struct{ measure, what string }{
-		{result.WorkSyscall, "a system call"}, {result.WorkFault, "a page fault"}, {result.WorkFork, "a fork"},
+		{result.WorkSyscall, "A system call"}, {result.WorkFault, "A page fault"}, {result.WorkFork, "A fork"},
 	}
 	for _, a := range ask {
-		var list []string
-		for _, b := range best(r, a.measure) {
-			if b.Ratio.CI.Low > 1+same {
-				list = append(list, fmt.Sprintf("%s times as long in %s%s", factor(b.Ratio.Median), article(b.Of.Kind), called(b.Of)))
+		var l lesson
+		for _, f := range families(r, a.measure) {
+			if slices.ContainsFunc(f.Rows, func(w row) bool { return w.Ratio.CI.Low > 1+same }) {
+				l.Points = append(l.Points, f.times(r))
 			}
 		}
-		if len(list) > 0 {
-			return fmt.Sprintf("What asks a kernel for something does differ: %s takes %s as in a process.", a.what, join(list))
+		if len(l.Points) > 0 {
+			base := r.Find(a.measure, result.Base, "")
+			l.Text = fmt.Sprintf("What asks a kernel for something does differ. %s takes %s in a process (%s). Elsewhere:",
+				a.what, one(base.Unit, base.Summary.Median), samples(base.Summary.N, base.Summary.N))
+			return l
 		}
 	}
-	return ""
+	return lesson{}
 }
 
 // memoryLesson compares what an idle instance of each kind holds.
-func memoryLesson(r *result.Result) string {
-	var list []string
-	all := stacks(r, result.Memory1)
+func memoryLesson(r *result.Result) lesson {
+	l := lesson{Text: "What one idle instance holds:"}
+	all := slices.DeleteFunc(stacks(r, result.Memory1), func(s stack) bool {
+		return slices.ContainsFunc(s.Parts, func(p part) bool { return p.Noisy })
+	})
 	for _, k := range kinds() {
-		i := slices.IndexFunc(all, func(s stack) bool {
-			return s.Of.Kind == k.Kind && !slices.ContainsFunc(s.Parts, func(p part) bool { return p.Noisy })
-		})
-		if i < 0 {
-			continue
+		var of []stack
+		for _, s := range all {
+			if s.Of.Kind == k.Kind {
+				of = append(of, s)
+			}
 		}
-		s := all[i]
-		big := slices.MaxFunc(s.Parts, func(a, b part) int { return int(min(max(a.Value-b.Value, -1), 1)) })
-		text := fmt.Sprintf("%s%s holds %s", article(k.Kind), called(s.Of), one(result.Bytes, s.Total))
-		if s.Total > 0 && len(s.Parts) > 1 && k.Kind != result.Process {
-			text += fmt.Sprintf(" (%s of it %s)", percent(big.Value/s.Total), big.Name)
+		if len(of) > 0 {
+			l.Points = append(l.Points, holds(k.Kind, of))
 		}
-		list = append(list, text)
 	}
-	if len(list) < 2 {
-		return ""
+	if len(l.Points) < 2 {
+		return lesson{}
 	}
-	return "Idle, " + join(list) + "."
+	return l
 }
 
-// factor shows a ratio as a sentence has it, in two digits.
-func factor(v float64) string {
-	const digits = 2
-	if v < 1 || v >= 1e6 {
-		return number(v)
+// holds says what a kind's instances hold, and what most of it is.
+func holds(k result.Kind, of []stack) string {
+	var titles []string
+	low, high := of[0], of[len(of)-1]
+	fewest, most := low.N, low.N
+	for _, s := range of {
+		titles = append(titles, s.Of.Title)
+		fewest, most = min(fewest, s.N), max(most, s.N)
 	}
-	unit := math.Pow(10, math.Floor(math.Log10(v))-digits+1)
-	v = math.Round(v/unit) * unit
-	return strconv.FormatFloat(v, 'f', max(0, digits-1-int(math.Floor(math.Log10(v)))), 64)
+	text := fmt.Sprintf("%s: %s", called(k, titles), reach(one(result.Bytes, low.Total), one(result.Bytes, high.Total)))
+	if name, least, greatest := mostly(of); name != "" && k != result.Process {
+		text += fmt.Sprintf(", %s of it %s", reach(percent(least), percent(greatest)), name)
+	}
+	return text + " (" + samples(fewest, most) + ")"
+}
+
+// mostly gives the part that is the greatest in all of some stacks, and its shares.
+func mostly(of []stack) (name string, least, most float64) {
+	for i, s := range of {
+		big := slices.MaxFunc(s.Parts, func(a, b part) int { return cmp.Compare(a.Value, b.Value) })
+		share := big.Value / s.Total
+		switch {
+		case len(s.Parts) < 2 || !(s.Total > 0) || i > 0 && big.Name != name:
+			return "", 0, 0
+		case i == 0:
+			name, least, most = big.Name, share, share
+		}
+		least, most = min(least, share), max(most, share)
+	}
+	return name, least, most
 }

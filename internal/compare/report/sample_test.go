@@ -30,18 +30,18 @@ func engines() []engine {
 	}
 	return []engine{
 		{ready("process", "process", result.Process, "", ""), 0.9, 0.5, 0.12},
-		{ready("container", "container", result.Container, "", "terem's own launcher"), 4.8, 1.9, 0.12},
+		{ready("container", "terem container", result.Container, "", "terem's own launcher"), 4.8, 1.9, 0.12},
 		{ready("bwrap", "bubblewrap", result.Container, "0.8.0", "no cgroup"), 4.83, 1.95, 0.15},
 		{ready("crun", "crun", result.Container, "1.8.1", ""), 19, 7, 0.15},
 		{ready("runc", "runc", result.Container, "1.1.5", ""), 33, 11, 0.18},
 		{ready("nspawn", "systemd-nspawn", result.Container, "252", ""), 58, 19, 0.12},
-		{ready("jvm", "Java", result.ProcessVM, "OpenJDK 17", "prints from a class"), 61, 24, 0.3},
-		{ready("gvisor", "gVisor (ptrace)", result.Sandbox, "2022-02", "Debian's package of 2022"), 150, 38, 0.15},
-		{ready("podman", "podman, no network", result.Platform, "4.3.1", ""), 160, 38, 0.12},
-		{ready("docker-host", "docker, host network", result.Platform, "20.10.24", ""), 170, 40, 0.2},
-		{ready("docker-none", "docker, no network", result.Platform, "20.10.24", ""), 208, 46, 2.6},
+		{ready("jvm", "Java VM", result.ProcessVM, "OpenJDK 17", "prints from a class"), 61, 24, 0.3},
+		{ready("gvisor", "gVisor", result.Sandbox, "2022-02", "Debian's package of 2022"), 150, 38, 0.15},
+		{ready("podman", "podman", result.Platform, "4.3.1", ""), 160, 38, 0.12},
+		{ready("docker-host", "docker, net host", result.Platform, "20.10.24", ""), 170, 40, 0.2},
+		{ready("docker-none", "docker, net none", result.Platform, "20.10.24", ""), 208, 46, 2.6},
 		{ready("docker", "docker", result.Platform, "20.10.24", "bridge network"), 330, 65, 0.15},
-		{ready("vm", "terem, cold", result.VM, "", "one vCPU, 128 MiB"), 5150, 420, 0.05},
+		{ready("vm", "terem VM, cold", result.VM, "", "one vCPU, 128 MiB"), 5150, 420, 0.05},
 	}
 }
 
@@ -81,7 +81,7 @@ func measured() *result.Result {
 		e.start(r, random)
 	}
 	r.Targets = append(r.Targets,
-		result.Target{Name: "vm-warm", Title: "terem, restored", Kind: result.VM, State: result.Absent,
+		result.Target{Name: "vm-warm", Title: "terem VM, restored", Kind: result.VM, State: result.Absent,
 			Why: "this terem has no snapshots", Mend: "terem snapshot make"},
 		result.Target{Name: "qemu", Title: "QEMU microvm", Kind: result.VM, State: result.Failing, Version: "7.2.22",
 			Why: "KVM internal error. Suberror: 1\nemulation failure\nRAX=0000000000000000 RBX=0000000000000000"})

@@ -66,7 +66,7 @@ func (p *page) head(r *result.Result) {
 	}
 	if len(r.Series) > 0 {
 		p.hanging(fmt.Sprintf("%-*s", nameWidth, "places"), "= cannot be told apart from the row above; - too noisy to rank. "+
-			"Intervals hold the median, and the ratio to a process, with 95 % confidence.")
+			"Intervals hold the median, and the ratio to a process, with 95 % confidence. n: samples.")
 	}
 }
 
@@ -133,7 +133,10 @@ func (p *page) lessons(r *result.Result) {
 	}
 	p.line("\n" + p.paint(bold, "What to see"))
 	for _, l := range list {
-		p.hanging("  ", l)
+		p.hanging("  ", l.Text)
+		for _, point := range l.Points {
+			p.hanging("  - ", point)
+		}
 	}
 }
 

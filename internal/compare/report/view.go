@@ -21,6 +21,8 @@ type sheet struct {
 	Rows    []row
 	Stacks  []stack
 	Failed  []string // in sentences
+	Caveats []string // likewise: what to know about the rows
+	Alike   []*sheet // those that share its axis and its unit, itself included
 }
 
 // row is what one target gave for a measure.
@@ -28,11 +30,14 @@ type row struct {
 	*result.Series
 	Of    result.Target
 	Place string // "1", "2", "=" or none
+	On    string // what it ran on, if that is not what its kind makes one think of
+	Bound string // on which side of the ratio the truth is: "≥", "≤" or none
 }
 
 // stack is a whole of parts.
 type stack struct {
 	Of    result.Target
+	On    string // as in row
 	Parts []part
 	N     int
 	Total float64 // the sum of the parts' medians
@@ -57,8 +62,16 @@ func view(r *result.Result) []group {
 		if len(s.Rows)+len(s.Stacks)+len(s.Failed) == 0 {
 			continue
 		}
+		s.Alike, s.Caveats = []*sheet{s}, caveats(r, s)
 		i := slices.IndexFunc(all, func(g group) bool { return g.Name == m.Group })
 		all[i].Sheets = append(all[i].Sheets, s)
+	}
+	for _, g := range all {
+		for _, s := range g.Sheets {
+			if g.Name == result.GroupStart { // moments of the same run
+				s.Alike = g.Sheets
+			}
+		}
 	}
 	return slices.DeleteFunc(all, func(g group) bool { return len(g.Sheets) == 0 })
 }
@@ -71,7 +84,8 @@ func rows(r *result.Result, measure string) []row {
 		if len(s.Samples) == 0 {
 			continue
 		}
-		w := row{Series: s, Of: target(r, s.Target)}
+		w := row{Series: s, Of: target(r, s.Target), Bound: bound(r, s)}
+		w.On = on(r, w.Of)
 		switch {
 		case s.Noisy:
 		case s.Tied && len(all) > 0 && overlap(all[len(all)-1].Summary.CI, s.Summary.CI):
@@ -96,7 +110,8 @@ func stacks(r *result.Result, measure string) []stack {
 		i := slices.IndexFunc(list, func(k stack) bool { return k.Of.Name == s.Target })
 		if i < 0 {
 			i = len(list)
-			list = append(list, stack{Of: target(r, s.Target)})
+			of := target(r, s.Target)
+			list = append(list, stack{Of: of, On: on(r, of)})
 		}
 		k := &list[i]
 		k.Parts = append(k.Parts, part{clean(s.Part, nameLimit), s.Summary.Median, s.Noisy})
@@ -175,9 +190,9 @@ func (s *sheet) few() []string {
 	for _, w := range s.Rows {
 		switch {
 		case w.Summary.N < least:
-			none = append(none, w.Of.Name)
+			none = append(none, w.Of.Title)
 		case w.Summary.N < enough:
-			some = append(some, w.Of.Name)
+			some = append(some, w.Of.Title)
 		}
 	}
 	var list []string
@@ -191,19 +206,36 @@ func (s *sheet) few() []string {
 }
 
 // remarks are the sentences below a measure's rows.
-func (s *sheet) remarks() []string { return append(slices.Clone(s.Failed), s.few()...) }
+func (s *sheet) remarks() []string { return slices.Concat(s.Failed, s.few(), s.Caveats) }
 
-// medians are the least and the greatest median of a sheet; 0, 0 without rows.
+// medians are the least and the greatest median of the sheets that share a unit; 0, 0
+// without rows.
 func (s *sheet) medians() (low, high float64) {
 	var all []float64
-	for _, w := range s.Rows {
-		all = append(all, w.Summary.Median)
-	}
-	for _, k := range s.Stacks {
-		all = append(all, k.Total)
+	for _, s := range s.Alike {
+		for _, w := range s.Rows {
+			all = append(all, w.Summary.Median)
+		}
+		for _, k := range s.Stacks {
+			all = append(all, k.Total)
+		}
 	}
 	if len(all) == 0 {
 		return 0, 0
 	}
 	return slices.Min(all), slices.Max(all)
+}
+
+// axis holds all samples of the sheets that share one.
+func (s *sheet) axis() axis {
+	var all []float64
+	for _, s := range s.Alike {
+		for _, w := range s.Rows {
+			all = append(all, w.Summary.Min, w.Summary.Max)
+		}
+	}
+	if len(all) == 0 {
+		return axis{}
+	}
+	return newAxis(s.Measure.Unit, slices.Min(all), slices.Max(all))
 }

@@ -69,6 +69,25 @@ func article(k result.Kind) string {
 	return "a target"
 }
 
+// several gives kinds of targets as a sentence has them.
+func several(k result.Kind) string {
+	switch k {
+	case result.Process:
+		return "processes"
+	case result.Container:
+		return "containers"
+	case result.Platform:
+		return "container platforms"
+	case result.Sandbox:
+		return "sandboxes"
+	case result.ProcessVM:
+		return "process VMs"
+	case result.VM:
+		return "VMs"
+	}
+	return "targets"
+}
+
 // kinds are all kinds, from the lightest to the heaviest, with what they are.
 func kinds() []kind {
 	return []kind{

@@ -28,7 +28,7 @@ func newOCI(w *Workspace, name string) *oci {
 }
 
 func newGVisor(w *Workspace) *oci {
-	return &oci{w: w, program: "runsc", global: []string{"--network=none"}, about: About{Name: "gvisor", Title: "gVisor (runsc)",
+	return &oci{w: w, program: "runsc", global: []string{"--network=none"}, about: About{Name: "gvisor", Title: "gVisor",
 		Kind: result.Sandbox, Package: "runsc", Note: "a kernel in user space answers the program's system calls; its default platform; it ignores O_DIRECT"}}
 }
 

@@ -45,6 +45,12 @@ func (f Fingerprint) String() string {
 	return fmt.Sprintf("%s, %d CPUs, governor %s, %s; Linux %s; %s; %s; load %s", f.CPU, f.CPUs, orUnknown(f.Governor), f.Memory, f.Kernel, f.KVM, f.Go, f.Load)
 }
 
+// SoftwareKVM says whether KVM is known to run guests without VT-x and AMD-V: by a module
+// that is neither kvm_intel nor kvm_amd.
+func (f Fingerprint) SoftwareKVM() bool {
+	return strings.HasPrefix(f.KVM, "kvm_") && !strings.Contains(f.KVM, "kvm_intel") && !strings.Contains(f.KVM, "kvm_amd")
+}
+
 // backend names the module that implements KVM: kvm_intel and kvm_amd use the
 // processor's virtualization, anything else is software.
 func backend(root string) string {

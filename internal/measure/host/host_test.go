@@ -38,6 +38,16 @@ func TestRead(t *testing.T) {
 	}
 }
 
+func TestSoftwareKVM(t *testing.T) {
+	for kvm, want := range map[string]bool{
+		"kvm_pvm": true, "kvm_intel": false, "kvm_amd": false, "kvm_intel, kvm_pvm": false, "unknown": false, "": false,
+	} {
+		if got := (Fingerprint{KVM: kvm}).SoftwareKVM(); got != want {
+			t.Errorf("%q: %v", kvm, got)
+		}
+	}
+}
+
 func TestTicks(t *testing.T) {
 	before, err := parseTicks("cpu  100 0 50 800 50 0 0 0 0 0\ncpu0 1 2\n")
 	if err != nil {
