@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,7 +90,7 @@ func warnings(r *result.Result) []string {
 	if load, err := strconv.ParseFloat(first, 64); err == nil && load > loadLimit*float64(r.Host.CPUs) {
 		list = append(list, fmt.Sprintf("The machine was busy as it began: load %s on %d %s.", number(load), r.Host.CPUs, plural(r.Host.CPUs, "CPU")))
 	}
-	if r.Host.SoftwareKVM() {
+	if slices.ContainsFunc(r.Series, func(s *result.Series) bool { return len(s.Samples) > 0 && on(r, target(r, s.Target)) != "" }) {
 		list = append(list, "VMs ran "+software(r)+". That makes a guest's kernel 100 to 1000 times slower, and leaves its programs' arithmetic as it is. "+
 			"With VT-x or AMD-V, VMs take far less than what is said of them here.")
 	}

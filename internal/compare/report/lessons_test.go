@@ -45,6 +45,11 @@ func TestPoints(t *testing.T) {
 	if vms != 2 {
 		t.Errorf("%d points about how long VMs take, want 2: %q", vms, points(r))
 	}
+	few := sample()
+	few.Series = slices.DeleteFunc(few.Series, func(s *result.Series) bool { return s.Target == "vm" })
+	if all := tableOf(t, few, 80); strings.Contains(all, "software KVM") {
+		t.Error("a software KVM, and no VM was measured")
+	}
 	for _, kvm := range []string{"kvm_intel", "kvm_amd", "unknown", ""} {
 		r.Host.KVM = kvm
 		if all := tableOf(t, r, 80) + pageOf(t, r); strings.Contains(all, "software KVM") {
