@@ -307,16 +307,23 @@ func survey(t testing.TB) leftovers {
 	return l
 }
 
-// ownGroups finds all control groups below directories called terem.
+// ownGroups finds all control groups below directories called terem, but for those of other
+// processes that run: other packages' tests start containers meanwhile.
 func ownGroups(t testing.TB) (dirs []string) {
 	t.Helper()
 	_ = filepath.WalkDir("/sys/fs/cgroup", func(path string, d os.DirEntry, err error) error {
-		if err == nil && d.IsDir() && filepath.Base(filepath.Dir(path)) == "terem" {
+		if err == nil && d.IsDir() && filepath.Base(filepath.Dir(path)) == "terem" && !others(d.Name()) {
 			dirs = append(dirs, path)
 		}
 		return nil // a group that vanishes meanwhile is none
 	})
 	return dirs
+}
+
+// others says whether a group is that of another process that runs.
+func others(group string) bool {
+	o, ok := parseGroupName(group)
+	return ok && o.pid != uint64(os.Getpid()) && o.start != 0 && ownerOf(int(o.pid)) == o
 }
 
 // eventually waits for something that the kernel does in its own time.
