@@ -18,6 +18,7 @@ run: guest ## get everything ready and boot Linux on this terminal (RUNARGS="--c
 
 # What goes into the guest; its hashes are constants of the program.
 GUEST_SOURCES = $(wildcard guest/bare/*.go guest/bare/src/* guest/init/src/* guest/probe/src/* guest/kernel/config guest/kernel/patches/* \
+	guest/bare/src guest/init/src guest/probe/src guest/kernel/patches \
 	guest/initramfs/*.go guest/recipe/hash.go)
 
 guest/hashes.go: $(GUEST_SOURCES)
@@ -25,9 +26,10 @@ guest/hashes.go: $(GUEST_SOURCES)
 
 build: guest/hashes.go ## compile bin/terem and bin/terem-tools
 	@mkdir -p bin
-	@CGO_ENABLED=0 $(GO) build -ldflags '-s -w' -o bin/ ./cmd/terem ./cmd/terem-tools
+	@CGO_ENABLED=0 $(GO) build -ldflags "-s -w -X terem/internal/cli/command.build=$$(sh scripts/version.sh)" -o bin/ ./cmd/terem ./cmd/terem-tools
 
-install: build ## copy terem, its manual pages and completions to PREFIX (default /usr/local), below DESTDIR
+install: ## copy terem, its manual pages and completions to PREFIX (default /usr/local), below DESTDIR
+	@[ -x bin/terem ] && [ -x bin/terem-tools ] || $(MAKE) build
 	@sh scripts/install.sh "$(DESTDIR)$(PREFIX)"
 
 uninstall: ## take them away again

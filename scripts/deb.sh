@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make bin/terem.deb, a Debian package of what `make build` has made: sh scripts/deb.sh
 #
-# The version counts commits, so that a later one is newer to apt. The maintainer is DEBFULLNAME and DEBEMAIL, or who made the
+# The version (scripts/version.sh) counts commits, so that a later one is newer to apt. The maintainer is DEBFULLNAME and DEBEMAIL, or who made the
 # last commit.
 set -eu
 cd "$(dirname "$0")/.."
@@ -11,10 +11,11 @@ if ! command -v dpkg-deb >/dev/null; then
 	echo "scripts/deb.sh: this is no Debian system: dpkg-deb is missing; use \`make install\`" >&2
 	exit 69
 fi
-if ! version=0.$(git rev-list --count HEAD)+$(git rev-parse --short HEAD); then
+if [ "$(git rev-parse --show-toplevel 2>/dev/null)" != "$(pwd -P)" ]; then
 	echo "scripts/deb.sh: the version is that of a git repository, and this is none; use \`make install\`" >&2
 	exit 69
 fi
+version=$(sh scripts/version.sh)
 when=$(git log -1 --format=%aD)
 who=${DEBFULLNAME-$(git log -1 --format=%an)}' <'${DEBEMAIL-$(git log -1 --format=%ae)}'>'
 
@@ -28,9 +29,25 @@ doc=$root/usr/share/doc/terem
 mkdir -p "$doc" "$root/DEBIAN"
 cp README.md "$doc/README.md"
 gzip -9n "$doc/README.md"
+# licences prints those of all that is linked in: Go's own library and the modules.
+licences() {
+	echo "The Go library, $(go version | cut -d' ' -f3):"
+	echo
+	cat "$(go env GOROOT)/LICENSE"
+	go list -deps -f '{{with .Module}}{{if .Version}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' ./cmd/terem ./cmd/terem-tools | LC_ALL=C sort -u |
+		while read -r module number dir; do
+			echo
+			echo "$module $number:"
+			for f in "$dir"/LICENSE* "$dir"/LICENCE* "$dir"/COPYING* "$dir"/NOTICE*; do
+				[ ! -f "$f" ] || { echo && cat "$f"; }
+			done
+		done
+}
+licences | gzip -9n >"$doc/licences.gz"
 cat >"$doc/copyright" <<END
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: terem
+Comment: The programs are linked with Go's library and other modules, whose licences are in licences.gz, beside this file.
 
 Files: *
 Copyright: 2026 the authors of terem

@@ -6,7 +6,7 @@
 #
 # terem finds terem-tools in ../lib/terem. The rest are manual pages and completions, which terem itself writes.
 set -eu
-cd "$(dirname "$0")/.."
+umask 022
 
 remove=
 if [ "${1-}" = --remove ]; then
@@ -17,10 +17,21 @@ if [ $# -ne 1 ] || [ -z "$1" ]; then
 	echo "scripts/install.sh: want one directory, such as /usr/local" >&2
 	exit 64
 fi
-to=${1%/}
+case $1 in
+/*) to=${1%/} ;;
+*) to=$PWD/${1%/} ;;
+esac
+cd "$(dirname "$0")/.."
+if [ -z "$remove" ] && ! { [ -x bin/terem ] && [ -x bin/terem-tools ]; }; then
+	echo "scripts/install.sh: bin/terem and bin/terem-tools are not there: \`make build\`" >&2
+	exit 69
+fi
 
 bash=$to/share/bash-completion/completions/terem
-zsh=$to/share/zsh/vendor-completions/_terem
+case $to in
+*/usr) zsh=$to/share/zsh/vendor-completions/_terem ;; # Debian's own packages
+*) zsh=$to/share/zsh/site-functions/_terem ;;
+esac
 fish=$to/share/fish/vendor_completions.d/terem.fish
 
 # What an earlier version has left goes first: its pages may have other names.

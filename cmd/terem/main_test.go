@@ -186,7 +186,7 @@ func TestInstall(t *testing.T) {
 	if r := execute(t, nil, filepath.Join(to, "bin/terem"), "help"); r.status != 0 || !strings.Contains(r.out, "Commands:") {
 		t.Errorf("installed: %+v", r)
 	}
-	for _, name := range []string{"share/man/man1/terem-run.1", "share/bash-completion/completions/terem", "share/zsh/vendor-completions/_terem",
+	for _, name := range []string{"share/man/man1/terem-run.1", "share/bash-completion/completions/terem", "share/zsh/site-functions/_terem",
 		"share/fish/vendor_completions.d/terem.fish"} {
 		if st, err := os.Stat(filepath.Join(to, name)); err != nil || st.Size() < 1000 {
 			t.Errorf("%s: %v, %v", name, st, err)
@@ -223,5 +223,28 @@ func TestFewDescriptors(t *testing.T) {
 	}
 	if got := execute(t, nil, "sh", "-c", `ulimit -n 64; exec "$0" version`, terem); got.status != 0 {
 		t.Errorf("with 64 files: %+v", got)
+	}
+}
+
+// TestInstallNothing: an installation that cannot succeed takes nothing away.
+func TestInstallNothing(t *testing.T) {
+	tree, to := t.TempDir(), t.TempDir()
+	script, err := os.ReadFile("../../scripts/install.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := filepath.Join(to, "bin/terem")
+	for _, err := range []error{os.Mkdir(filepath.Join(tree, "scripts"), 0o755), os.WriteFile(filepath.Join(tree, "scripts/install.sh"), script, 0o600),
+		os.Mkdir(filepath.Join(to, "bin"), 0o755), os.WriteFile(kept, []byte("before"), 0o600)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := execute(t, nil, "sh", filepath.Join(tree, "scripts/install.sh"), to)
+	if r.status != fault.StatusHost || !strings.Contains(r.stderr, "make build") || strings.Count(r.stderr, "\n") != 1 {
+		t.Errorf("%+v", r)
+	}
+	if b, err := os.ReadFile(kept); err != nil || string(b) != "before" {
+		t.Errorf("what was there has %q, %v", b, err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 //	regexp.MustCompile          a pattern
 //	//go:embed                  a file
 //	[]T{...}, map[K]V{...}      a table
+//	string                      what the linker sets (-X), and its comment says so
 //
 // Everything else is state, and belongs into a struct that somebody wires.
 
@@ -48,7 +49,7 @@ func variables(files []*file) (broken []string) {
 // state gives the name of a variable that may not be; empty if all is well.
 func state(g *ast.GenDecl, s *ast.ValueSpec) string {
 	for _, doc := range []*ast.CommentGroup{g.Doc, s.Doc} {
-		if doc != nil && strings.Contains(rawText(doc), "//go:embed ") {
+		if doc != nil && (strings.Contains(rawText(doc), "//go:embed ") || strings.Contains(rawText(doc), "set by the linker (-X)")) {
 			return ""
 		}
 	}

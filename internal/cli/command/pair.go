@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -70,8 +71,14 @@ func Caller() (path string, err error) {
 	return path, nil
 }
 
-// Version is the commit that the program was built from.
+// build is the version of the tree that the program was built from. It is set by the linker (-X): see the Makefile.
+var build string
+
+// Version says what the program was built from: the tree's version, or the commit where a plain `go build` has noted it.
 func Version() string {
+	if build != "" {
+		return "terem " + build + ", " + runtime.Version()
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "terem (unknown version)"
