@@ -156,12 +156,28 @@ func (f *compareFlags) check(c *cobra.Command) (err error) {
 
 // target is the name of the file that would be replaced: links to it are followed.
 func target(path string) string {
-	if to, err := filepath.EvalSymlinks(path); err == nil {
-		path = to
-	} else if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		path = filepath.Join(dir, filepath.Base(path)) // it is not there yet
+	if path == "-" {
+		return path
 	}
-	if abs, err := filepath.Abs(path); err == nil && path != "-" {
+	const most = 40 // links in a row, as the kernel has it
+	for range most {
+		if to, err := filepath.EvalSymlinks(path); err == nil {
+			path = to
+			break
+		}
+		to, err := os.Readlink(path) // to what is not there yet
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		path = filepath.Join(dir, filepath.Base(path))
+	}
+	if abs, err := filepath.Abs(path); err == nil {
 		return abs
 	}
 	return path
@@ -179,9 +195,7 @@ func writable(path string) error {
 	if path == "" || path == "-" {
 		return nil
 	}
-	if to, err := filepath.EvalSymlinks(path); err == nil {
-		path = to
-	}
+	path = target(path)
 	switch st, err := os.Stat(path); {
 	case err != nil: // it will be made
 	case st.IsDir():
@@ -235,9 +249,7 @@ func toFile(path string, write func(io.Writer) error) (err error) {
 			err = fmt.Errorf("write %s: %w", path, err)
 		}
 	}()
-	if to, err := filepath.EvalSymlinks(path); err == nil {
-		path = to
-	}
+	path = target(path)
 	st, err := os.Stat(path)
 	if err == nil && !st.Mode().IsRegular() {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)

@@ -40,12 +40,19 @@ func TestToFile(t *testing.T) {
 		t.Error(err)
 	}
 	read(0o600)
+	late, far := filepath.Join(dir, "late"), filepath.Join(t.TempDir(), "not-yet")
+	if err := errors.Join(os.Symlink(far, late), toFile(late, write)); err != nil {
+		t.Error(err)
+	}
+	if b, err := os.ReadFile(far); err != nil || string(b) != "text" || target(late) != target(far) {
+		t.Errorf("through a link to what was not there: %q, %v", b, err)
+	}
 	bad := errors.New("half-way")
 	if err := toFile(path, func(w io.Writer) error { _ = write(w); return bad }); !errors.Is(err, bad) {
 		t.Errorf("error %v", err)
 	}
 	read(0o600)
-	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 3 {
 		t.Errorf("%v, %v", left, err)
 	}
 }

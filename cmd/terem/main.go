@@ -13,6 +13,7 @@ import (
 	"terem/internal/cli/command"
 	"terem/internal/cli/launch"
 	"terem/internal/container"
+	"terem/internal/vm/machine"
 )
 
 func main() {
@@ -32,12 +33,22 @@ var errTools = errors.New("not in this program")
 func run(args []string) int {
 	status, err := start(args)
 	if errors.Is(err, errTools) || launch.NeedsTools(err) {
-		err = command.ExecTools(args)
+		err = toTools(args, err)
 	}
 	if err != nil {
 		return command.Failed(err)
 	}
 	return status
+}
+
+// toTools becomes the other program. Where that is not there, a host without KVM is still said to be one.
+func toTools(args []string, why error) error {
+	err := command.ExecTools(args)
+	var no *machine.NoKVM
+	if errors.As(why, &no) {
+		return why
+	}
+	return err
 }
 
 // start executes the commands that are here.

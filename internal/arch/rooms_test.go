@@ -23,7 +23,7 @@ func rooms() []room {
 	const unix = "golang.org/x/sys/unix"
 	return []room{
 		{"bench/...", []string{"bench/...", "guest/...", "internal/measure/host", "internal/measure/stats", "internal/measure/lastwords", "internal/measure/smaps"}, []string{"golang.org/x/arch/...", unix}, nil},
-		{"cmd/terem", []string{"internal/cli/command", "internal/cli/launch", "internal/container"}, []string{"github.com/spf13/pflag"}, []string{"internal/fault"}},
+		{"cmd/terem", []string{"internal/cli/command", "internal/cli/launch", "internal/container", "internal/vm/machine"}, []string{"github.com/spf13/pflag"}, []string{"internal/fault"}},
 		{"cmd/terem-tools", []string{"internal/...", "boot/unpack", "guest/...", "kvm"}, []string{"github.com/spf13/cobra/...", "github.com/spf13/pflag", unix}, nil},
 
 		{"internal/arch", nil, nil, nil},

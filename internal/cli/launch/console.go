@@ -24,6 +24,9 @@ func openConsole(o *Options) (console, error) {
 	case o.Console == "none":
 		return console{}, nil
 	}
+	if o.Decoders.Kernel == nil && opensOnce(o.Console) {
+		return console{}, errOpensOnce
+	}
 	const write, permissions = os.O_WRONLY, 0o666
 	f, err := os.OpenFile(o.Console, write|os.O_CREATE|os.O_EXCL, permissions)
 	created := err == nil
@@ -38,6 +41,12 @@ func openConsole(o *Options) (console, error) {
 			Mend: "use stdio, none, or a file that can be written"}
 	}
 	return console{File: f, own: true, created: created}, nil
+}
+
+// opensOnce says whether opening a file does something: whoever reads a pipe takes the first close for its end.
+func opensOnce(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && !st.Mode().IsRegular()
 }
 
 // notDevice refuses a block device, which a log would destroy.

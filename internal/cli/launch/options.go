@@ -54,8 +54,11 @@ type Decoders struct {
 // NeedsTools says whether a run failed, before the guest began, where a program that has decoders and the doctor can do or say more.
 func NeedsTools(err error) bool {
 	var no *machine.NoKVM
-	return errors.Is(err, boot.ErrNoUnpacker) || errors.Is(err, disk.ErrNoDecoder) || errors.As(err, &no)
+	return errors.Is(err, boot.ErrNoUnpacker) || errors.Is(err, disk.ErrNoDecoder) || errors.Is(err, errOpensOnce) || errors.As(err, &no)
 }
+
+// errOpensOnce is the error of a console that cannot be opened, closed, and opened again by another program.
+var errOpensOnce = errors.New("the program that opens it must be the one that boots")
 
 // stdio says whether the console is the user's standard input and output.
 func (o *Options) stdio() bool { return o.Console == "" || o.Console == "stdio" }

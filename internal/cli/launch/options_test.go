@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"terem/guest"
@@ -254,4 +255,19 @@ func openFiles(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(entries)
+}
+
+// TestConsoleOpensOnce: a reader of a pipe takes its first close for the end, so the program that hands over does not open it.
+func TestConsoleOpensOnce(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, once := range map[string]bool{pipe: true, os.DevNull: true, pipe + ".log": false} {
+		c, err := openConsole(&Options{Console: path})
+		if errors.Is(err, errOpensOnce) != once || NeedsTools(err) != once || !once && err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		c.end(false)
+	}
 }
