@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"terem/boot/unpack"
 	"terem/internal/fault"
 	"terem/internal/vm/disk"
 )
@@ -108,7 +109,7 @@ func TestConsoleOnDevice(t *testing.T) {
 	}
 	loop := strings.TrimSpace(string(out))
 	defer exec.Command("losetup", "--detach", loop).Run()
-	_, err = Run(files(t, Options{Kernel: file, CPU: "host", Memory: 64 << 20, Console: loop}))
+	_, err = Run(files(t, Options{Kernel: file, CPU: "host", Memory: 64 << 20, Console: loop, Decoders: Decoders{Kernel: unpack.Open}}))
 	if err == nil || !strings.Contains(err.Error(), "a block device") {
 		t.Errorf("%v", err)
 	}
