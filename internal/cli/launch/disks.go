@@ -11,13 +11,13 @@ import (
 // A disk on a raw file knows its page cache.
 var _ blk.Quick = (*disk.Disk)(nil)
 
-// openDisks opens the disks in the order in which the guest is to find them. tell is
-// told of the first host error of each kind.
-func openDisks(o *Options, tell func(error)) ([]blk.Config, error) {
-	disks, err := disk.OpenAll(o.Disks, disk.Options{OnError: tell, Decoder: o.Decoders.Disk})
+// openDisks opens the disks in the order in which the guest is to find them.
+func (s *session) openDisks() ([]blk.Config, error) {
+	disks, err := disk.OpenAll(s.o.Disks, disk.Options{OnError: s.diskFailed, Decoder: s.o.Decoders.Disk})
 	if err != nil {
 		return nil, err
 	}
+	s.disks = disks
 	var all []blk.Config
 	for _, d := range disks {
 		t := d.Traits()
@@ -58,9 +58,12 @@ func (s *session) diskFailed(err error) {
 	fmt.Fprintf(s.o.Stderr, "terem: %v\r\n", err)
 }
 
-// closeDisks closes disks that no machine has taken over. Nothing was written.
-func closeDisks(disks []blk.Config) {
-	for _, d := range disks {
-		_ = d.Backend.Close()
+// unmakeDisks leaves nothing of disks whose guest never began.
+func (s *session) unmakeDisks() {
+	if s.begun {
+		return
+	}
+	for _, d := range s.disks {
+		d.Unmake()
 	}
 }

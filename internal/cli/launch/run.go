@@ -14,6 +14,7 @@ import (
 	"terem/internal/cli/signals"
 	"terem/internal/cli/tty"
 	"terem/internal/fault"
+	"terem/internal/vm/disk"
 	"terem/internal/vm/machine"
 	"terem/vcpu/assist"
 )
@@ -31,6 +32,7 @@ type session struct {
 	out     *tty.Output
 	raw     *tty.Raw
 	console console
+	disks   []*disk.Disk
 	begun   bool // the guest was started
 
 	mu     sync.Mutex
@@ -59,16 +61,11 @@ func Run(o *Options) (status int, err error) {
 	if err := checkFiles(o, im, s.console); err != nil {
 		return 0, err
 	}
-	disks, err := openDisks(o, s.diskFailed)
+	disks, err := s.openDisks()
 	if err != nil {
 		return 0, err
 	}
-	handedOver := false
-	defer func() {
-		if !handedOver {
-			closeDisks(disks)
-		}
-	}()
+	defer s.unmakeDisks() // machine.New takes them, and closes them; that is no harm
 	if im.own && o.Root == "" {
 		o.tryRoot = rootOn(disks)
 	}
@@ -84,7 +81,6 @@ func Run(o *Options) (status int, err error) {
 		defer s.out.Close()
 		conf.Out = s.out
 	}
-	handedOver = true // machine.New takes them
 	return s.run(conf)
 }
 

@@ -16,6 +16,7 @@ import (
 type top struct {
 	*overlay
 	image *image
+	made  bool // it was not there before
 }
 
 // openOverlay opens s.Overlay as a says in front of base, or makes it. If it fails,
@@ -30,7 +31,8 @@ func openOverlay(s *Spec, a access, im *image, base store, format string) (top, 
 		return top{}, &fault.Error{Class: fault.Usage, Thing: "disk " + s.Path, Err: err}
 	}
 	_, err = os.Stat(s.Overlay)
-	if errors.Is(err, fs.ErrNotExist) && !s.ReadOnly {
+	made := errors.Is(err, fs.ErrNotExist) && !s.ReadOnly
+	if made {
 		if err := createOverlay(s.Overlay, &header{shift: clusterBits, size: base.Size(), mark: mark}); err != nil {
 			return top{}, err
 		}
@@ -54,7 +56,7 @@ func openOverlay(s *Spec, a access, im *image, base store, format string) (top, 
 		return top{}, err
 	}
 	o.base, o.readOnly = base, s.ReadOnly
-	return top{o, f}, nil
+	return top{o, f, made}, nil
 }
 
 // loadOverlay reads header and bitmap.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -47,6 +48,9 @@ type Disk struct {
 
 	decoder qcow2.NewDecoder
 	err     error // of Close
+
+	made string   // the overlay that Open has made; "": none
+	is   Identity // of that
 }
 
 // Open opens and locks what a Spec names. A missing overlay is made. Its errors are
@@ -107,6 +111,9 @@ func (d *Disk) build(im *image, s *Spec, a access) error {
 			return err
 		}
 		d.store, d.rep.name = top.overlay, s.Overlay
+		if top.made {
+			d.made, d.is = s.Overlay, IdentifyPath(s.Overlay)
+		}
 		physical = max(top.image.physical, t.BlockSize)
 		t.OptimalIO, t.Discard = uint32(top.cluster()), top.image.discards && !s.ReadOnly
 	}
@@ -206,6 +213,14 @@ func (d *Disk) WriteZeroes(off, n int64, unmap bool) error {
 func (d *Disk) Close() error {
 	d.once.Do(func() { d.err = d.store.Close() })
 	return d.err
+}
+
+// Unmake closes a disk that nothing was written to, and takes away the overlay that Open has made for it.
+func (d *Disk) Unmake() {
+	_ = d.Close() // nothing was written
+	if d.made != "" && IdentifyPath(d.made).Overlaps(d.is) {
+		_ = os.Remove(d.made) // what is left can be used again
+	}
 }
 
 // readOnly is an image in a format that is only read. It closes the file below.

@@ -12,7 +12,7 @@ func OpenAll(specs []Spec, o Options) (disks []*Disk, err error) {
 	defer func() {
 		if err != nil {
 			for _, d := range disks {
-				_ = d.Close() // nothing was written
+				d.Unmake()
 			}
 			disks = nil
 		}

@@ -1,6 +1,9 @@
 package disk
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -52,5 +55,34 @@ func TestOpenAllOrNone(t *testing.T) {
 	}
 	if err := disks[0].Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestUnmake: an overlay that was made for a run that did not begin goes, and one that was there stays.
+func TestUnmake(t *testing.T) {
+	base := rawImage(t, 4096, []byte("x"))
+	s := []Spec{{Path: base, Overlay: base + ".over"}}
+	if _, err := OpenAll(append(s, Spec{Path: "/nowhere/b"}), Options{}); err == nil {
+		t.Fatal("a missing disk was opened")
+	}
+	if _, err := os.Stat(s[0].Overlay); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after a failure the overlay is there: %v", err)
+	}
+	for range 2 { // made, then found
+		disks, err := OpenAll(s, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := disks[0].Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	disks, err := OpenAll(s, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	disks[0].Unmake()
+	if _, err := os.Stat(s[0].Overlay); err != nil {
+		t.Errorf("an overlay of an earlier run: %v", err)
 	}
 }
