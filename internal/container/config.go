@@ -115,6 +115,9 @@ func (c *Config) fill() error {
 	if n := len(c.Binds); n > maxBinds {
 		return bad(fault.Field("Binds"), fmt.Sprintf("%d of them; at most %d go", n, maxBinds))
 	}
+	if err := c.checkStandard(); err != nil {
+		return err
+	}
 	return c.Limits.check()
 }
 

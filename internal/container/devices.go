@@ -10,7 +10,8 @@ import (
 
 // deviceNames are the devices that every program may count on. They are the host's own
 // files, mounted one by one; no other can be made, since nobody inside has CAP_MKNOD
-// over the host, and the root is mounted nodev.
+// over the host, and the root is mounted nodev. The mounts are read-only, which lets a device
+// be written to, but keeps its owner and mode as everybody on the host needs them.
 var deviceNames = [...]string{"null", "zero", "full", "random", "urandom", "tty"}
 
 // deviceLinks are names that lead to the descriptors of whoever uses them.
@@ -67,6 +68,9 @@ func (s *stage) device(dev mount, name string) error {
 		return err
 	}
 	defer source.close()
+	if err := source.set(unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NOEXEC, 0); err != nil {
+		return err
+	}
 	const permissions = 0o666
 	if err := unix.Mknodat(int(dev), name, unix.S_IFREG|permissions, 0); err != nil {
 		return os.NewSyscallError("mknodat", err)

@@ -173,7 +173,11 @@ func tryBegin(t testing.TB, c Config, args ...string) (*running, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Stdout, c.Stderr = w, w
+	for _, f := range []**os.File{&c.Stdout, &c.Stderr} {
+		if *f == nil {
+			*f = w
+		}
+	}
 	k, err := Start(t.Context(), c)
 	w.Close()
 	if err != nil {

@@ -41,7 +41,7 @@ func (s *stage) topInMemory() error {
 	old := s.root
 	defer old.close()
 	s.covered = true
-	entries, mode, err := listTop(old)
+	entries, st, err := listTop(old)
 	if err != nil {
 		return err
 	}
@@ -56,24 +56,33 @@ func (s *stage) topInMemory() error {
 			return named("show", name, err)
 		}
 	}
-	return os.NewSyscallError("fchmodat", unix.Fchmodat(int(s.root), ".", mode, 0))
+	return likeTop(s.root, &st)
 }
 
-// listTop is what is in the directory of a mount, and its permissions.
-func listTop(m mount) (names []string, mode uint32, err error) {
+// likeTop gives a mount's directory the owner and the permissions of another. An owner
+// without a number in here, nobody's, stays root: EINVAL.
+func likeTop(m mount, st *unix.Stat_t) error {
+	err := unix.Fchownat(int(m), ".", int(st.Uid), int(st.Gid), 0)
+	if err != nil && !errors.Is(err, unix.EINVAL) {
+		return os.NewSyscallError("fchownat", err)
+	}
+	const permissions = 0o7777
+	return os.NewSyscallError("fchmodat", unix.Fchmodat(int(m), ".", st.Mode&permissions, 0))
+}
+
+// listTop is what is in the directory of a mount, and what that directory is like.
+func listTop(m mount) (names []string, st unix.Stat_t, err error) {
 	fd, err := openAs(int(m), ".", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
-		return nil, 0, os.NewSyscallError("open", err)
+		return nil, st, os.NewSyscallError("open", err)
 	}
 	dir := os.NewFile(uintptr(fd), "root")
 	defer dir.Close()
-	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, 0, os.NewSyscallError("fstat", err)
+		return nil, st, os.NewSyscallError("fstat", err)
 	}
 	names, err = dir.Readdirnames(-1)
-	const permissions = 0o7777
-	return names, st.Mode & permissions, err
+	return names, st, err
 }
 
 // showEntry shows an entry of one directory in another.

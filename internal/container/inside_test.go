@@ -31,7 +31,7 @@ func TestLeadsOut(t *testing.T) {
 	needRoot(t)
 	host := filepath.Dir(probe.path)
 	fd := inherited(t, host)
-	stdin, err := os.Open(host)
+	stdin, err := os.Open(probe.path) // a directory is refused
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,9 +62,10 @@ func TestLeadsOut(t *testing.T) {
 		}
 		refused(Config{Users: users, Argv: []string{"probe", "exit", "0"}, Env: []string{"PATH=/nowhere:/proc/self/fd/0"}}, "probe: ")
 		refused(Config{Users: users, Argv: []string{"/proc/self/exe"}}, "leads out")
+		refused(Config{Users: users, Argv: []string{"/proc/self/fd/0", "exit", "0"}}, "leads out")
 		refused(Config{Users: users, Dir: "/proc/self/root/.."}, "leads out", "exit", "0")
-		for _, target := range []string{fmt.Sprintf("/proc/self/fd/%d/x", fd), "/dev/stdin/x", "/proc/self/root/x"} {
-			refused(Config{Users: users, Binds: []Bind{{Source: host, Target: target}}}, "leads out", "exit", "0")
+		for target, say := range map[string]string{fmt.Sprintf("/proc/self/fd/%d/x", fd): "", "/dev/stdin/x": "", "/proc/self/fd/0/x": "leads out", "/proc/self/root/x": "leads out"} {
+			refused(Config{Users: users, Binds: []Bind{{Source: host, Target: target}}}, say, "exit", "0")
 		}
 	}
 }

@@ -51,6 +51,7 @@ func ioFields() string { return fault.Field("ReadBPS") + ", " + fault.Field("Wri
 func (l Limits) check() error {
 	const leastCPUs, mostCPUs = 0.01, 1 << 20 // the kernel's: 1 ms of a period
 	const leastMemory = 8 << 20               // the first stage may be in the group already
+	const mostPIDs = 4 << 20                  // PID_MAX_LIMIT of linux/threads.h
 	bad := func(thing, why string) error {
 		return &fault.Error{Class: fault.Usage, Thing: thing, Cause: why}
 	}
@@ -63,6 +64,8 @@ func (l Limits) check() error {
 		return bad(fmt.Sprintf("%s %v", fault.Field("CPUs"), l.CPUs), "want a number of CPUs such as 0.5 or 2")
 	case l.PIDs < 0:
 		return bad(fmt.Sprintf("%s %d", fault.Field("PIDs"), l.PIDs), "want 1 or more")
+	case l.PIDs > mostPIDs:
+		return bad(fmt.Sprintf("%s %d", fault.Field("PIDs"), l.PIDs), fmt.Sprintf("Linux has at most %d", mostPIDs))
 	}
 	return nil
 }

@@ -6,17 +6,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What a container writes into a bind is a file of the host's, and root inside writes as the
-// host's root, or there would be little that it could write. Inside, a file that gives rights
+// What a container writes into a bind, or gets as a standard file, is a file of the host's,
+// and root inside writes as the host's root, or there would be little that it could write. Inside, a file that gives rights
 // to whoever executes it means nothing: there is no_new_privs, and the bind is nosuid. Outside
 // it would be a door for everybody who can reach it. No attribute of a mount keeps the bits
-// from the file. So while a container has a bind that it can write, it can make no file that
+// from the file. So while a container has such a file that it can write, it can make none that
 // gives rights, anywhere: neither by its set-user-ID or set-group-ID bit (setIDs) nor by
 // capabilities (dropCapabilities).
 
 // writesToHost says whether the container can write to files of the host's beside its root.
 func (s *stage) writesToHost() bool {
-	return slices.ContainsFunc(s.Binds, func(b Bind) bool { return !b.ReadOnly })
+	return s.changesFile() || slices.ContainsFunc(s.Binds, func(b Bind) bool { return !b.ReadOnly })
 }
 
 const (

@@ -88,6 +88,7 @@ func (s *stage) become() report {
 		{"host name", func() error { return unix.Sethostname([]byte(s.Hostname)) }},
 		{"loopback", s.loopback},
 		{"root file system", s.enterRoot},
+		{"standard files", s.reopenNull},
 		{"terminal", s.openTerminal},
 		{"working directory", s.enterDir},
 		{"program", s.findProgram},

@@ -57,6 +57,13 @@ func TestErrors(t *testing.T) {
 		}
 	}
 	must(t, Config{Root: root}, "exit", "0") // what is opened once, is open now
+	dir, err := os.Open(root)
+	path, err2 := os.OpenFile(file, unix.O_PATH, 0)
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	defer path.Close()
 	before := survey(t)
 	for _, tt := range []struct {
 		name   string
@@ -83,6 +90,10 @@ func TestErrors(t *testing.T) {
 		{"a program with anything in its name", Config{Root: root, Argv: []string{"/a\nb\x1b[1m\xff"}}, fault.StatusNoProgram, `"/a\nb\x1b[1m\xff": no such program`},
 		{"a directory, likewise", Config{Root: root, Argv: []string{"/probe"}, Dir: "/a\nb"}, fault.StatusUsage, `Dir "/a\nb"`},
 		{"limit", Config{Root: root, Argv: []string{"x"}, Limits: Limits{Memory: 1}}, fault.StatusUsage, "Memory"},
+		{"more processes than Linux has", Config{Root: root, Argv: []string{"x"}, Limits: Limits{PIDs: 99999999999}}, fault.StatusUsage, "PIDs 99999999999: Linux has at most 4194304"},
+		{"a directory as standard input", Config{Root: root, Argv: []string{"x"}, Stdin: dir}, fault.StatusUsage, "standard input: it is a directory"},
+		{"a directory as standard error", Config{Root: root, Argv: []string{"x"}, Stderr: dir, Users: UsersHost}, fault.StatusUsage, "standard error: it is a directory"},
+		{"a name as standard output", Config{Root: root, Argv: []string{"x"}, Stdout: path}, fault.StatusUsage, "standard output: it is open as a name"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			k, err := Start(t.Context(), tt.c)

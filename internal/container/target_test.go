@@ -34,7 +34,7 @@ func TestReadOnlyStays(t *testing.T) {
 	file := filepath.Join(source, "file")
 	if err := errors.Join(os.WriteFile(file, []byte("content"), 0o644), os.Chmod(source, 0o755),
 		os.Remove(filepath.Join(root, "proc")), os.Symlink("probe", filepath.Join(root, "link")),
-		os.MkdirAll(filepath.Join(root, "deep", "er"), 0o755)); err != nil {
+		os.MkdirAll(filepath.Join(root, "deep", "er"), 0o755), os.Chown(root, 12, 34), os.Chmod(root, 0o755|os.ModeSticky)); err != nil {
 		t.Fatal(err)
 	}
 	before := listing(t, root)
@@ -53,6 +53,9 @@ func TestReadOnlyStays(t *testing.T) {
 			if out, o := run(t, c, "write", path); o.Status != 1 || !strings.Contains(out, "read-only") {
 				t.Errorf("users %s: a write to %s: %+v, %s", users, path, o, out)
 			}
+		}
+		if out := must(t, c, "stat", "/"); !strings.HasPrefix(out, "/ 41755 12:34 ") {
+			t.Errorf("users %s: mode and owner of %s", users, out)
 		}
 		checkMounts(t, must(t, c, "show", "/proc/self/mountinfo"))
 	}

@@ -62,7 +62,7 @@ func runStreams(t *testing.T, root string, kind [3]string) {
 			}
 			flags := os.O_RDONLY
 			if i > 0 {
-				flags = os.O_WRONLY | os.O_TRUNC | os.O_APPEND
+				flags = os.O_WRONLY | os.O_TRUNC
 			}
 			f, err := os.OpenFile(path, flags, 0)
 			if err != nil {

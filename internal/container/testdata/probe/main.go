@@ -124,6 +124,12 @@ func main() {
 		}
 	case "setid":
 		setID(arg(2))
+	case "change": // a file that is there
+		change(arg(2))
+	case "mode": // tries to set that of files
+		for _, path := range os.Args[2:] {
+			fmt.Println(path, os.Chmod(path, 0o666) == nil)
+		}
 	case "streams":
 		streams()
 	case "tardy": // reads only after SIGUSR1
@@ -205,6 +211,25 @@ func setID(dir string) {
 			{"setxattr", unix.Setxattr(file("setxattr"+n), "security.capability", capabilities, 0)},
 		} {
 			fmt.Println(try.name, try.err)
+		}
+	}
+}
+
+// change tries all that an owner may do with a file, and says on standard error what went.
+func change(name string) {
+	say := func(what string, err error) { fmt.Fprintln(os.Stderr, what, err == nil) }
+	_, err := os.ReadFile(name)
+	say("read", err)
+	say("empty", os.WriteFile(name, []byte("replaced"), 0))
+	say("mode", os.Chmod(name, 0o777))
+	say("owner", os.Chown(name, 7, 7))
+	const out, link = 1, "/proc/self/fd/1"
+	capabilities := make([]byte, 20) // version 2 of linux/capability.h
+	copy(capabilities, []byte{1, 0, 0, 2, 0xff, 0xff})
+	for _, err := range []error{os.Chmod(name, 0o755|os.ModeSetuid), os.Chmod(link, 0o755|os.ModeSetuid), unix.Fchmod(out, 0o4755),
+		unix.Setxattr(name, "security.capability", capabilities, 0), unix.Fsetxattr(out, "security.capability", capabilities, 0)} {
+		if err == nil {
+			say("rights", nil)
 		}
 	}
 }
