@@ -27,7 +27,8 @@ var kept = [...]capability.Cap{
 // dropCapabilities leaves no capability but those kept, in any of the five sets: the
 // bounding set, so that no program file gives one back; the effective and the permitted
 // one; and nothing to inherit, so that an ordinary user inside has none.
-// CAP_SETFCAP goes too, if what it makes would be seen outside (see setid.go).
+// Two more go if what they do would be seen outside (see setid.go): to give a file
+// capabilities, and to write to a set-user-ID file that then stays one.
 func (s *stage) dropCapabilities() error {
 	const thisThread = 0
 	c, err := capability.NewPid2(thisThread)
@@ -37,7 +38,7 @@ func (s *stage) dropCapabilities() error {
 	const sets = capability.EFFECTIVE | capability.PERMITTED | capability.BOUNDING
 	c.Set(sets, kept[:]...)
 	if s.writesToHost() {
-		c.Unset(sets, capability.CAP_SETFCAP)
+		c.Unset(sets, capability.CAP_SETFCAP, capability.CAP_FSETID)
 	}
 	return c.Apply(capability.CAPS | capability.BOUNDS | capability.AMBS)
 }

@@ -20,7 +20,14 @@ func TestSetID(t *testing.T) {
 		if err := os.Chmod(source, 0o777); err != nil {
 			t.Fatal(err)
 		}
-		out := must(t, Config{Users: users, Binds: []Bind{{Source: source, Target: "/b"}}}, "setid", "/b")
+		old := filepath.Join(source, "old")
+		writeFile(t, old, "a program that was there")
+		if err := os.Chmod(old, fs.ModeSetuid|0o755); err != nil {
+			t.Fatal(err)
+		}
+		c := Config{Users: users, Binds: []Bind{{Source: source, Target: "/b"}}}
+		must(t, c, "write", "/b/old")
+		out := must(t, c, "setid", "/b")
 		for line := range strings.Lines(out) {
 			name, answer, _ := strings.Cut(strings.TrimSpace(line), " ")
 			if want := unix.EPERM.Error(); answer != want && !(name == "openat2" && answer == unix.ENOSYS.Error()) {
