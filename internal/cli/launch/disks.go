@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"fmt"
 	"io"
 
 	"terem/devices/virtio/blk"
@@ -55,7 +54,7 @@ func (r reader) ReadAt(p []byte, off int64) (int, error) {
 // diskFailed tells the user of a disk's first host error of a kind; the guest sees an
 // I/O error. The terminal may be in raw mode.
 func (s *session) diskFailed(err error) {
-	fmt.Fprintf(s.o.Stderr, "terem: %v\r\n", err)
+	s.say("terem: %v\r\n", err)
 }
 
 // unmakeDisks leaves nothing of disks whose guest never began.

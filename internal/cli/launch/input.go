@@ -34,7 +34,7 @@ func (s *session) connect() error {
 	s.raw = raw
 	s.watchContinue(raw)
 	if !s.o.Quiet {
-		fmt.Fprint(s.o.Stderr, "terem: booting; Ctrl-A x ends the guest, Ctrl-A h helps\r\n")
+		s.say("terem: booting; Ctrl-A x ends the guest, Ctrl-A h helps\r\n")
 	}
 	go s.typed()
 	return nil
@@ -69,9 +69,9 @@ func (s *session) piped() {
 	var bad *machine.InputError
 	switch {
 	case errors.As(err, &bad):
-		fmt.Fprintf(s.o.Stderr, "terem: standard input: %v; for the guest it ends there\n", reason(bad.Err))
+		s.say("terem: standard input: %v; for the guest it ends there\n", reason(bad.Err))
 	case err != nil && s.o.Verbose && !errors.Is(err, context.Canceled):
-		fmt.Fprintf(s.o.Stderr, "terem: standard input: %v\n", err)
+		s.say("terem: standard input: %v\n", err)
 	}
 }
 
@@ -81,7 +81,7 @@ func (s *session) disconnect() {
 		return
 	}
 	if err := s.raw.Restore(); err != nil {
-		fmt.Fprintf(s.o.Stderr, "terem: terminal: %v; `stty sane` restores it\n", err)
+		s.say("terem: terminal: %v; `stty sane` restores it\n", err)
 	}
 	s.raw = nil
 }
@@ -122,10 +122,10 @@ func (s *session) unreadable(err error) {
 func (s *session) act(a tty.Action, keys *tty.Queue) {
 	switch a {
 	case tty.Quit:
-		fmt.Fprint(s.o.Stderr, "\r\n") // the guest's cursor may be anywhere
+		s.say("\r\n") // the guest's cursor may be anywhere
 		s.end(StatusOK, "ended by Ctrl-A x")
 	case tty.Help:
-		fmt.Fprint(s.o.Stderr, tty.HelpText)
+		s.voice.Say(tty.HelpText)
 		keys.Put([]byte{'\r'}) // for a prompt
 	case tty.Break:
 		keys.PutBreak()

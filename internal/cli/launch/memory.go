@@ -25,7 +25,7 @@ func (s *session) watchMemory() {
 		for {
 			select {
 			case <-asked:
-				fmt.Fprintf(s.o.Stderr, "terem: guest memory: %s\r\n", s.memory())
+				s.say("terem: guest memory: %s\r\n", s.memory())
 			case <-s.m.Done():
 				return
 			}

@@ -11,15 +11,14 @@ import (
 	"terem/internal/vm/machine"
 )
 
-// writeReport prints the exit ledger on standard error: standard output is the
-// guest's.
-func writeReport(o *Options, r machine.Report) error {
-	if o.Exits == "json" {
-		e := json.NewEncoder(o.Stderr)
+// writeReport writes the exit ledger as a table or as JSON.
+func writeReport(w io.Writer, form string, r machine.Report) error {
+	if form == "json" {
+		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(r)
 	}
-	writeTable(o.Stderr, r)
+	writeTable(w, r)
 	return nil
 }
 

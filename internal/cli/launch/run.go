@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -33,7 +34,8 @@ type session struct {
 	raw     *tty.Raw
 	console console
 	disks   []*disk.Disk
-	begun   bool // the guest was started
+	begun   bool       // the guest was started
+	voice   *tty.Voice // terem's own lines
 
 	mu     sync.Mutex
 	status int    // overrides the outcome's status, if why is set
@@ -43,7 +45,7 @@ type session struct {
 // Run boots a guest, waits for its end and returns terem's exit status. An error
 // means that the guest never ran, or that terem failed.
 func Run(o *Options) (status int, err error) {
-	s := &session{o: o, since: time.Now(), pipe: !tty.IsTerminal(o.Stdin) || !tty.IsTerminal(o.Stdout)}
+	s := &session{o: o, since: time.Now(), pipe: !tty.IsTerminal(o.Stdin) || !tty.IsTerminal(o.Stdout), voice: tty.NewVoice(o.Stderr)}
 	im, err := openImages(o)
 	if err != nil {
 		return 0, err
@@ -129,11 +131,12 @@ func (s *session) run(c machine.Config) (status int, err error) {
 		}
 		err = errors.Join(err, s.m.Close())
 	}()
-	s.verbose(c)
-	s.warn()
 	heard := make(chan os.Signal, 4)
 	signals.Listen(heard, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(heard)
+	defer s.hush(heard)
+	s.verbose(c)
+	s.warn()
 	if err := s.console.begin(); err != nil {
 		return 0, err
 	}
@@ -225,12 +228,41 @@ func (s *session) finish() (int, error) {
 		status, why = s.status, s.why
 	}
 	if !s.silent(outcome, status) {
-		fmt.Fprintf(s.o.Stderr, "terem: %s\n", why)
+		s.say("terem: %s\n", why)
 	}
 	if s.o.Exits != "" && err == nil {
-		err = writeReport(s.o, report)
+		var text strings.Builder
+		err = writeReport(&text, s.o.Exits, report) // on standard error: standard output is the guest's
+		s.voice.Say(text.String())
 	}
 	return status, err
+}
+
+// say says something of terem's own.
+func (s *session) say(format string, args ...any) { s.voice.Say(fmt.Sprintf(format, args...)) }
+
+// lastLine is how long terem's own last line may take where terem has ended the guest.
+const lastLine = 2 * time.Second
+
+// hush waits until all of terem's own lines are out. A signal ends that.
+func (s *session) hush(heard <-chan os.Signal) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var enough <-chan time.Time
+	s.mu.Lock()
+	if s.why != "" {
+		enough = time.After(lastLine)
+	}
+	s.mu.Unlock()
+	go func() {
+		select {
+		case <-enough:
+		case <-heard:
+		case <-ctx.Done():
+		}
+		cancel()
+	}()
+	s.voice.Close(ctx)
 }
 
 // silent says whether the end goes without saying: the guest did as it was told.
@@ -244,7 +276,7 @@ func (s *session) silent(o machine.Outcome, status int) bool {
 // warn says what was asked for and is not to be had.
 func (s *session) warn() {
 	if kept := s.m.Disregarded(); len(kept) > 0 && !s.o.Quiet {
-		fmt.Fprintf(s.o.Stderr, "terem: warning: processor %s: this host's KVM shows the guest %s all the same (only VT-x and AMD-V take features away)\n",
+		s.say("terem: warning: processor %s: this host's KVM shows the guest %s all the same (only VT-x and AMD-V take features away)\n",
 			s.o.CPU, strings.Join(kept, ", "))
 	}
 }
@@ -253,9 +285,9 @@ func (s *session) verbose(c machine.Config) {
 	if !s.o.Verbose {
 		return
 	}
-	fmt.Fprintf(s.o.Stderr, "terem: kernel %s, RAM %s, CPUs %d\n", c.Kernel.Name, machine.Bytes(c.Memory), c.CPUs)
+	s.say("terem: kernel %s, RAM %s, CPUs %d\n", c.Kernel.Name, machine.Bytes(c.Memory), c.CPUs)
 	if s.m.Software() {
-		fmt.Fprintln(s.o.Stderr, "terem: this host's KVM interprets guest kernel code; terem finishes what it cannot")
+		s.say("terem: this host's KVM interprets guest kernel code; terem finishes what it cannot\n")
 	}
-	fmt.Fprintf(s.o.Stderr, "terem: kernel command line: %s\n", s.m.CmdLine())
+	s.say("terem: kernel command line: %s\n", s.m.CmdLine())
 }

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"terem/internal/cli/signals"
+	"terem/internal/cli/tty"
 	"terem/internal/container"
 )
 
@@ -32,8 +34,9 @@ type Options struct {
 type session struct {
 	o     *Options
 	k     *container.Container
-	users *os.File  // the user's terminal, or nil
-	term  *terminal // nil: the program has the user's files themselves
+	users *os.File   // the user's terminal, or nil
+	term  *terminal  // nil: the program has the user's files themselves
+	voice *tty.Voice // terem's own lines
 
 	release context.CancelFunc // of what the start needed
 
@@ -46,11 +49,12 @@ type session struct {
 // Run runs a program in a container to its end, and returns terem's exit status. The error
 // of a program that never ran is a *fault.Error.
 func Run(o *Options) (status int, err error) {
-	s := &session{o: o, forced: make(chan struct{})}
+	s := &session{o: o, forced: make(chan struct{}), voice: tty.NewVoice(o.Config.Stderr)}
 	s.askTerminal()
 	heard := make(chan os.Signal, 16)
 	signals.Listen(heard, firstSignals[:]...)
 	defer signal.Stop(heard)
+	defer s.hush(heard)
 	err = s.start(heard)
 	defer s.release()
 	if err != nil {
@@ -158,26 +162,48 @@ func (s *session) conclude(o container.Outcome) int {
 	case o.OutOfMemory:
 		why = "out of memory: a process of the container was killed"
 	case o.Signal == syscall.SIGSYS:
-		why = "the program was ended by a signal: bad system call: it is for 32-bit x86, and a container runs 64-bit programs"
+		why = "the program was ended by a signal: bad system call (most likely it became one for 32-bit x86; a container runs 64-bit programs)"
 	case o.Signal != 0:
 		why = "the program was ended by a signal: " + o.Signal.String()
 	}
 	if why != "" && !(s.o.Quiet && status == 0) {
-		fmt.Fprintf(s.o.Config.Stderr, "terem: %s\n", why)
+		s.say(why)
 	}
 	return status
 }
 
+// say says lines of terem's own.
+func (s *session) say(lines ...string) {
+	if len(lines) > 0 {
+		s.voice.Say("terem: " + strings.Join(lines, "\nterem: ") + "\n")
+	}
+}
+
+// hush waits until all of terem's own lines are out. A signal ends that; and so does the time
+// that the last output has, where terem has ended the container.
+func (s *session) hush(heard <-chan os.Signal) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-s.forced:
+			select {
+			case <-time.After(drain):
+			case <-heard:
+			}
+		case <-heard:
+		case <-ctx.Done():
+		}
+		cancel()
+	}()
+	s.voice.Close(ctx)
+}
+
 func (s *session) describe() {
 	if !s.o.Quiet {
-		for _, line := range s.k.Notes() {
-			fmt.Fprintf(s.o.Config.Stderr, "terem: %s\n", line)
-		}
+		s.say(s.k.Notes()...)
 	}
-	if !s.o.Verbose {
-		return
-	}
-	for _, line := range s.k.Describe() {
-		fmt.Fprintf(s.o.Config.Stderr, "terem: %s\n", line)
+	if s.o.Verbose {
+		s.say(s.k.Describe()...)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"terem/internal/cli/tty"
 	"terem/internal/container"
 )
 
@@ -130,6 +131,8 @@ func TestConclude(t *testing.T) {
 		{"success", 0, "", container.Outcome{}, false, 0, ""},
 		{"failure", 0, "", container.Outcome{Status: 3}, false, 3, ""},
 		{"signal", 0, "", container.Outcome{Signal: syscall.SIGSEGV}, false, 139, "terem: the program was ended by a signal: segmentation fault\n"},
+		{"bad call", 0, "", container.Outcome{Signal: syscall.SIGSYS}, true, 159,
+			"terem: the program was ended by a signal: bad system call (most likely it became one for 32-bit x86; a container runs 64-bit programs)\n"},
 		{"out of memory", 0, "", container.Outcome{Signal: syscall.SIGKILL, OutOfMemory: true}, true, 137,
 			"terem: out of memory: the program went over the limit and was killed\n"},
 		{"a child out of memory", 0, "", container.Outcome{OutOfMemory: true}, false, 0, "terem: out of memory: a process of the container was killed\n"},
@@ -140,9 +143,10 @@ func TestConclude(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &session{status: tt.ended, why: tt.why}
+		s := &session{status: tt.ended, why: tt.why, voice: tty.NewVoice(w)}
 		s.o = &Options{Quiet: tt.quiet, Config: container.Config{Stderr: w}}
 		status := s.conclude(tt.o)
+		s.voice.Close(t.Context())
 		w.Close()
 		said, err := io.ReadAll(r)
 		r.Close()

@@ -187,7 +187,7 @@ func (t *terminal) act(a tty.Action) {
 	case tty.Quit:
 		t.s.end(0, "ended by Ctrl-A x")
 	case tty.Help:
-		fmt.Fprint(t.s.o.Config.Stderr, helpText)
+		t.s.voice.Say(helpText)
 	}
 }
 
@@ -253,6 +253,6 @@ func (t *terminal) disconnect() {
 		return
 	}
 	if err := t.raw.Restore(); err != nil {
-		fmt.Fprintf(t.s.o.Config.Stderr, "terem: terminal: %v; `stty sane` restores it\n", err)
+		t.s.say(fmt.Sprintf("terminal: %v; `stty sane` restores it", err))
 	}
 }

@@ -188,6 +188,45 @@ func TestStalledForGood(t *testing.T) {
 	}
 }
 
+// TestStalledForAll: terem ends, though it has a last line for a terminal that takes nothing.
+func TestStalledForAll(t *testing.T) {
+	root := newRoot(t)
+	keyboard, tty := ttytest.Open(t)
+	protect := make(chan os.Signal, 1) // this process, when the session listens no more
+	signal.Notify(protect, syscall.SIGTERM)
+	defer signal.Stop(protect)
+	for _, tt := range []struct {
+		name  string
+		o     Options
+		again func() // the first may come too early
+	}{
+		{"timeout", Options{Timeout: time.Second, Quiet: true}, func() {}},
+		{"signal", Options{Verbose: true}, func() { _ = syscall.Kill(os.Getpid(), syscall.SIGTERM) }},
+		{"key", Options{}, func() { _, _ = keyboard.WriteString("\x01h\x01x") }},
+	} {
+		tt.o.Config = config(root, "flood", "1000000")
+		tt.o.Config.Stdin, tt.o.Config.Stdout, tt.o.Config.Stderr = tty, tty, tty
+		done := make(chan error, 1)
+		go func() {
+			_, err := Run(&tt.o)
+			done <- err
+		}()
+		for limit, ended := time.Now().Add(time.Minute), false; !ended; {
+			select {
+			case err := <-done:
+				if ended = true; err != nil {
+					t.Errorf("%s: %v", tt.name, err)
+				}
+			case <-time.After(500 * time.Millisecond):
+				if time.Now().After(limit) {
+					t.Fatalf("%s: it does not end", tt.name)
+				}
+				tt.again()
+			}
+		}
+	}
+}
+
 // TestGoneTerminal: when the user's terminal is gone, the program's is, too.
 func TestGoneTerminal(t *testing.T) {
 	root := newRoot(t)
