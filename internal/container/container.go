@@ -22,6 +22,10 @@ type Container struct {
 
 	stopWatching func() bool // ends the watch on Start's context
 
+	holding sync.Mutex
+	held    []int // descriptors that are open until the end
+	ended   bool
+
 	exited  chan struct{} // closed when the next two are there
 	state   *os.ProcessState
 	waitErr error
@@ -36,6 +40,24 @@ func (k *Container) Pid() int { return k.process.Pid }
 
 // Terminal is the other end of the program's terminal, or nil. Close closes it.
 func (k *Container) Terminal() *os.File { return k.terminal }
+
+// hold keeps the program's end of its terminal until the container ends. A program may close its
+// terminal and open it again; with nobody at that end, the other end reads as broken meanwhile.
+func (k *Container) hold(fd int) {
+	k.holding.Lock()
+	defer k.holding.Unlock()
+	if k.held = append(k.held, fd); k.ended {
+		closeAll(k.held)
+	}
+}
+
+// letGo closes what hold keeps: the other end then reads as ended behind the last output.
+func (k *Container) letGo() {
+	k.holding.Lock()
+	defer k.holding.Unlock()
+	k.ended = true
+	closeAll(k.held)
+}
 
 // Done is closed when the program has ended, and with it all processes of the container.
 func (k *Container) Done() <-chan struct{} { return k.exited }

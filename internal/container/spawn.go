@@ -64,6 +64,7 @@ func (k *Container) supervise(file string, attr *os.ProcAttr, started chan<- err
 		return
 	}
 	k.state, k.waitErr = p.Wait()
+	k.letGo()
 	close(k.exited)
 }
 

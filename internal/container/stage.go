@@ -152,8 +152,7 @@ func (s *stage) loopback() error {
 	return os.NewSyscallError("SIOCSIFFLAGS", unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo))
 }
 
-// openTerminal makes the program's terminal the controlling one, and hands its other end
-// out.
+// openTerminal makes the program's terminal the controlling one, and hands both ends out.
 func (s *stage) openTerminal() error {
 	if s.TTY == (standard{}) {
 		return nil
@@ -172,7 +171,7 @@ func (s *stage) openTerminal() error {
 			return err
 		}
 	}
-	if err := send(socketFD, &report{Terminal: true}, far); err != nil {
+	if err := send(socketFD, &report{Terminal: true}, far, near); err != nil {
 		return err
 	}
 	if err := unix.IoctlSetInt(near, unix.TIOCSCTTY, 0); err != nil {

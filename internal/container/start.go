@@ -226,9 +226,11 @@ func (s *start) await() error {
 			return nil
 		case err != nil:
 			return fmt.Errorf("first stage: %w", err)
-		case r.Terminal && len(fds) == 1:
+		case r.Terminal && len(fds) == 2:
+			s.k.hold(fds[1])
 			// Reads and writes end when it is closed, if they do not block in the kernel.
 			if err := unix.SetNonblock(fds[0], true); err != nil {
+				closeAll(fds[:1])
 				return err
 			}
 			s.k.terminal = os.NewFile(uintptr(fds[0]), "terminal")

@@ -24,3 +24,9 @@ func InFront(f *os.File) bool {
 	group, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGPGRP)
 	return err != nil || group == unix.Getpgrp()
 }
+
+// AddsReturns says whether a terminal puts a carriage return before each line feed that it is given to show (termios(3), ONLCR).
+func AddsReturns(fd uintptr) bool {
+	settings, err := unix.IoctlGetTermios(int(fd), unix.TCGETS)
+	return err == nil && settings.Oflag&unix.OPOST != 0 && settings.Oflag&unix.ONLCR != 0
+}

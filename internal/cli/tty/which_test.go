@@ -58,3 +58,20 @@ func TestColors(t *testing.T) {
 		}
 	}
 }
+
+func TestAddsReturns(t *testing.T) {
+	_, terminal := ttytest.Open(t)
+	if !tty.AddsReturns(terminal.Fd()) {
+		t.Error("a new terminal does not")
+	}
+	raw, err := tty.MakeRaw(terminal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tty.AddsReturns(terminal.Fd()) {
+		t.Error("a raw terminal does")
+	}
+	if err := raw.Restore(); err != nil {
+		t.Error(err)
+	}
+}

@@ -191,17 +191,26 @@ func (t *terminal) act(a tty.Action) {
 	}
 }
 
-// shown passes on what the program shows, until the last of its processes has closed the
-// terminal. It waits for the user's terminal as long as that takes nothing.
+// shown passes on what the program shows, until it has ended. It waits for the user's terminal
+// as long as that takes nothing.
 func (t *terminal) shown() {
 	defer close(t.done)
 	buf := make([]byte, 32<<10)
+	kept := 0 // bytes at the beginning that are not shown yet
 	for {
-		n, err := t.far.Read(buf)
-		_, _ = t.out.Write(buf[:n]) // a failure is reported to NewOutput's function
+		n, err := t.far.Read(buf[kept:])
+		n += kept
+		kept = 0
 		if err != nil {
-			return // EIO: nobody has the other end any more
+			_, _ = t.out.Write(buf[:n]) // a failure is reported to NewOutput's function
+			return                      // EIO: the program has ended
 		}
+		text := buf[:n]
+		if t.doubled() {
+			text, kept = once(text)
+		}
+		_, _ = t.out.Write(text)
+		copy(buf, buf[n-kept:n])
 	}
 }
 
