@@ -14,7 +14,7 @@ import (
 // TestSetID: with a bind that it can write, root inside leaves nothing there that gives
 // rights to a user of the host who executes it.
 func TestSetID(t *testing.T) {
-	needRoot(t)
+	needShift(t)
 	for _, users := range []Users{UsersPrivate, UsersHost} {
 		source := t.TempDir()
 		if err := os.Chmod(source, 0o777); err != nil {
@@ -58,7 +58,7 @@ func TestSetID(t *testing.T) {
 // TestSetIDWithoutBind: what is not seen outside, or is root's own file system, may have the
 // bits: packages are installed there.
 func TestSetIDWithoutBind(t *testing.T) {
-	needRoot(t)
+	needShift(t)
 	root := newRoot(t)
 	for _, binds := range [][]Bind{nil, {{Source: t.TempDir(), Target: "/b", ReadOnly: true}}} {
 		out := must(t, Config{Root: root, Binds: binds}, "setid", "/tmp")
