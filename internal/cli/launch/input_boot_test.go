@@ -93,7 +93,7 @@ func TestBootInputNobodyReads(t *testing.T) {
 
 // TestBootSignalBehindInput: SIGTERM reaches a program that does not read its input, however much of that there is.
 func TestBootSignalBehindInput(t *testing.T) {
-	script := "trap 'echo bye; exit 9' TERM; echo ready; while :; do sleep 1; done"
+	script := "trap 'echo bye; exit 9' TERM; echo ready; sleep 1000 & wait"
 	first, r := ready(t, endless(t), Options{Command: []string{"sh", "-c", script}}, func() {
 		time.Sleep(2 * time.Second) // for as much input as the guest takes
 		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {

@@ -209,8 +209,8 @@ func TestNewErrors(t *testing.T) {
 		{"kernel cut", func(c *Config) { c.Kernel.Size = 100 }, fault.Usage, "program headers"},
 		{"initrd too big", func(c *Config) { f := fileOf(strings.Repeat("i", MinMemory)); c.Initrd = &f }, fault.Usage, "Memory"},
 		{"command line too long", func(c *Config) { c.CmdLine = strings.Repeat("x", 5000) }, fault.Usage, "command line"},
-		{"too many CPUs", func(c *Config) { c.CPUs = 100_000 }, fault.Host, "at most"},
-		{"more CPUs than APIC IDs", func(c *Config) { c.CPUs, c.ACPI = 255, true }, fault.Host, "at most"},
+		{"too many CPUs", func(c *Config) { c.CPUs = 100_000 }, fault.Usage, "at most"},
+		{"more CPUs than APIC IDs", func(c *Config) { c.CPUs, c.ACPI = 255, true }, fault.Usage, "at most"},
 		{"more memory than the host has", func(c *Config) { c.Memory = 1 << 45 }, fault.Host, "this host has"},
 		{"no memory", func(c *Config) { c.Memory = 0 }, fault.Usage, "at least 2 MiB"},
 		{"a feature that no host has", func(c *Config) {
