@@ -17,8 +17,11 @@ copied into memory: what the container writes there goes with it, and a line say
 
 The container has its own processes, mounts, users, network, host name, IPC, control groups
 and clocks; the kernel is the host's. Root inside is nobody outside. A standard file that is
-a terminal becomes a terminal of the container's own; the others stay what they are. Signals
-go to the program.
+a terminal becomes a terminal of the container's own; the others stay what they are, but cannot
+be directories. Signals go to the program.
+
+With a --bind that is not :ro, or output into a file, no file can get a set-user-ID bit or
+capabilities, as it would have them on the host: so dpkg cannot install all packages there.
 
 Keys on a terminal: Ctrl-A x ends the container, Ctrl-A h helps, Ctrl-A Ctrl-A sends Ctrl-A.`
 

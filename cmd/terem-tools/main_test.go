@@ -14,6 +14,7 @@ import (
 
 	"terem/internal/cli/command"
 	"terem/internal/cli/launch"
+	"terem/internal/cli/signals/signalstest"
 	"terem/internal/container"
 	"terem/internal/fault"
 	"terem/internal/kvmtest"
@@ -31,6 +32,7 @@ func TestMain(m *testing.M) {
 		_ = os.Setenv("TEREM_VERSION", command.Version())
 		os.Exit(run(os.Args[1:]))
 	}
+	signalstest.Heed()
 	os.Exit(m.Run())
 }
 
@@ -382,6 +384,8 @@ func TestSignals(t *testing.T) {
 		{"", syscall.SIGINT, 130},
 		{"", syscall.SIGQUIT, 131},
 		{"", syscall.SIGTERM, 143},
+		{"", syscall.SIGABRT, 134},
+		{"", syscall.SIGSEGV, 139},
 		{`trap "" HUP;`, syscall.SIGHUP, launch.StatusTimeout},
 		{`trap "" INT;`, syscall.SIGINT, launch.StatusTimeout},
 		{"", syscall.SIGUSR1, launch.StatusTimeout},

@@ -28,7 +28,7 @@ func rooms() []room {
 
 		{"internal/arch", nil, nil, nil},
 		{"internal/container", []string{"internal/fault"}, []string{unix, "golang.org/x/net/bpf", "github.com/moby/sys/capability", "github.com/opencontainers/cgroups/..."}, nil},
-		{"internal/container/session", []string{"internal/container", "internal/cli/signals", "internal/cli/tty", "internal/fault"}, nil, []string{unix, "internal/cli/tty/ttytest"}},
+		{"internal/container/session", []string{"internal/container", "internal/cli/signals", "internal/cli/tty", "internal/fault"}, nil, []string{unix, "internal/cli/tty/ttytest", "internal/cli/signals/signalstest"}},
 		{"internal/compare", []string{"internal/compare/...", "internal/measure/host", "internal/measure/stats", "internal/measure/smaps", "internal/vm/machine", "guest/...", "internal/fault"}, []string{unix}, []string{"internal/kvmtest"}},
 		{"internal/compare/trace", nil, []string{unix}, nil},
 		{"internal/compare/result", []string{"internal/measure/host", "internal/measure/stats"}, nil, nil},
@@ -53,7 +53,8 @@ func rooms() []room {
 		{"internal/measure/host", nil, nil, nil},
 		{"internal/kvmtest", []string{"kvm"}, nil, nil},
 		{"internal/measure/lastwords", nil, nil, nil},
-		{"internal/cli/signals", nil, nil, nil},
+		{"internal/cli/signals", nil, nil, []string{"internal/cli/signals/signalstest"}},
+		{"internal/cli/signals/signalstest", nil, nil, nil},
 		{"internal/cli/launch", []string{"internal/vm/machine", "internal/cli/signals", "internal/cli/tty", "internal/vm/disk/...", "devices/virtio/blk", "devices/virtio/rng", "boot", "guest/...", "vcpu/assist", "internal/fault"},
 			nil, []string{"kvm", "internal/cli/tty/ttytest", "boot/unpack", "github.com/klauspost/compress/...", "github.com/pierrec/lz4/v4", "github.com/ulikunitz/xz"}},
 		{"internal/vm/machine", []string{"vcpu/...", "boot", "devices/...", "guest/...", "kvm", "memory", "internal/fault"}, nil, nil},

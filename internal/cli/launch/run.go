@@ -149,6 +149,7 @@ func (s *session) run(c machine.Config) (status int, err error) {
 		return 0, err
 	}
 	s.watchMemory()
+	go signals.Listen(heard, signals.Faults()...) // which takes longer than a guest should wait
 	s.wait(heard)
 	return s.finish()
 }

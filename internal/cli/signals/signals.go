@@ -18,11 +18,17 @@ func Listen(to chan<- os.Signal, signals ...syscall.Signal) {
 	}
 }
 
-// Context is a context that ends with the first of the signals.
+// Faults are the signals of a program's own faults. Go ends at them with a trace of all that it does, also where somebody else
+// has sent them; that is a line for its developers, so terem hears those. Those of its own faults still do so: they are not sent.
+func Faults() []syscall.Signal {
+	return []syscall.Signal{syscall.SIGABRT, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGILL, syscall.SIGSEGV, syscall.SIGSTKFLT, syscall.SIGSYS, syscall.SIGTRAP}
+}
+
+// Context is a context that ends with the first of the signals, or with one at which Go would show a trace.
 func Context(parent context.Context, signals ...syscall.Signal) (ctx context.Context, stop context.CancelFunc) {
 	ctx, cancel := context.WithCancel(parent)
 	got := make(chan os.Signal, 1)
-	Listen(got, signals...)
+	Listen(got, append(append(Faults(), syscall.SIGQUIT), signals...)...)
 	go func() {
 		select {
 		case <-got:

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"terem/internal/cli/signals/signalstest"
 )
 
 const childVar = "TEREM_TEST_SIGNALS"
@@ -16,6 +18,7 @@ const childVar = "TEREM_TEST_SIGNALS"
 // TestMain is also a program that says which signals reach it, until SIGTERM does.
 func TestMain(m *testing.M) {
 	if os.Getenv(childVar) == "" {
+		signalstest.Heed()
 		os.Exit(m.Run())
 	}
 	got := make(chan os.Signal, 8)
@@ -58,6 +61,21 @@ func TestIgnoredStaysIgnored(t *testing.T) {
 		}
 		if err := c.Wait(); err != nil || strings.Join(strings.Fields(said), " ") != want {
 			t.Errorf("%s it hears %q, %v; want %q", trap, said, err, want)
+		}
+	}
+}
+
+// TestFaults: a fault that somebody else sends is a signal like another.
+func TestFaults(t *testing.T) {
+	got := make(chan os.Signal, 1)
+	Listen(got, Faults()...)
+	defer signal.Stop(got)
+	for _, s := range Faults() {
+		if err := syscall.Kill(os.Getpid(), s); err != nil {
+			t.Fatal(err)
+		}
+		if heard := <-got; heard != s {
+			t.Errorf("%v is heard as %v", s, heard)
 		}
 	}
 }

@@ -39,6 +39,7 @@ type session struct {
 	voice *tty.Voice // terem's own lines
 
 	release context.CancelFunc // of what the start needed
+	early   []syscall.Signal   // came before the program ran, and are for it
 
 	mu     sync.Mutex
 	status int           // overrides the program's, if why is set
@@ -51,8 +52,9 @@ type session struct {
 func Run(o *Options) (status int, err error) {
 	s := &session{o: o, forced: make(chan struct{}), voice: tty.NewVoice(o.Config.Stderr)}
 	s.askTerminal()
-	heard := make(chan os.Signal, 16)
+	heard := make(chan os.Signal, 64)
 	signals.Listen(heard, firstSignals[:]...)
+	go signals.Listen(heard, rare()...)
 	defer signal.Stop(heard)
 	defer s.hush(heard)
 	err = s.start(heard)
@@ -64,7 +66,6 @@ func Run(o *Options) (status int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, s.k.Close()) }()
-	signals.Listen(heard, moreSignals[:]...)
 	s.describe()
 	if s.term, err = s.connect(); err != nil {
 		_ = s.k.Kill()
@@ -77,18 +78,27 @@ func Run(o *Options) (status int, err error) {
 	return s.conclude(outcome), err
 }
 
-// start starts the container. A signal ends a start that takes its time.
+// start starts the container. A signal that ends most programs ends a start that takes its time;
+// others wait for the program.
 func (s *session) start(heard <-chan os.Signal) (err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.release = cancel
 	started, watched := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(watched)
-		select {
-		case sig := <-heard:
-			s.because(statusSignal+int(sig.(syscall.Signal)), sig.String())
-			cancel()
-		case <-started:
+		for {
+			select {
+			case sig := <-heard:
+				n := sig.(syscall.Signal)
+				if !endsStart(n) {
+					s.early = append(s.early, n)
+					continue
+				}
+				s.because(statusSignal+int(n), n.String())
+				cancel()
+			case <-started:
+			}
+			return
 		}
 	}()
 	s.k, err = container.Start(ctx, s.o.Config)
@@ -98,15 +108,16 @@ func (s *session) start(heard <-chan os.Signal) (err error) {
 }
 
 // wait waits for the end of the container and of its output, or brings it about.
-func (s *session) wait(heard chan os.Signal) {
+func (s *session) wait(heard <-chan os.Signal) {
+	for _, n := range s.early {
+		s.pass(n)
+	}
 	var timeout <-chan time.Time
 	if s.o.Timeout > 0 {
 		t := time.NewTimer(s.o.Timeout)
 		defer t.Stop()
 		timeout = t.C
 	}
-	rarely := time.NewTimer(aWhile)
-	defer rarely.Stop()
 	var enough <-chan time.Time // the user's terminal had time to take the last output
 	ended, shown, forced := s.k.Done(), s.term.allShown(), s.forced
 	for ended != nil || shown != nil {
@@ -121,8 +132,6 @@ func (s *session) wait(heard chan os.Signal) {
 			forced, enough = nil, time.After(drain)
 		case <-timeout:
 			s.end(statusTimeout, fmt.Sprintf("the timeout of %v ran out", s.o.Timeout))
-		case <-rarely.C:
-			signals.Listen(heard, rare()...)
 		case sig := <-heard:
 			if n := sig.(syscall.Signal); ended == nil {
 				s.because(statusSignal+int(n), n.String()) // only the terminal is waited for

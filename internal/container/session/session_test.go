@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"terem/internal/cli/signals/signalstest"
 	"terem/internal/cli/tty"
 	"terem/internal/container"
 )
@@ -21,6 +22,7 @@ func TestMain(m *testing.M) {
 	if root := os.Getenv(playerRoot); root != "" {
 		os.Exit(player(root, os.Args[1:]))
 	}
+	signalstest.Heed()
 	os.Exit(m.Run())
 }
 

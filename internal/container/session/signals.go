@@ -5,41 +5,40 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
+
+	"terem/internal/cli/signals"
 )
 
 // Signals that terem gets are for the program, as with every launcher (crun, runc). The
 // first ones are asked for before the container is started, since they end a start too. To
-// ask for each costs some microseconds and for all of them half a millisecond: so the
-// others come when the program runs, and those that are hardly ever sent when it has run
-// for a while.
+// ask for each costs some microseconds and for all of them half a millisecond: so the others
+// are asked for while it starts. What comes meanwhile is passed on when the program runs.
 //
 // Not passed on: SIGCHLD and SIGURG, which are between terem and the kernel; SIGWINCH, which
 // becomes the size of the program's terminal; SIGTSTP, SIGTTIN, SIGTTOU and SIGCONT, with
-// which a shell stops terem and lets it go on; SIGPIPE and the signals of faults, which
-// would be terem's own; SIGKILL and SIGSTOP, which cannot be.
+// which a shell stops terem and lets it go on; SIGPIPE, which would be terem's own; SIGKILL
+// and SIGSTOP, which cannot be.
 
 var (
-	firstSignals = [...]syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
-	moreSignals  = [...]syscall.Signal{syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM}
-	rareSignals  = [...]syscall.Signal{syscall.SIGABRT, syscall.SIGVTALRM, syscall.SIGPROF, syscall.SIGXCPU,
-		syscall.SIGXFSZ, syscall.SIGIO, syscall.SIGPWR, syscall.SIGSTKFLT}
+	firstSignals = [...]syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM}
+	rareSignals  = [...]syscall.Signal{syscall.SIGVTALRM, syscall.SIGPROF, syscall.SIGXCPU, syscall.SIGXFSZ, syscall.SIGIO, syscall.SIGPWR}
 )
+
+// endsStart says whether a signal ends a start that is under way.
+func endsStart(s syscall.Signal) bool {
+	return s == syscall.SIGINT || s == syscall.SIGTERM || s == syscall.SIGHUP || s == syscall.SIGQUIT
+}
 
 // firstRealTime and lastRealTime are the signals that programs give a meaning of their own;
 // C libraries keep two before them (signal(7)). systemd, as process 1, listens to some.
 const firstRealTime, lastRealTime = syscall.Signal(34), syscall.Signal(64)
 
-// aWhile is how long a program has run when rare signals are asked for.
-const aWhile = 50 * time.Millisecond
-
 // rare are the signals that are hardly ever sent.
 func rare() []syscall.Signal {
-	all := slices.Clone(rareSignals[:])
+	all := append(signals.Faults(), rareSignals[:]...)
 	for s := firstRealTime; s <= lastRealTime; s++ {
 		all = append(all, s)
 	}

@@ -6,12 +6,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"terem/internal/cli/tty"
 	"terem/internal/container"
 )
 
@@ -59,32 +61,66 @@ func TestSignals(t *testing.T) {
 	root := newRoot(t)
 	cmd := exec.Command("/proc/self/exe", "relay", "7")
 	out := beside(t, cmd, root)
-	lines := bufio.NewScanner(out)
-	expect := func(want string) {
+	said := make(chan string)
+	go func() {
+		defer close(said)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			said <- lines.Text()
+		}
+	}()
+	// Until it is answered a signal is repeated: terem may not have asked for it yet.
+	answered := func(sig syscall.Signal, want string) {
 		t.Helper()
-		if !lines.Scan() || lines.Text() != want {
-			t.Errorf("%q, want %q", lines.Text(), want)
+		for end := time.Now().Add(time.Minute); ; {
+			if err := cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case line, open := <-said:
+				if line == want {
+					return
+				}
+				if !open {
+					t.Fatalf("%v: it ended", sig)
+				}
+			case <-time.After(200 * time.Millisecond):
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%v: not answered by %q", sig, want)
+			}
 		}
 	}
-	expect("ready")
-	send := func(sig syscall.Signal) {
-		t.Helper()
-		if err := cmd.Process.Signal(sig); err != nil {
-			t.Error(err)
-		}
-		expect(fmt.Sprint("got ", int(sig)))
+	answered(0, "ready")
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM,
+		syscall.SIGPWR, syscall.SIGABRT, syscall.SIGSEGV, 37, lastRealTime} {
+		answered(sig, fmt.Sprint("got ", int(sig)))
 	}
-	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM} {
-		send(sig)
-	}
-	time.Sleep(10 * aWhile) // rare ones: this is when it is asked for them
-	send(syscall.SIGPWR)
-	send(37)
-	send(lastRealTime)
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
-	endsWith7(t, cmd, out)
+	for range said {
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 7 {
+		t.Errorf("%v; want status 7", err)
+	}
+}
+
+// TestEarlySignal: what comes while the container starts is for the program, and not lost.
+func TestEarlySignal(t *testing.T) {
+	root := newRoot(t)
+	o := &Options{Config: config(root, "sleep"), Timeout: time.Minute}
+	s := &session{o: o, forced: make(chan struct{}), voice: tty.NewVoice(os.Stderr)}
+	heard := make(chan os.Signal, 1)
+	heard <- syscall.SIGUSR1
+	err := s.start(heard)
+	defer s.release()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.wait(heard)
+	if _, err := s.k.Wait(); err != nil || s.status != statusSignal+int(syscall.SIGUSR1) {
+		t.Errorf("status %d, %v", s.status, err)
+	}
 }
 
 // TestIgnoredSignals: what terem was started to ignore, the program ignores.
@@ -122,6 +158,9 @@ func shellRoot(t *testing.T) string {
 // a shell waits for would not hear of one that is for the shell.
 func TestInterrupt(t *testing.T) {
 	root := shellRoot(t)
+	protect := make(chan os.Signal, 1) // this process, when the session listens no more
+	signal.Notify(protect, syscall.SIGINT)
+	defer signal.Stop(protect)
 	for _, tt := range []struct {
 		name, script string
 		sig          syscall.Signal
@@ -132,10 +171,20 @@ func TestInterrupt(t *testing.T) {
 		{"a child of a shell", "trap : INT; echo ready; /busybox sleep 1000; exit 130", syscall.SIGINT, "ready\n"},
 	} {
 		c := container.Config{Root: root, Argv: []string{"/busybox", "sh", "-c", tt.script}}
+		ended := make(chan struct{})
 		status, said, err := play(t, Options{Config: c}, func() {
-			time.Sleep(200 * time.Millisecond) // until it is sleep
-			_ = syscall.Kill(os.Getpid(), tt.sig)
+			go func() { // again and again: at first it may not be sleep yet
+				for {
+					select {
+					case <-ended:
+						return
+					case <-time.After(200 * time.Millisecond):
+						_ = syscall.Kill(os.Getpid(), tt.sig)
+					}
+				}
+			}()
 		})
+		close(ended)
 		if want := statusSignal + int(tt.sig); err != nil || status != want || said != tt.said {
 			t.Errorf("%s: status %d, %q, %v; want %d", tt.name, status, said, err, want)
 		}
