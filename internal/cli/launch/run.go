@@ -122,6 +122,8 @@ func (s *session) config(im *images) (machine.Config, error) {
 // run has a deferred call for each thing that must be undone, so that a panic of
 // terem's own gives the terminal back too.
 func (s *session) run(c machine.Config) (status int, err error) {
+	heard := make(chan os.Signal, 4)
+	go signals.Listen(heard, signals.Faults()...) // which takes time, and the machine does
 	if s.m, err = machine.New(c); err != nil {
 		return 0, err
 	}
@@ -131,7 +133,6 @@ func (s *session) run(c machine.Config) (status int, err error) {
 		}
 		err = errors.Join(err, s.m.Close())
 	}()
-	heard := make(chan os.Signal, 4)
 	signals.Listen(heard, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(heard)
 	defer s.hush(heard)
@@ -149,7 +150,6 @@ func (s *session) run(c machine.Config) (status int, err error) {
 		return 0, err
 	}
 	s.watchMemory()
-	go signals.Listen(heard, signals.Faults()...) // which takes longer than a guest should wait
 	s.wait(heard)
 	return s.finish()
 }
