@@ -19,5 +19,5 @@ func ExampleFind() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// guest kernel not built: run `make guest` (or `terem guest build`)
+	// it is not built: `terem guest build` does that, once
 }

@@ -21,7 +21,7 @@ const (
 )
 
 // ErrNotBuilt says that the cache has no guest for this version of terem.
-var ErrNotBuilt = errors.New("guest kernel not built: run `make guest` (or `terem guest build`)")
+var ErrNotBuilt = errors.New("it is not built: `terem guest build` does that, once")
 
 // Artifacts are paths of the built files; Find leaves none of them empty.
 type Artifacts struct {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -88,6 +90,9 @@ func writeRoot(dir string) error {
 	err = guest.ExtractRoot(a.Initrd, dir)
 	if errors.Is(err, guest.ErrNotEmpty) {
 		return &fault.Error{Class: fault.Usage, Thing: dir, Err: guest.ErrNotEmpty, Mend: "name another directory, or empty it"}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return &fault.Error{Class: fault.Usage, Thing: dir, Cause: "there is no " + filepath.Dir(dir), Mend: "make that directory first, or name another"}
 	}
 	if err != nil {
 		return &fault.Error{Class: fault.Host, Thing: "root file system", Err: err}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
-	"github.com/spf13/pflag"
 )
 
 // newMan is for whoever makes a package: it writes the manual pages. Their date is SOURCE_DATE_EPOCH if that is set.
@@ -28,13 +27,8 @@ func newMan() *cobra.Command {
 	}
 }
 
-// forManual gives the flags their placeholders back, and leaves out what the shells need.
+// forManual shows tables as they are, and leaves out what the shells need.
 func forManual(c *cobra.Command) {
-	c.Flags().VisitAll(func(f *pflag.Flag) {
-		if name := f.Annotations[placeholder]; len(name) > 0 {
-			f.Usage = "`" + name[0] + "`: " + f.Usage
-		}
-	})
 	c.Long = literal(c.Long)
 	for _, sub := range c.Commands() {
 		if sub.Name() == "completion" {

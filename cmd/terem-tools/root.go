@@ -18,7 +18,7 @@ Exit status:
   69     host: no KVM, no right to use it, not enough of something
   80-84  guest: reset, triple fault, kernel panic, halted for good, cannot go on
   124    the time of --timeout ran out
-  128+n  signal n ended terem`
+  128+n  signal n ended the command, or terem`
 
 // newRoot builds the command tree. A command that ran to its end puts its exit
 // status into status.

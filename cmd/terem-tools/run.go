@@ -45,12 +45,23 @@ const runExample = `  terem run                                  a shell in a gu
   terem run --kernel vmlinuz --initrd initrd.img --append 'ro quiet'
   terem run --exits -- true                  what the guest cost, exit by exit`
 
+const runStatuses = `
+Exit status:
+  0-255    of the command in the guest; 0 also when the guest powers off or Ctrl-A x ends it
+  126, 127 the guest cannot execute the command; it has no such command
+  128+n    signal n ended the command, or terem: 130 SIGINT, 143 SIGTERM, 129 SIGHUP
+  64       usage: a flag or a file that was named is wrong
+  69       host: no KVM, no right to use it, not enough of something
+  80-84    guest: reset, triple fault, kernel panic, halted for good, cannot go on
+  124      the time of --timeout ran out
+  141      nobody reads the output any more`
+
 func newRun(status *int) *cobra.Command {
 	f := &command.Run{}
 	c := &cobra.Command{
 		Use:     "run [flags] [--] [command args]",
 		Short:   "Boot a guest on this terminal",
-		Long:    runLong,
+		Long:    runLong + "\n" + runStatuses,
 		Example: runExample,
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"terem/internal/cli/tty"
@@ -34,7 +37,7 @@ func (o outer) shell(ctx context.Context, tmp string) error {
 		return err
 	}
 	defer quiet.Restore()
-	fmt.Fprintf(os.Stderr, "hardware: %s, Linux %s: the shell comes in about %v; `exit` powers off, Ctrl-A x ends at once\n",
+	fmt.Fprintf(os.Stderr, "hardware: %s, Linux %s: the shell comes in about %v; `exit` powers off, Ctrl-A x ends at once (Ctrl-A Ctrl-A x reaches a terem inside)\n",
 		o.backend.title, o.kernel.Release, o.backend.boot.Round(time.Second))
 	c, err := o.backend.start(m)
 	if err != nil {
@@ -46,12 +49,16 @@ func (o outer) shell(ctx context.Context, tmp string) error {
 	}
 	defer raw.Restore()
 	quit := make(chan struct{})
-	go func() { _, _ = io.Copy(os.Stdout, master) }() // until it is closed
+	screen := &panicWatch{to: os.Stdout}
+	go func() { _, _ = io.Copy(screen, master) }() // until it is closed
 	go typed(master, quit)
 	ended := make(chan struct{})
 	go func() { _ = c.Wait(); close(ended) }() // a shell's end has no status
 	select {
 	case <-ended:
+		if screen.panicked.Load() {
+			return errors.New("the outer system's kernel panicked: see docs/hardware.md on what the emulators cannot do")
+		}
 		return nil
 	case <-quit:
 	case <-ctx.Done():
@@ -59,6 +66,23 @@ func (o outer) shell(ctx context.Context, tmp string) error {
 	_ = c.Process.Kill() // it may have ended in this moment
 	<-ended
 	return nil
+}
+
+// panicWatch passes the screen on, and notes a kernel's panic: the emulator ends then as after a power off.
+type panicWatch struct {
+	to       io.Writer
+	panicked atomic.Bool
+	tail     []byte // what may be the begin of the words
+}
+
+func (w *panicWatch) Write(p []byte) (int, error) {
+	const words = "Kernel panic - not syncing"
+	w.tail = append(w.tail, p...)
+	if bytes.Contains(w.tail, []byte(words)) {
+		w.panicked.Store(true)
+	}
+	w.tail = bytes.Clone(w.tail[max(0, len(w.tail)-len(words)):])
+	return w.to.Write(p)
 }
 
 // typed sends keys inside until Ctrl-A x.

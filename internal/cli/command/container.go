@@ -119,7 +119,7 @@ func (f *Container) root() error {
 	}
 	a, err := guest.FindInitrd(dir)
 	if err != nil {
-		return &fault.Error{Class: fault.Host, Thing: fault.Field("Root"), Err: err, Mend: "or name a directory that holds a root file system"}
+		return &fault.Error{Class: fault.Host, Thing: "the default root file system", Err: err, Mend: "or name a directory that holds one, with " + fault.Field("Root")}
 	}
 	conf.Root, conf.ReadOnly = filepath.Join(dir, "root", filepath.Base(filepath.Dir(a.Initrd))), true
 	if err := os.MkdirAll(filepath.Dir(conf.Root), 0o755); err != nil {
