@@ -342,7 +342,7 @@ func TestMemoryWithoutBalloon(t *testing.T) {
 	for {
 		select {
 		case <-ended:
-			if want := "terem: guest memory: the machine has no balloon (--balloon)\r\n"; !strings.Contains(stderr.String(), want) {
+			if want := "terem: guest memory: the machine has no balloon\r\n"; !strings.Contains(stderr.String(), want) {
 				t.Errorf("standard error %q, want %q", stderr.String(), want)
 			}
 			return
