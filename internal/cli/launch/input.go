@@ -91,23 +91,7 @@ func (s *session) disconnect() {
 func (s *session) typed() {
 	keys := tty.NewQueue()
 	go s.send(keys)
-	defer keys.Close()
-	var esc tty.Escape
-	buf := make([]byte, 1024)
-	for {
-		n, err := s.o.Stdin.Read(buf)
-		if err != nil || n == 0 {
-			s.unreadable(err)
-			return
-		}
-		for rest := buf[:n]; len(rest) > 0; {
-			var send []byte
-			var action tty.Action
-			send, action, rest = esc.Next(rest)
-			keys.Put(send)
-			s.act(action, keys)
-		}
-	}
+	s.unreadable(keys.Type(s.o.Stdin, func(a tty.Action) { s.act(a, keys) }))
 }
 
 // unreadable ends the guest, since nobody can type at it any more. A terminal that has gone reads as its end, or as EIO.

@@ -30,7 +30,7 @@ func TestHelpKey(t *testing.T) {
 func TestStalledTerminal(t *testing.T) {
 	_, terminal := ttytest.Open(t)
 	for _, forced := range []bool{true, false} {
-		s := &session{o: &Options{Stderr: terminal}, voice: tty.NewVoice(terminal)}
+		s := &session{o: &Options{Stderr: terminal}, voice: tty.NewVoice(terminal), forced: make(chan struct{})}
 		keys := tty.NewQueue()
 		for range 1000 { // more than any terminal keeps
 			s.act(tty.Help, keys)
@@ -45,7 +45,7 @@ func TestStalledTerminal(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			s.say("terem: ended\n")
-			s.hush(heard)
+			s.voice.Finish(s.forced, lastLine, heard)
 			close(done)
 		}()
 		select {

@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -38,14 +37,15 @@ type session struct {
 	voice   *tty.Voice // terem's own lines
 
 	mu     sync.Mutex
-	status int    // overrides the outcome's status, if why is set
-	why    string // why terem ended the guest
+	status int           // overrides the outcome's status, if why is set
+	why    string        // why terem ended the guest
+	forced chan struct{} // closed when why is set
 }
 
 // Run boots a guest, waits for its end and returns terem's exit status. An error
 // means that the guest never ran, or that terem failed.
 func Run(o *Options) (status int, err error) {
-	s := &session{o: o, since: time.Now(), pipe: !tty.IsTerminal(o.Stdin) || !tty.IsTerminal(o.Stdout), voice: tty.NewVoice(o.Stderr)}
+	s := &session{o: o, since: time.Now(), pipe: !tty.IsTerminal(o.Stdin) || !tty.IsTerminal(o.Stdout), voice: tty.NewVoice(o.Stderr), forced: make(chan struct{})}
 	im, err := openImages(o)
 	if err != nil {
 		return 0, err
@@ -135,7 +135,7 @@ func (s *session) run(c machine.Config) (status int, err error) {
 	}()
 	signals.Listen(heard, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(heard)
-	defer s.hush(heard)
+	defer s.voice.Finish(s.forced, lastLine, heard)
 	s.verbose(c)
 	s.warn()
 	if err := s.console.begin(); err != nil {
@@ -193,6 +193,7 @@ func (s *session) because(status int, why string) {
 	defer s.mu.Unlock()
 	if s.why == "" {
 		s.status, s.why = status, why
+		close(s.forced)
 	}
 }
 
@@ -244,27 +245,6 @@ func (s *session) say(format string, args ...any) { s.voice.Say(fmt.Sprintf(form
 
 // lastLine is how long terem's own last line may take where terem has ended the guest.
 const lastLine = 2 * time.Second
-
-// hush waits until all of terem's own lines are out. A signal ends that.
-func (s *session) hush(heard <-chan os.Signal) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	var enough <-chan time.Time
-	s.mu.Lock()
-	if s.why != "" {
-		enough = time.After(lastLine)
-	}
-	s.mu.Unlock()
-	go func() {
-		select {
-		case <-enough:
-		case <-heard:
-		case <-ctx.Done():
-		}
-		cancel()
-	}()
-	s.voice.Close(ctx)
-}
 
 // silent says whether the end goes without saying: the guest did as it was told.
 func (s *session) silent(o machine.Outcome, status int) bool {

@@ -1,6 +1,9 @@
 package tty
 
-import "sync"
+import (
+	"io"
+	"sync"
+)
 
 // typedAhead is how much a Queue holds, in bytes: more than anybody pastes. A program that types more finds the terminal full.
 const typedAhead = 16 << 20
@@ -51,6 +54,27 @@ func (q *Queue) put(p []byte) {
 	}
 	q.held += len(p)
 	q.changed.Broadcast()
+}
+
+// Type queues what is read from a terminal, but for terem's own keys, for which it calls act, until nothing can be read: err is
+// why, nil at the end. Then it closes the queue.
+func (q *Queue) Type(terminal io.Reader, act func(Action)) error {
+	defer q.Close()
+	var keys Escape
+	buf := make([]byte, piece)
+	for {
+		n, err := terminal.Read(buf)
+		if err != nil || n == 0 {
+			return err
+		}
+		for rest := buf[:n]; len(rest) > 0; {
+			var send []byte
+			var action Action
+			send, action, rest = keys.Next(rest)
+			q.Put(send)
+			act(action)
+		}
+	}
 }
 
 // Take waits for the next that was typed: bytes, or nil for a break. ok is false when the queue is closed and empty.

@@ -78,6 +78,26 @@ func (v *Voice) Close(ctx context.Context) {
 	}
 }
 
+// Finish is Close until something is heard, or a limit after forced is closed: terem ended what it ran, and is to end soon.
+func (v *Voice) Finish(forced <-chan struct{}, limit time.Duration, heard <-chan os.Signal) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-forced:
+			select {
+			case <-time.After(limit):
+			case <-heard:
+			case <-ctx.Done():
+			}
+		case <-heard:
+		case <-ctx.Done():
+		}
+		cancel()
+	}()
+	v.Close(ctx)
+}
+
 // await says whether all was said before ctx was done.
 func (v *Voice) await(ctx context.Context) bool {
 	select {

@@ -56,7 +56,7 @@ func Run(o *Options) (status int, err error) {
 	signals.Listen(heard, firstSignals[:]...)
 	go signals.Listen(heard, rare()...)
 	defer signal.Stop(heard)
-	defer s.hush(heard)
+	defer s.voice.Finish(s.forced, drain, heard)
 	err = s.start(heard)
 	defer s.release()
 	if err != nil {
@@ -186,26 +186,6 @@ func (s *session) say(lines ...string) {
 	if len(lines) > 0 {
 		s.voice.Say("terem: " + strings.Join(lines, "\nterem: ") + "\n")
 	}
-}
-
-// hush waits until all of terem's own lines are out. A signal ends that; and so does the time
-// that the last output has, where terem has ended the container.
-func (s *session) hush(heard <-chan os.Signal) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		select {
-		case <-s.forced:
-			select {
-			case <-time.After(drain):
-			case <-heard:
-			}
-		case <-heard:
-		case <-ctx.Done():
-		}
-		cancel()
-	}()
-	s.voice.Close(ctx)
 }
 
 func (s *session) describe() {

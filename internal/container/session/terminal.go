@@ -132,7 +132,6 @@ func (t *terminal) take() (err error) {
 // process: a read of a terminal cannot be called off.
 func (t *terminal) typed() {
 	keys := tty.NewQueue()
-	defer keys.Close()
 	go func() {
 		defer keys.Close()
 		for {
@@ -145,22 +144,8 @@ func (t *terminal) typed() {
 			}
 		}
 	}()
-	var esc tty.Escape
-	buf := make([]byte, 4096)
-	for {
-		n, err := t.s.users.Read(buf)
-		if err != nil || n == 0 {
-			t.hangUp()
-			return
-		}
-		for rest := buf[:n]; len(rest) > 0; {
-			var send []byte
-			var action tty.Action
-			send, action, rest = esc.Next(rest)
-			t.act(action)
-			keys.Put(send)
-		}
-	}
+	_ = keys.Type(t.s.users, t.act) // whatever the error is, the terminal is gone
+	t.hangUp()
 }
 
 // hangUp closes the program's terminal when the user's is gone. The kernel then sends
