@@ -46,7 +46,7 @@ func rooms() []room {
 			[]string{"github.com/spf13/pflag"}, nil},
 		{"internal/cli/doctor", []string{"guest/...", "kvm", "memory", "vcpu/assist"}, []string{unix}, nil},
 		{"internal/fault", nil, nil, nil},
-		{"internal/hardware", []string{"internal/hardware/wire", "internal/cli/tty", "guest/..."}, []string{unix, "github.com/spf13/pflag"}, nil},
+		{"internal/hardware", []string{"internal/hardware/wire", "internal/cli/tty/...", "guest/..."}, []string{unix, "github.com/spf13/pflag"}, nil},
 		{"internal/hardware/atwork", nil, nil, []string{"guest/...", "kvm", unix, "golang.org/x/net/bpf"}},
 		{"internal/hardware/outer", []string{"internal/hardware/wire", "kvm"}, []string{unix}, nil},
 		{"internal/hardware/wire", nil, nil, nil},
@@ -63,7 +63,8 @@ func rooms() []room {
 			[]string{"github.com/jedib0t/go-pretty/v6/...", "golang.org/x/term"}, nil},
 		{"internal/measure/stats", nil, []string{"golang.org/x/perf/benchmath"}, nil},
 		{"internal/cli/tty", nil, []string{unix, "golang.org/x/term"}, []string{"internal/cli/tty/ttytest"}},
-		{"internal/cli/tty/ttytest", nil, []string{unix}, nil},
+		{"internal/cli/tty/pty", nil, []string{unix}, nil},
+		{"internal/cli/tty/ttytest", []string{"internal/cli/tty/pty"}, []string{unix}, nil},
 
 		{"boot", []string{"boot/compression", "memory", "kvm", "internal/fault"}, nil, []string{"boot/..."}},
 		{"boot/compression", nil, nil, nil},
@@ -77,6 +78,7 @@ func rooms() []room {
 		{"devices/...", []string{"devices"}, nil, []string{"devices/..."}},
 		{"devices/virtio/...", []string{"devices", "devices/virtio/...", "memory"}, []string{unix}, []string{"devices/..."}},
 
+		{"guest/selftests", []string{"guest/...", "internal/cli/tty/pty"}, []string{unix, "golang.org/x/term", "github.com/spf13/pflag"}, nil},
 		{"guest/...", []string{"guest/..."}, []string{unix, "golang.org/x/term", "github.com/spf13/pflag", "github.com/ulikunitz/xz/..."}, []string{"internal/cli/tty/ttytest"}},
 		{"kvm", nil, []string{gokvm, unix}, nil},
 		{"memory", nil, []string{unix}, nil},

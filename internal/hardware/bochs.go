@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"terem/internal/cli/tty/pty"
 )
 
 // Of Debian's packages bochs, bochsbios, vgabios, isolinux and syslinux-common.
@@ -38,7 +40,7 @@ func bochs(m machine) (*exec.Cmd, error) {
 	if err := write(conf, bochsConfig(m, iso)); err != nil {
 		return nil, err
 	}
-	master, slave, err := openPTY() // the display library `term` wants a terminal
+	master, slave, err := pty.Open() // the display library `term` wants a terminal
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"terem/internal/cli/tty"
+	"terem/internal/cli/tty/pty"
 	"terem/internal/hardware/wire"
 )
 
@@ -24,7 +25,7 @@ func (o outer) shell(ctx context.Context, tmp string) error {
 	if err != nil {
 		return err
 	}
-	master, slave, err := openPTY()
+	master, slave, err := pty.Open()
 	if err != nil {
 		return err
 	}

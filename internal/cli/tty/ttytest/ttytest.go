@@ -2,11 +2,12 @@
 package ttytest
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"terem/internal/cli/tty/pty"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,26 +22,18 @@ const patience = 60 * time.Second
 // the test ends.
 func Open(t testing.TB) (keyboard, terminal *os.File) {
 	t.Helper()
-	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	keyboard, terminal, err := pty.Open()
 	if err != nil {
 		t.Skipf("needs a pseudo-terminal: %v", err)
 	}
 	t.Cleanup(func() { keyboard.Close() })
-	n, err := unix.IoctlGetUint32(int(keyboard.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(keyboard.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		err = unix.IoctlSetWinsize(int(keyboard.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: Rows, Col: Cols})
-	}
+	t.Cleanup(func() { terminal.Close() })
+	err = pty.Control(keyboard, func(fd int) error {
+		return unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: Rows, Col: Cols})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("needs a pseudo-terminal: %v", err)
-	}
-	t.Cleanup(func() { terminal.Close() })
 	return keyboard, terminal
 }
 
