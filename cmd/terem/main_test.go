@@ -3,23 +3,54 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"terem/internal/fault"
 )
 
-// programs are built terem and terem-tools, in one directory.
+// shared is the tests' directory for what is built once.
+var shared string
+
+// build builds terem and terem-tools.
+var build = sync.OnceValue(func() error {
+	if out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", shared, ".", "../terem-tools").CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+})
+
+func TestMain(m *testing.M) {
+	var err error
+	if shared, err = os.MkdirTemp("", "terem-test-"); err != nil {
+		panic(err)
+	}
+	status := m.Run()
+	os.RemoveAll(shared)
+	os.Exit(status)
+}
+
+// programs are built terem and terem-tools, in one directory, which the test may change.
 func programs(t *testing.T) (terem, tools string) {
 	t.Helper()
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
-	out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", dir, ".", "../terem-tools").CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
+	for _, name := range []string{"terem", "terem-tools"} {
+		b, err := os.ReadFile(filepath.Join(shared, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), b, 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	return filepath.Join(dir, "terem"), filepath.Join(dir, "terem-tools")
 }
@@ -170,15 +201,31 @@ func TestPair(t *testing.T) {
 	}
 }
 
-// TestInstall copies what `make build` has made into a directory, uses it there, and takes it away.
-func TestInstall(t *testing.T) {
-	if _, err := os.Stat("../../bin/terem-tools"); err != nil {
-		t.Skip("needs `make build`")
+// sourceTree is a directory with the script that installs, and what `make build` makes if built is set.
+func sourceTree(t *testing.T, built bool) (script string) {
+	t.Helper()
+	tree := t.TempDir()
+	script = filepath.Join(tree, "scripts/install.sh")
+	b, err := os.ReadFile("../../scripts/install.sh")
+	if err == nil {
+		err = errors.Join(os.Mkdir(filepath.Dir(script), 0o755), os.WriteFile(script, b, 0o600))
 	}
-	to := t.TempDir()
+	if err == nil && built {
+		terem, _ := programs(t)
+		err = os.Symlink(filepath.Dir(terem), filepath.Join(tree, "bin"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return script
+}
+
+// TestInstall copies what `make build` makes into a directory, uses it there, and takes it away.
+func TestInstall(t *testing.T) {
+	install, to := sourceTree(t, true), t.TempDir()
 	script := func(args ...string) {
 		t.Helper()
-		if r := execute(t, nil, append([]string{"sh", "../../scripts/install.sh"}, args...)...); r != (outcome{}) {
+		if r := execute(t, nil, append([]string{"sh", install}, args...)...); r != (outcome{}) {
 			t.Fatalf("%q: %+v", args, r)
 		}
 	}
@@ -228,19 +275,12 @@ func TestFewDescriptors(t *testing.T) {
 
 // TestInstallNothing: an installation that cannot succeed takes nothing away.
 func TestInstallNothing(t *testing.T) {
-	tree, to := t.TempDir(), t.TempDir()
-	script, err := os.ReadFile("../../scripts/install.sh")
-	if err != nil {
+	install, to := sourceTree(t, false), t.TempDir()
+	kept := filepath.Join(to, "bin/terem")
+	if err := errors.Join(os.Mkdir(filepath.Dir(kept), 0o755), os.WriteFile(kept, []byte("before"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	kept := filepath.Join(to, "bin/terem")
-	for _, err := range []error{os.Mkdir(filepath.Join(tree, "scripts"), 0o755), os.WriteFile(filepath.Join(tree, "scripts/install.sh"), script, 0o600),
-		os.Mkdir(filepath.Join(to, "bin"), 0o755), os.WriteFile(kept, []byte("before"), 0o600)} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	r := execute(t, nil, "sh", filepath.Join(tree, "scripts/install.sh"), to)
+	r := execute(t, nil, "sh", install, to)
 	if r.status != fault.StatusHost || !strings.Contains(r.stderr, "make build") || strings.Count(r.stderr, "\n") != 1 {
 		t.Errorf("%+v", r)
 	}
