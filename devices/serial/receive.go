@@ -13,17 +13,17 @@ import (
 // While the FIFO is full, or the guest does not listen or needs a rest (see the package's
 // doc), it waits. Calls that overlap take turns.
 func (u *UART) Receive(ctx context.Context, p []byte) (int, error) {
-	n, err := u.receive(ctx, p, 0, false)
-	if err != nil {
-		err = fmt.Errorf("serial: receive: %w", err)
-	}
-	return n, err
+	return u.characters(ctx, p, false)
 }
 
 // ReceiveInvited is Receive for what the guest's programs have asked for by other
 // means. Since they have a place for all of it, it comes without rests.
 func (u *UART) ReceiveInvited(ctx context.Context, p []byte) (int, error) {
-	n, err := u.receive(ctx, p, 0, true)
+	return u.characters(ctx, p, true)
+}
+
+func (u *UART) characters(ctx context.Context, p []byte, invited bool) (int, error) {
+	n, err := u.receive(ctx, p, 0, invited)
 	if err != nil {
 		err = fmt.Errorf("serial: receive: %w", err)
 	}

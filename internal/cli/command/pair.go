@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -48,14 +49,11 @@ func ExecTools(args []string) error {
 }
 
 // without is an environment without some names.
-func without(env []string, names ...string) (rest []string) {
-	for _, e := range env {
+func without(env []string, names ...string) []string {
+	return slices.DeleteFunc(env, func(e string) bool {
 		name, _, _ := strings.Cut(e, "=")
-		if name != names[0] && name != names[1] {
-			rest = append(rest, e)
-		}
-	}
-	return rest
+		return slices.Contains(names, name)
+	})
 }
 
 // Caller is the path of the terem whose place this program took. It must be of the same version.
