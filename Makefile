@@ -7,7 +7,7 @@ RUNARGS ?=
 HARDWARE = $(GO) run ./internal/hardware --kernels "$(or $(KERNELS),6.1 6.12)" --run "$(TEST)" --packages "$(PACKAGES)"
 
 .DEFAULT_GOAL := help
-.PHONY: help run build install uninstall deb setup guest guest-debian run-debian test test-short test-stock test-debian test-selftests test-selftests-amdv test-selftests-vtx test-crash test-v2 test-amdv test-vtx test-hardware shell-amdv shell-vtx bench-vtx bench-amdv compare-amdv compare-vtx emulators fuzz compare engines bench lint golden clean
+.PHONY: help run build install uninstall deb setup guest guest-debian run-debian test test-short test-stock test-debian test-selftests test-selftests-amdv test-selftests-vtx test-crash test-v2 test-amdv test-vtx test-hardware shell-amdv shell-vtx script-amdv script-vtx bench-vtx bench-amdv compare-amdv compare-vtx emulators fuzz compare engines bench lint golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { n++; name[n] = $$1; text[n] = $$2; if (length($$1) > widest) widest = length($$1) } \
@@ -101,6 +101,12 @@ engines: ## install the container engines that terem compare knows (as root; els
 
 # What is measured on an emulated processor: beside peers, which `make engines` installs.
 MEASURE = $(GO) run ./internal/hardware --kernels "$(or $(KERNELS),6.1)"
+
+script-amdv: guest emulators ## run SCRIPT, a file for busybox's sh, on an emulated AMD-V, with terem in PATH
+	@$(HARDWARE) --backend amdv --script "$(SCRIPT)"
+
+script-vtx: guest emulators ## the same on an emulated VT-x
+	@$(HARDWARE) --backend vtx --script "$(SCRIPT)"
 
 bench-vtx: guest emulators ## starts, exits and boots on an emulated VT-x, in instructions, beside the peers; ten minutes
 	@$(MEASURE) --backend vtx --measure bench --report bin/bench-vtx.json

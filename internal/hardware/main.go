@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -29,6 +30,9 @@ type options struct {
 	terem    string
 	what     string // to measure, instead of tests
 	report   string // file for what was measured
+	script   string // to be run instead of tests
+	files    []string
+	limit    time.Duration
 }
 
 func main() { os.Exit(run()) }
@@ -66,6 +70,9 @@ func parse(args []string) (options, error) {
 	f.BoolVar(&o.shell, "shell", false, "a shell in the outer system")
 	f.StringVar(&o.what, "measure", "", "bench, compare or selftests: do that in the outer system, with the first backend and kernel")
 	f.StringVar(&o.report, "report", "bin/hardware.json", "with --measure bench or compare, write its samples to this file")
+	f.StringVar(&o.script, "script", "", "a file for the outer system's sh: run that, with the first backend and kernel")
+	f.StringSliceVar(&o.files, "files", nil, "with --script, files to have beside it")
+	f.DurationVar(&o.limit, "limit", scriptLimit, "with --script, how long it may take")
 	f.StringVar(&o.terem, "terem", "bin/terem", "the terem to test")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -110,6 +117,9 @@ func (o options) carryOut(ctx context.Context) (bool, error) {
 	base := outer{backend: chosen[0], kernel: images[0], root: root}
 	if o.shell {
 		return true, base.shell(ctx, tmp)
+	}
+	if o.script != "" {
+		return o.carry(ctx, tmp, base)
 	}
 	if o.what == measureSelftests {
 		return o.selftests(ctx, tmp, base)
