@@ -51,6 +51,8 @@ func rooms() []room {
 		{"internal/hardware/outer", []string{"internal/hardware/wire", "kvm"}, []string{unix}, nil},
 		{"internal/hardware/wire", nil, nil, nil},
 		{"internal/measure/host", nil, nil, nil},
+		{"internal/running", []string{"internal/fault"}, []string{unix}, nil},
+		{"internal/vm/control", []string{"internal/fault"}, nil, nil},
 		{"internal/kvmtest", []string{"kvm"}, nil, nil},
 		{"internal/measure/lastwords", nil, nil, nil},
 		{"internal/cli/signals", nil, nil, []string{"internal/cli/signals/signalstest"}},

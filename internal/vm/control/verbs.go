@@ -1,0 +1,175 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"net"
+	"time"
+)
+
+// guestPatience bounds the wait for what a guest says of itself.
+const guestPatience = 2 * time.Second
+
+// done is the reply of a verb that has nothing to say.
+type done struct{}
+
+// handler carries one verb out.
+type handler func(s *Server, c net.Conn, body []byte) (any, error)
+
+// routes are the verbs, by path and method.
+var routes = map[string]map[string]handler{
+	"/v1/info":    {"GET": (*Server).info},
+	"/v1/stats":   {"GET": (*Server).stats},
+	"/v1/exits":   {"GET": (*Server).exits},
+	"/v1/wait":    {"GET": (*Server).wait},
+	"/v1/pause":   {"POST": (*Server).pause},
+	"/v1/resume":  {"POST": (*Server).resume},
+	"/v1/stop":    {"POST": (*Server).stop},
+	"/v1/kill":    {"POST": (*Server).kill},
+	"/v1/balloon": {"PUT": (*Server).balloon},
+}
+
+func (s *Server) answer(c net.Conn, q request) (any, error) {
+	methods, ok := routes[q.path]
+	if !ok {
+		return nil, refuse(statusNotFound, "nothing is at %s", q.path)
+	}
+	h, ok := methods[q.method]
+	if !ok {
+		return nil, refuse(statusNotAllowed, "%s does not take %s", q.path, q.method)
+	}
+	return h(s, c, q.body)
+}
+
+func lacks(verb string) error {
+	return refuse(statusConflict, "%s: it has no such thing", verb)
+}
+
+// ended says whether it has ended.
+func (s *Server) ended() bool {
+	select {
+	case <-s.verbs.Ended:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *Server) info(net.Conn, []byte) (any, error) {
+	info := s.verbs.Info()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	info.State = s.state
+	if s.ended() {
+		info.State = StateEnded
+	}
+	return info, nil
+}
+
+func (s *Server) stats(net.Conn, []byte) (any, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), guestPatience)
+	defer cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.verbs.Stats == nil {
+		return nil, lacks("stats")
+	}
+	return s.verbs.Stats(ctx)
+}
+
+// exits pauses a machine for the moment: its ledgers belong to its vCPUs.
+func (s *Server) exits(net.Conn, []byte) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.verbs.Exits == nil {
+		return nil, refuse(statusConflict, "exits: they are counted only if it is asked for at the start")
+	}
+	return s.verbs.Exits()
+}
+
+func (s *Server) pause(net.Conn, []byte) (any, error)  { return s.change(s.verbs.Pause, StatePaused) }
+func (s *Server) resume(net.Conn, []byte) (any, error) { return s.change(s.verbs.Resume, StateRunning) }
+
+// change brings a state about. One that is there already is no mistake.
+func (s *Server) change(do func() error, state string) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case do == nil:
+		return nil, lacks(state)
+	case s.ended():
+		return nil, refuse(statusConflict, "it has ended")
+	case s.state == state:
+		return done{}, nil
+	}
+	if err := do(); err != nil {
+		return nil, err
+	}
+	s.state = state
+	return done{}, nil
+}
+
+// stop needs the processors back for what it asks.
+func (s *Server) stop(c net.Conn, body []byte) (any, error) {
+	q := stopRequest{Seconds: 10}
+	if err := read(body, &q); err != nil {
+		return nil, err
+	}
+	if !(q.Seconds >= 0) || q.Seconds > math.MaxInt32 {
+		return nil, refuse(statusBadRequest, "seconds %v: want 0 or more", q.Seconds)
+	}
+	if !s.ended() {
+		if s.verbs.Resume != nil {
+			_, _ = s.change(s.verbs.Resume, StateRunning) // if it cannot, the time of grace runs out
+		}
+		s.verbs.Stop(time.Duration(q.Seconds * float64(time.Second)))
+	}
+	return s.wait(c, nil)
+}
+
+func (s *Server) kill(c net.Conn, _ []byte) (any, error) {
+	s.verbs.Kill()
+	return s.wait(c, nil)
+}
+
+// wait waits as long as it takes, or until the client goes.
+func (s *Server) wait(c net.Conn, _ []byte) (any, error) {
+	_ = c.SetDeadline(time.Time{})
+	gone := make(chan struct{})
+	go func() {
+		_, _ = c.Read(make([]byte, 1)) // a client has nothing more to say: this is its end, or ours
+		close(gone)
+	}()
+	select {
+	case <-s.verbs.Ended:
+		return s.verbs.End(), nil
+	case <-gone:
+		return nil, refuse(statusBadRequest, "the client has gone")
+	}
+}
+
+func (s *Server) balloon(_ net.Conn, body []byte) (any, error) {
+	var q balloonRequest
+	if err := read(body, &q); err != nil {
+		return nil, err
+	}
+	if s.verbs.Balloon == nil {
+		return nil, lacks("balloon")
+	}
+	if err := s.verbs.Balloon(q.Bytes); err != nil {
+		return nil, refuse(statusConflict, "%v", err)
+	}
+	return done{}, nil
+}
+
+// read reads a body, which may be left out.
+func read(body []byte, into any) error {
+	if len(body) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return refuse(statusBadRequest, "the body: %v", err)
+	}
+	return nil
+}
