@@ -8,6 +8,7 @@ const (
 	Block   ID = 2
 	Entropy ID = 4
 	Balloon ID = 5
+	Vsock   ID = 19
 )
 
 // Feature bits of the transport and the rings (virtio 1.2 section 6). The transport offers these

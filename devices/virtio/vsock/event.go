@@ -1,0 +1,47 @@
+package vsock
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"terem/devices/virtio"
+)
+
+// TRANSPORT_RESET (section 5.10.6.7): the connections of the driver are gone, and its CID may have
+// changed. An event is an id, a le32.
+const (
+	eventReset = 0
+	eventLen   = 4
+)
+
+// announce tells the driver that its connections are gone; false: it has no buffer for that.
+func (d *Device) announce(q *virtio.Queue) bool {
+	var c virtio.Chain
+	if !q.Pop(&c) {
+		return false
+	}
+	if c.WriteLen() < eventLen {
+		q.Fail(fmt.Errorf("a buffer of %d bytes for events: want %d", c.WriteLen(), eventLen))
+		return true
+	}
+	var b [eventLen]byte
+	binary.LittleEndian.PutUint32(b[:], eventReset)
+	rest := b[:]
+	for _, to := range c.Write {
+		rest = rest[copy(to, rest):]
+	}
+	q.Push(&c, eventLen)
+	q.Interrupt()
+	d.locked(func() { d.owed = false })
+	return true
+}
+
+// serveEvents waits for a buffer to announce the reset in.
+func (d *Device) serveEvents(q *virtio.Queue) {
+	for !d.stopping.Load() && !d.announce(q) {
+		if err := q.Wait(); err != nil {
+			q.Fail(err)
+			return
+		}
+	}
+}

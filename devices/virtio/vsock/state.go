@@ -1,0 +1,24 @@
+package vsock
+
+// State is what outlives a snapshot: no connection does. The queues and the negotiated features, the
+// transport keeps.
+type State struct {
+	LastPort uint32 // of the host, that was used for a connection: the guest may still know of it
+}
+
+// Save returns a copy of the state.
+func (d *Device) Save() State {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return State{LastPort: d.lastPort}
+}
+
+// Restore replaces the state by s, before the transport's is restored. All connections end, and a
+// driver that is up is told so, by TRANSPORT_RESET, as soon as the device is active.
+func (d *Device) Restore(s State) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.forget()
+	d.owed = true
+	d.lastPort = s.LastPort // nextPort looks at it
+}
