@@ -8,6 +8,7 @@ import (
 	"terem/devices/virtio/balloon"
 	"terem/devices/virtio/blk"
 	"terem/devices/virtio/rng"
+	"terem/devices/virtio/vsock"
 )
 
 // attachVirtio puts the virtio devices on their bus, in the order in which a guest is
@@ -26,7 +27,7 @@ func (m *Machine) attachVirtio() error {
 			return err
 		}
 	}
-	return errors.Join(m.attachRNG(), m.attachBalloon())
+	return errors.Join(m.attachRNG(), m.attachBalloon(), m.attachVsock())
 }
 
 func (m *Machine) attachRNG() error {
@@ -52,6 +53,27 @@ func (m *Machine) attachBalloon() (err error) {
 		return err // validate has looked at it
 	}
 	return m.virtio.attach(m, "balloon", m.balloon)
+}
+
+func (m *Machine) attachVsock() (err error) {
+	if m.conf.Vsock == nil {
+		return nil
+	}
+	if m.vsock, err = vsock.New(*m.conf.Vsock); err != nil {
+		return err
+	}
+	return m.virtio.attach(m, "vsock", m.vsock)
+}
+
+// ErrNoVsock is Connect's error where Config.Vsock is nil.
+var ErrNoVsock = errors.New("the machine has no vsock device")
+
+// Connect calls a vsock port of the guest; see [vsock.Device.Connect].
+func (m *Machine) Connect(ctx context.Context, port uint32, s vsock.Stream) (hostPort uint32, err error) {
+	if m.vsock == nil {
+		return 0, ErrNoVsock
+	}
+	return m.vsock.Connect(ctx, port, s)
 }
 
 // errNoBalloon is the error of those who ask for one.

@@ -8,6 +8,7 @@ import (
 	"terem/boot"
 	"terem/devices/virtio/blk"
 	"terem/devices/virtio/rng"
+	"terem/devices/virtio/vsock"
 	"terem/internal/fault"
 	"terem/memory"
 )
@@ -35,8 +36,9 @@ type Config struct {
 	// Disks are the virtio disks, vda first. Queues is set by the machine. The backends are the
 	// machine's to close from New on, also if New fails.
 	Disks   []blk.Config
-	RNG     *rng.Config // a source of random numbers; nil: none
-	Balloon *Balloon    // takes memory back from the guest; nil: none
+	RNG     *rng.Config   // a source of random numbers; nil: none
+	Balloon *Balloon      // takes memory back from the guest; nil: none
+	Vsock   *vsock.Config // sockets between guest and host; nil: none
 }
 
 // Balloon is what a guest may be asked to give back. Pages that it does not use it
@@ -52,6 +54,9 @@ func (c *Config) virtioDevices() int {
 		n++
 	}
 	if c.Balloon != nil {
+		n++
+	}
+	if c.Vsock != nil {
 		n++
 	}
 	return n

@@ -9,6 +9,7 @@ import (
 
 	"terem/boot"
 	"terem/devices/virtio/balloon"
+	"terem/devices/virtio/vsock"
 	"terem/internal/fault"
 	"terem/kvm"
 	"terem/memory"
@@ -26,6 +27,7 @@ type Machine struct {
 	virtio      *virtioBus
 	disks       int
 	balloon     *balloon.Balloon // nil: none
+	vsock       *vsock.Device    // nil: none
 	cpus        []*vcpu.Runner
 	helpers     []*assist.Unit
 	ledgers     []*vcpu.Ledger
