@@ -34,6 +34,7 @@ func newRoot(status *int) *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.AddCommand(newRun(status), newContainer(status), newCompare(status), newDoctor(status), newGuest(), newDisk(status), newVersion(), newMan())
+	root.AddCommand(newSteering()...)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &command.UsageError{Command: c.CommandPath(), Err: err}
 	})

@@ -9,6 +9,7 @@ func FlagOf(field string) string {
 		"CPU":      "--cpu",
 		"CPUs":     "--cpus",
 		"Console":  "--console",
+		"Detach":   "--detach",
 		"Dir":      "--workdir",
 		"Disks":    "--disk",
 		"Force":    "--force",

@@ -24,6 +24,7 @@ type Run struct {
 	rng     string
 	balloon string
 	timeout time.Duration
+	detach  bool
 }
 
 // Define puts the flags into fs.
@@ -44,6 +45,8 @@ func (f *Run) Define(fs *pflag.FlagSet) {
 	fs.Lookup("balloon").NoOptDefVal = "0"
 	fs.StringVar(&o.CPU, "cpu", "host", "CPU `model`: host, and features to take away: host,-avx512f (on VT-x and AMD-V)")
 	fs.StringVar(&o.Console, "console", "stdio", "where the console goes: stdio, none, or a `file`")
+	fs.StringVar(&o.Name, "name", "", "the `name` for `terem exec`, `stop` and the like (default: one is drawn; see `terem ps`)")
+	fs.BoolVarP(&f.detach, "detach", "D", false, "run in the background, with the console in a file (`terem logs`); print the name")
 	fs.DurationVar(&f.timeout, "timeout", 0, "end the guest after this `time`: 30s, 5m; 0 is never")
 	fs.StringVar(&f.exits, "exits", "", "print the exit ledger at the end, in this `form`: table (if none is given) or json")
 	fs.Lookup("exits").NoOptDefVal = "table"
@@ -66,6 +69,11 @@ func (f *Run) Execute(fs *pflag.FlagSet, d launch.Decoders) (status int, err err
 		return 0, err
 	}
 	f.o.Decoders = d
+	if f.detach {
+		if f.o.Detached = detached(); f.o.Detached == nil {
+			return detach()
+		}
+	}
 	return launch.Run(&f.o)
 }
 

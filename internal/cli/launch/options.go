@@ -27,7 +27,9 @@ type Options struct {
 	CPU            string // machine.ParseCPU
 	Console        string // "" or "stdio", "none", or a file to write to
 	Timeout        time.Duration
-	Exits          string // "", "table" or "json"
+	Name           string   // under which others find it; "": one is drawn
+	Detached       *os.File // not nil: in the background; gets the machine's name and is closed when the guest runs
+	Exits          string   // "", "table" or "json"
 	Payload        boot.Payload
 	Protocol       boot.Protocol
 	NoAssist       bool

@@ -35,6 +35,7 @@ type session struct {
 	disks   []*disk.Disk
 	begun   bool       // the guest was started
 	voice   *tty.Voice // terem's own lines
+	here    presence
 
 	mu     sync.Mutex
 	status int           // overrides the outcome's status, if why is set
@@ -55,6 +56,10 @@ func Run(o *Options) (status int, err error) {
 		if err := checkRoot(o); err != nil {
 			return 0, err
 		}
+	}
+	defer func() { err = errors.Join(err, s.vanish()) }()
+	if err := s.claim(); err != nil {
+		return 0, err
 	}
 	if s.console, err = openConsole(o); err != nil {
 		return 0, err
@@ -149,6 +154,10 @@ func (s *session) run(c machine.Config) (status int, err error) {
 	if err := s.m.Start(); err != nil {
 		return 0, err
 	}
+	go s.appear()
+	if err := s.leave(); err != nil {
+		return 0, err
+	}
 	s.watchMemory()
 	s.wait(heard)
 	return s.finish()
@@ -232,6 +241,7 @@ func (s *session) finish() (int, error) {
 	if !s.silent(outcome, status) {
 		s.say("terem: %s\n", why)
 	}
+	s.ended(status, why)
 	if s.o.Exits != "" && err == nil {
 		var text strings.Builder
 		err = writeReport(&text, s.o.Exits, report) // on standard error: standard output is the guest's

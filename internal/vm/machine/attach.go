@@ -3,6 +3,7 @@ package machine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"terem/devices/virtio/balloon"
@@ -78,6 +79,17 @@ func (m *Machine) Connect(ctx context.Context, port uint32, s vsock.Stream) (hos
 
 // errNoBalloon is the error of those who ask for one.
 var errNoBalloon = errors.New("the machine has no balloon")
+
+// SetBalloon asks the guest to give back so many bytes of memory in all. It needs a balloon.
+func (m *Machine) SetBalloon(bytes uint64) error {
+	if m.balloon == nil {
+		return errNoBalloon
+	}
+	if most := m.conf.mostBalloon(); bytes > most {
+		return fmt.Errorf("%s: of %s it must leave the guest %s: at most %s", Bytes(bytes), Bytes(m.conf.Memory), Bytes(balloonLeaves), Bytes(most))
+	}
+	return m.balloon.SetTarget(bytes)
+}
 
 // GuestMemory is what the guest's kernel says of its memory, in bytes, and what it has
 // given back. A number that the kernel does not give is 0.

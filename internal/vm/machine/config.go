@@ -97,11 +97,14 @@ func (c *Config) validate() error {
 // few programs live on it.
 const balloonLeaves = 32 << 20
 
+// mostBalloon is how much a balloon may take, in bytes.
+func (c *Config) mostBalloon() uint64 { return c.Memory - min(c.Memory, balloonLeaves) }
+
 func (c *Config) validateBalloon() error {
 	if c.Balloon == nil || c.Balloon.Target == 0 {
 		return nil
 	}
-	most := c.Memory - min(c.Memory, balloonLeaves)
+	most := c.mostBalloon()
 	if c.Balloon.Target <= most {
 		return nil
 	}

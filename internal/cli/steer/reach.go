@@ -1,0 +1,44 @@
+package steer
+
+import (
+	"errors"
+	"path/filepath"
+
+	"terem/internal/fault"
+	"terem/internal/running"
+	"terem/internal/vm/control"
+)
+
+// Reach finds what runs under a name.
+func Reach(name string) (control.Client, error) {
+	dir, err := running.Find(running.Root(), name)
+	return control.Client{Path: filepath.Join(dir, running.ControlSocket)}, err
+}
+
+// Say puts what a control socket answered into an error that names whom it is about.
+func Say(name string, err error) error {
+	var no *control.Refused
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, control.ErrGone):
+		return &fault.Error{Class: fault.Host, Thing: name, Err: err, Mend: "see `terem ps`"}
+	case errors.As(err, &no):
+		return &fault.Error{Class: fault.Host, Thing: name, Err: err}
+	}
+	return &fault.Error{Class: fault.Host, Thing: name, Err: err, Mend: "see `terem ps`"}
+}
+
+// Each does something for each name, and goes on after one that fails. The error is the first.
+func Each(names []string, do func(name string, c control.Client) error) (first error) {
+	for _, name := range names {
+		c, err := Reach(name)
+		if err == nil {
+			err = Say(name, do(name, c))
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
