@@ -25,8 +25,12 @@ var flags = []string{
 type Program struct {
 	Name   string
 	Source fs.FS             // src/*.c and src/*.h
+	Shared []fs.FS           // the same of others that it has in it
 	More   map[string][]byte // further headers, made by whoever builds it: name -> content
 }
+
+// trees are all source trees of a program.
+func (p Program) trees() []fs.FS { return append(append([]fs.FS{shared}, p.Shared...), p.Source) }
 
 // Part is something that decides what a program becomes.
 type Part struct {
@@ -37,7 +41,7 @@ type Part struct {
 // Parts lists gcc's flags and all files but those in More, in a fixed order.
 func (p Program) Parts() ([]Part, error) {
 	parts := []Part{{p.Name + " flags", []byte(strings.Join(flags, "\n"))}}
-	for _, src := range []fs.FS{shared, p.Source} {
+	for _, src := range p.trees() {
 		files, err := sources(src)
 		if err != nil {
 			return nil, err
@@ -74,7 +78,7 @@ func (p Program) Unpack(dir string) (work string, args []string, err error) {
 	}
 	args = append(args, flags...)
 	args = append(args, "-o", p.Name)
-	for _, src := range []fs.FS{shared, p.Source} {
+	for _, src := range p.trees() {
 		more, err := unpack(work, src)
 		if err != nil {
 			return "", nil, fmt.Errorf("unpack the source of %s: %w", p.Name, err)

@@ -3,9 +3,11 @@ package baretest
 
 import (
 	"debug/elf"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"terem/guest/bare"
@@ -54,4 +56,36 @@ func Check(t *testing.T, path string, size int64) {
 			t.Error("the program has writable data")
 		}
 	}
+}
+
+// hosted compiles a program for a machine that finds errors in it: with a C library, and the sanitizers of gcc. Its
+// sources see HOSTED, and offer NAME_main.
+var hosted = []string{"-g", "-O1", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fno-builtin", "-DHOSTED",
+	"-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+	// A process that shares its parent's memory until it executes a program leaves marks on the stack.
+	"--param", "asan-stack=0"}
+
+// CompileChecked compiles a program so that it ends where it reads or writes what is not its own, or does what C leaves
+// undefined. It returns its path, or skips the test where there is no gcc.
+func CompileChecked(t testing.TB, p bare.Program) string {
+	t.Helper()
+	gcc, err := exec.LookPath("gcc")
+	if err != nil {
+		t.Skip("gcc is not installed")
+	}
+	work, args, err := p.Unpack(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	main := fmt.Sprintf("int %s_main(int argc, char **argv);\nint main(int argc, char **argv) { return %[1]s_main(argc, argv); }\n", p.Name)
+	if err := os.WriteFile(filepath.Join(work, "hosted.c"), []byte(main), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args = append(slices.Clone(hosted), args[slices.Index(args, "-o"):]...)
+	cmd := exec.Command(gcc, append(args, "hosted.c")...)
+	cmd.Dir = work
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("gcc: %v\n%s", err, out)
+	}
+	return filepath.Join(work, p.Name)
 }
