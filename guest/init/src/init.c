@@ -36,9 +36,8 @@ static int exit_code(int status)
 	return sig ? 128 + sig : status >> 8 & 0xff;
 }
 
-// reap collects all dead children; it ends the machine with the status of main_pid if that is one of them,
-// and returns 0 once no child is left.
-static int reap(int main_pid)
+// reap collects all dead children, and returns 0 once no child is left.
+static int reap(struct options *o, int main_pid)
 {
 	int status;
 
@@ -47,29 +46,33 @@ static int reap(int main_pid)
 
 		if (pid <= 0)
 			return pid == 0;
-		if (pid == main_pid)
-			host_exit(exit_code(status));
+		agent_reaped(&o->agent, (int)pid, status);
+		if (pid == main_pid) {
+			o->ended = 1;
+			o->status = exit_code(status);
+		}
 	}
 }
 
 // end_processes asks all processes to end, and ends those that have not after the time of grace.
-static void end_processes(void)
+static void end_processes(struct options *o)
 {
 	struct __kernel_timespec t = {.tv_sec = GRACE_SECONDS};
 
 	sys2(__NR_kill, -1, SIGTERM);
 	sys2(__NR_kill, -1, SIGCONT);
-	while (reap(0))
+	while (reap(o, 0))
 		if (next_signal(&t) == -EAGAIN)
 			break;
 	sys2(__NR_kill, -1, SIGKILL);
+	agent_drain(&o->agent);
 }
 
-// wait_signal takes the next signal; in pipe mode it relays until there is one. -EAGAIN if it is not to wait.
-static long wait_signal(struct relay *r, int wait)
+// wait_signal takes the next signal; until there is one, it carries bytes. -EAGAIN if it is not to wait.
+static long wait_signal(struct options *o, int wait)
 {
 	static const struct __kernel_timespec now;
-	int sig = relay(r, wait);
+	int sig = loop(o, wait);
 
 	if (sig < 0)
 		return next_signal(wait ? 0 : &now);
@@ -79,39 +82,43 @@ static long wait_signal(struct relay *r, int wait)
 // watch serves signals for ever. In a root file system of our own it also links the applets at first, one
 // between two looks for a signal and at the lowest priority, so that this takes only the time that the command
 // leaves.
-static void watch(struct relay *r, int main_pid, int linking)
+static void watch(struct options *o, int main_pid, int linking)
 {
 	unsigned long applet = 0;
 
 	if (linking)
 		sys3(__NR_setpriority, PRIO_PROCESS_, 0, LOWEST);
 	for (;;) {
-		switch (wait_signal(r, !linking)) {
+		if (o->ended && agent_finished(&o->agent))
+			host_exit(o->status);
+		switch (wait_signal(o, !linking)) {
 		case -EAGAIN:
+			if (!linking)
+				break;
 			applet = rootfs_applet(applet);
 			linking = applet != 0;
 			if (!linking)
 				sys3(__NR_setpriority, PRIO_PROCESS_, 0, 0);
 			break;
 		case SIGCHLD:
-			reap(main_pid);
+			reap(o, main_pid);
 			break;
 		case SIGTERM:
-			end_processes();
+			end_processes(o);
 			host_reset();
 		case SIGINT:
 		case SIGUSR1:
 		case SIGUSR2:
-			end_processes();
+			end_processes(o);
 			host_power_off();
 		}
 	}
 }
 
-// hold_signals blocks what watch takes, and SIGTTOU: init drains a terminal whose foreground is the command.
+// hold_signals blocks what watch takes, and SIGTTOU: init drains a terminal whose foreground is the command; and SIGPIPE, for the agent.
 static void hold_signals(void)
 {
-	unsigned long held = watched | BIT(SIGTTOU);
+	unsigned long held = watched | BIT(SIGTTOU) | BIT(SIGPIPE);
 
 	sys4(__NR_rt_sigprocmask, SIG_BLOCK, &held, 0, sizeof held);
 }
@@ -126,6 +133,7 @@ static void choose_shell(struct options *o)
 void init_main(void)
 {
 	struct options o;
+	const char *missing;
 	int pid;
 
 	host_began();
@@ -139,7 +147,7 @@ void init_main(void)
 	rootfs_make();
 	mount_rest();
 	console_reopen();
-	if (o.pipe)
+	if (o.pipe && !o.stdio)
 		host_listen(); // what came before would have met an echo and the wrong modes
 	if (o.hostname)
 		sys2(__NR_sethostname, o.hostname, length(o.hostname));
@@ -156,8 +164,9 @@ void init_main(void)
 	}
 	if (!o.argv[0])
 		choose_shell(&o);
-	if (o.pipe && !relay_open(&o.relay, watched)) {
-		SAY("terem: the guest cannot make a pipe");
+	missing = loop_open(&o, &watched);
+	if (missing) {
+		SAY("terem: the guest cannot ", missing);
 		host_exit(126);
 	}
 	pid = child_start(&o);
@@ -165,7 +174,7 @@ void init_main(void)
 		SAY("terem: the guest cannot start a process");
 		host_exit(126);
 	}
-	watch(&o.relay, pid, !o.root);
+	watch(&o, pid, !o.root);
 }
 
 __asm__(".globl _start\n"

@@ -4,6 +4,8 @@
 //   terem.cmdfile=1   or argv in a file of the initial file system, as it is, each word ended by a NUL
 //   terem.env=B       more environment, K=V words in the same form; overrides the defaults
 //   terem.hostname=S  host name, if it is not the kernel's default
+//   terem.agent=1     the host may start programs, over vsock (agent.c)
+//   terem.stdio=agent the same as terem.pipe=1, but the command's streams go over vsock, too
 //   terem.pipe=1      the host's standard input is no terminal: no echo, no prompt, no banner, and no
 //                     message of the kernel's but its last words (unless there is a loglevel=)
 //   terem.rows=N      size of the host's terminal
@@ -76,28 +78,6 @@ static long decode(char *s)
 	return n;
 }
 
-// put sets an environment variable: over one of the same name, else at the end.
-static int put(const char **env, const char *kv)
-{
-	unsigned long name = 0;
-	int i;
-
-	while (kv[name] && kv[name] != '=')
-		name++;
-	for (i = 0; env[i]; i++) {
-		unsigned long k = 0;
-
-		while (k < name && env[i][k] == kv[k])
-			k++;
-		if (k == name && env[i][k] == '=')
-			break;
-	}
-	if (i >= WORDS_MAX)
-		return -1;
-	env[i] = kv;
-	return 0;
-}
-
 // mapped gives n bytes of a file, or of nothing.
 static char *mapped(long n, long fd)
 {
@@ -140,7 +120,7 @@ static void words(struct options *o, char *v, const char **list, int is_env)
 		return;
 	}
 	for (const char *w = v; w < v + n; w += length(w) + 1) {
-		if (is_env ? put(list, w) < 0 : count >= WORDS_MAX) {
+		if (is_env ? env_put(list, WORDS_MAX, w) < 0 : count >= WORDS_MAX) {
 			o->bad = 1;
 			return;
 		}
@@ -192,13 +172,17 @@ static void option(struct options *o, char *word)
 		o->root_try = 1;
 	} else if ((v = after(t, "pipe=")))
 		o->pipe = *v == '1';
+	else if (after(t, "agent=1"))
+		o->listen = 1;
+	else if (after(t, "stdio=agent"))
+		o->pipe = o->stdio = 1;
 	else if ((v = after(t, "rows=")))
 		o->rows = number(v);
 	else if ((v = after(t, "cols=")))
 		o->cols = number(v);
 	else if ((v = after(t, "term="))) {
 		memcpy(t, "TERM=", 5); // "term=" has the same length
-		put(o->env, t);
+		env_put(o->env, WORDS_MAX, t);
 	}
 }
 

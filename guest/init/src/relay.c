@@ -10,10 +10,7 @@
 // Of input it sends RELAY_CHUNK bytes, and then RELAY_MORE bytes each time that init asks for more, so that there is always
 // a place for all that has come, and its commands never stand behind input that nobody reads.
 #include <asm/ioctls.h>
-#include <asm/poll.h>
 #include <asm/signal.h>
-#include <linux/fcntl.h>
-#include <linux/time_types.h>
 
 #include "init.h"
 
@@ -21,8 +18,8 @@ enum { ESCAPE = 0x04, IS_END = 0x03, IS_TERMINATE = 0x14, IS_KILL = 0x0b };
 
 enum { RELAY_FD = 4 }; // init's end of the pipe with the command's output; host.c has 3
 
-// relay_open makes the pipes, and takes the signals of the set from then on.
-int relay_open(struct relay *r, unsigned long watched)
+// relay_open makes the pipes.
+int relay_open(struct relay *r)
 {
 	int in[2], out[2];
 
@@ -35,9 +32,6 @@ int relay_open(struct relay *r, unsigned long watched)
 		sys1(__NR_close, out[0]);
 	}
 	if (sys2(__NR_pipe2, in, O_CLOEXEC) < 0)
-		return 0;
-	r->signals = (int)sys4(__NR_signalfd4, -1, &watched, sizeof watched, O_CLOEXEC | O_NONBLOCK);
-	if (r->signals < 0)
 		return 0;
 	sys3(__NR_fcntl, out[1], F_SETPIPE_SZ, RELAY_CHUNK); // what is in it when the command ends delays the end
 	sys3(__NR_fcntl, in[1], F_SETFL, O_NONBLOCK);
@@ -68,7 +62,7 @@ void relay_began(const struct relay *r)
 	sys1(__NR_close, r->child_out);
 }
 
-static void shut(int *fd)
+static void shut_end(int *fd)
 {
 	if (*fd >= 0)
 		sys1(__NR_close, *fd);
@@ -126,13 +120,13 @@ static void forward(struct relay *r)
 		if (done == -EAGAIN)
 			return;
 		if (done < 0)
-			shut(&r->in);
+			shut_end(&r->in);
 		else
 			passed(r, (unsigned long)done);
 	}
 	r->from = r->to = 0;
 	if (r->ended)
-		shut(&r->in);
+		shut_end(&r->in);
 }
 
 // answer writes what the command has written to the console; it returns 0 at its end.
@@ -151,34 +145,23 @@ static int answer(int fd)
 	return n > 0;
 }
 
-// relay carries bytes until a signal is pending, which it returns. It returns 0 if there is nothing to do and it
-// is not to wait, and -1 without pipes.
-int relay(struct relay *r, int wait)
-{
-	if (!r->on)
-		return -1;
-	for (;;) {
-		struct pollfd fds[] = {
-			{r->signals, POLLIN, 0},
-			{r->out, POLLIN, 0},
-			{r->to < sizeof r->buf ? 0 : -1, POLLIN, 0},
-			{r->from < r->to ? r->in : -1, POLLOUT, 0},
-		};
-		struct __kernel_timespec now = {0, 0};
-		long n = sys5(__NR_ppoll, fds, LEN(fds), wait ? 0 : &now, 0, 0);
-		unsigned info[32]; // struct signalfd_siginfo: the signal's number is first
+enum { OUTPUT, HOST, INPUT }; // entries for ppoll(2)
 
-		if (n == 0)
-			return 0;
-		if (fds[1].revents && !answer(r->out))
-			shut(&r->out); // nobody is left who could write
-		if (fds[2].revents)
-			receive(r);
-		if (fds[2].revents || fds[3].revents)
-			forward(r);
-		if (fds[0].revents && sys3(__NR_read, r->signals, info, sizeof info) == sizeof info)
-			return (int)info[0];
-	}
+void relay_polls(const struct relay *r, struct pollfd p[RELAY_POLLS])
+{
+	p[OUTPUT] = (struct pollfd){r->on ? r->out : -1, POLLIN, 0};
+	p[HOST] = (struct pollfd){r->on && r->to < sizeof r->buf ? 0 : -1, POLLIN, 0};
+	p[INPUT] = (struct pollfd){r->on && r->from < r->to ? r->in : -1, POLLOUT, 0};
+}
+
+void relay_serve(struct relay *r, const struct pollfd p[RELAY_POLLS])
+{
+	if (p[OUTPUT].revents && !answer(r->out))
+		shut_end(&r->out); // nobody is left who could write
+	if (p[HOST].revents)
+		receive(r);
+	if (p[HOST].revents || p[INPUT].revents)
+		forward(r);
 }
 
 // relay_drain writes out what is left in the pipe.

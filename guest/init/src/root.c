@@ -231,11 +231,19 @@ int root_enter(struct options *o)
 	return err == 0;
 }
 
-void root_init(const struct options *o)
+// leave_agent has the agent serve in a process of its own, beside the disk's PID 1.
+static void leave_agent(struct options *o)
+{
+	if (o->listen && agent_open(&o->agent, o->env) && agent_listen(&o->agent, agent_vsock()) && sys0(__NR_fork) == 0)
+		agent_alone(&o->agent);
+}
+
+void root_init(struct options *o)
 {
 	const char *argv[2] = {0, 0};
 	unsigned long none = 0, old;
 
+	leave_agent(o);
 	sys4(__NR_rt_sigprocmask, SIG_SETMASK, &none, &old, sizeof none);
 	host_executing();
 	for (unsigned i = 0; i <= LEN(inits); i++) {

@@ -1,0 +1,298 @@
+// START: a process by the host's wish. What is to be done in the new process happens on memory that it shares with the
+// agent, until it executes its program; so an error is simply left there.
+#include <asm/ioctls.h>
+#include <asm/signal.h>
+#include <asm/termios.h>
+#include <linux/mman.h>
+
+#include "agent.h"
+
+enum { ARGS_MAX = 4096, HOST_ENV_MAX = 512, PREFIX = 8, STACK = 32 << 10, NAME_MAX_ = 256 };
+
+enum { TTY_GROUP = 5, TTY_MODE = 0620 };
+
+// scratch is memory for one start at a time.
+struct scratch {
+	char stack[STACK] __attribute__((aligned(16)));
+	const char *argv[1 + ARGS_MAX + 1]; // with room for a script's shell in front
+	const char *env[ENV_MAX + 1];
+	const char *host_env[HOST_ENV_MAX + 1];
+	char home[NAME_MAX_], user[NAME_MAX_], logname[NAME_MAX_];
+	char passwd[TEXT_MAX + 1], group[TEXT_MAX + 1];
+};
+
+// plan is what the new process does.
+struct plan {
+	struct program program;
+	struct scratch *scratch;
+	char *user;
+	const char *dir;
+	unsigned flags;
+	struct winsize size;
+	int fds[3];		      // its streams
+	const struct limit *limit; // of descriptors, or 0
+	long err; // a negative errno, of a step
+	const char *step;
+};
+
+__attribute__((noreturn)) static void fail(struct plan *p, long err, const char *step)
+{
+	p->err = err;
+	p->step = step;
+	for (;;)
+		sys1(__NR_exit, 127);
+}
+
+// streams makes the streams those of the process, which leads a session.
+static void streams(struct plan *p)
+{
+	if (sys0(__NR_setsid) < 0)
+		fail(p, -EPERM, "session");
+	if (p->flags & DETACH) {
+		long null = sys3(__NR_open, "/dev/null", O_RDWR | O_CLOEXEC, 0);
+
+		if (null < 0)
+			fail(p, null, "session");
+		p->fds[0] = p->fds[1] = p->fds[2] = (int)null;
+	}
+	for (int i = 0; i < 3; i++) {
+		long err = sys2(__NR_dup2, p->fds[i], i);
+
+		if (err < 0)
+			fail(p, err, "session");
+	}
+	if (p->flags & TTY)
+		sys3(__NR_ioctl, 0, TIOCSCTTY, 0);
+}
+
+// variable puts NAME=value into the environment, if there is room.
+static void variable(struct plan *p, char to[NAME_MAX_], const char *name, const char *value)
+{
+	unsigned long n = length(name), m = length(value);
+
+	if (n + m >= NAME_MAX_)
+		return;
+	memcpy(to, name, n);
+	memcpy(to + n, value, m + 1);
+	env_put(p->program.env, ENV_MAX, to);
+}
+
+// become makes the process the user's, and its streams, so that it can open them by name.
+static void become(struct plan *p)
+{
+	struct who w = {0};
+	struct scratch *s = p->scratch;
+	long err = who_find(p->user, &w, s->passwd, s->group);
+
+	if (err < 0)
+		fail(p, err, "user");
+	if (!(p->flags & DETACH))
+		for (int i = 0; i < 3; i++)
+			sys3(__NR_fchown, i, w.uid, p->flags & TTY ? TTY_GROUP : w.gid);
+	if ((err = sys2(__NR_setgroups, w.n, w.groups)) < 0 || (err = sys1(__NR_setgid, w.gid)) < 0 ||
+	    (err = sys1(__NR_setuid, w.uid)) < 0)
+		fail(p, err, "user");
+	variable(p, s->home, "HOME=", w.home);
+	if (*w.name) {
+		variable(p, s->user, "USER=", w.name);
+		variable(p, s->logname, "LOGNAME=", w.name);
+	}
+}
+
+static void enter(void *arg)
+{
+	struct plan *p = arg;
+	unsigned long none = 0;
+	long err;
+
+	streams(p);
+	if (p->limit)
+		sys4(__NR_prlimit64, 0, LIMIT_FILES, p->limit, 0);
+	if (*p->user)
+		become(p);
+	for (const char **kv = p->scratch->host_env; *kv; kv++)
+		env_put(p->program.env, ENV_MAX, *kv);
+	if ((err = sys1(__NR_chdir, *p->dir ? p->dir : "/")) < 0)
+		fail(p, err, "chdir");
+	sys4(__NR_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
+	fail(p, program_execute(&p->program), "execve");
+}
+
+// next gives the next string of a text that ends with a NUL; 0 if there is none.
+static char *next(char **at, const char *end)
+{
+	char *s = *at;
+
+	if (s >= end)
+		return 0;
+	*at += length(s) + 1;
+	return s;
+}
+
+static unsigned half(const char *p)
+{
+	return (unsigned char)p[0] | (unsigned)(unsigned char)p[1] << 8;
+}
+
+// words puts at most so many strings into a list with a 0 at its end; it returns how many there were.
+static unsigned words(const char **list, unsigned most, char **at, const char *end)
+{
+	unsigned n = 0;
+	char *word;
+
+	while (n < most && (word = next(at, end)))
+		list[n++] = word;
+	list[n] = 0;
+	return n;
+}
+
+// environment begins with what the agent has of its own.
+static void environment(const struct agent *a, struct plan *p)
+{
+	unsigned n = 0;
+
+	for (; a->env[n] && n < ENV_MAX - HOST_ENV_MAX; n++)
+		p->scratch->env[n] = a->env[n];
+	p->scratch->env[n] = 0;
+	p->program.env = p->scratch->env;
+}
+
+// parse reads START; it returns a negative errno if that makes no sense.
+static long parse(struct plan *p, char *text, unsigned n)
+{
+	struct scratch *s = p->scratch;
+	char *at = text + PREFIX, *end = text + n;
+	unsigned argc;
+
+	if (n <= PREFIX || end[-1] != 0 || text[0] & ~(TTY | DETACH) || text[1] != 0)
+		return -EINVAL;
+	p->flags = (unsigned char)text[0];
+	p->size.ws_row = (unsigned short)half(text + 2);
+	p->size.ws_col = (unsigned short)half(text + 4);
+	argc = half(text + 6);
+	p->user = next(&at, end);
+	p->dir = next(&at, end);
+	if (argc > ARGS_MAX)
+		return -E2BIG;
+	if (!p->dir || argc == 0 || p->flags == (TTY | DETACH))
+		return -EINVAL;
+	p->program.argv = s->argv + 1;
+	if (words(p->program.argv, argc, &at, end) != argc)
+		return -EINVAL;
+	words(s->host_env, HOST_ENV_MAX, &at, end);
+	return at < end ? -E2BIG : 0;
+}
+
+// pipes_open makes pipes: the agent's ends are the connection's and never wait, the others are those of the process.
+int pipes_open(struct conn *c, int fds[3])
+{
+	int in[2], out[2], err[2];
+
+	if (sys2(__NR_pipe2, in, O_CLOEXEC) < 0)
+		return 0;
+	c->in = in[1];
+	fds[0] = in[0];
+	if (sys2(__NR_pipe2, out, O_CLOEXEC) < 0)
+		return 0;
+	c->out = out[0];
+	fds[1] = out[1];
+	if (sys2(__NR_pipe2, err, O_CLOEXEC) < 0)
+		return 0;
+	c->err = err[0];
+	fds[2] = err[1];
+	sys3(__NR_fcntl, c->in, F_SETFL, O_NONBLOCK);
+	sys3(__NR_fcntl, c->out, F_SETFL, O_NONBLOCK);
+	sys3(__NR_fcntl, c->err, F_SETFL, O_NONBLOCK);
+	return 1;
+}
+
+// terminal makes a pseudo terminal; its slave is all three streams.
+static long terminal(struct conn *c, struct plan *p)
+{
+	int unlocked = 0;
+	long slave, fd = sys3(__NR_open, "/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		return fd;
+	c->in = c->out = (int)fd;
+	c->tty = 1;
+	sys3(__NR_ioctl, fd, TIOCSPTLCK, &unlocked);
+	slave = sys3(__NR_ioctl, fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0)
+		return slave;
+	if (p->size.ws_row && p->size.ws_col)
+		sys3(__NR_ioctl, fd, TIOCSWINSZ, &p->size);
+	p->fds[0] = (int)slave;
+	return 0;
+}
+
+// connect gives the connection and the process the ends of the same streams.
+static long connect(struct conn *c, struct plan *p)
+{
+	long err = 0;
+
+	if (p->flags & TTY) {
+		p->step = "pty";
+		err = terminal(c, p);
+	} else if (!(p->flags & DETACH) && !pipes_open(c, p->fds)) {
+		p->step = "pipe";
+		err = -EMFILE;
+	}
+	return err;
+}
+
+// begin makes the process. A program that cannot be executed has left its error in the plan.
+static long begin(struct plan *p)
+{
+	long pid;
+
+	if (p->flags & TTY)
+		p->fds[1] = p->fds[2] = p->fds[0];
+	pid = spawn(enter, p, p->scratch->stack + STACK);
+	if (pid < 0)
+		p->step = "fork";
+	else if (p->err) {
+		sys4(__NR_wait4, pid, 0, 0, 0);
+		pid = p->err;
+	}
+	return pid;
+}
+
+static struct scratch *scratch(struct agent *a)
+{
+	if (!a->scratch) {
+		long at = sys6(__NR_mmap, 0, sizeof *a->scratch, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (at > 0 || at < -4096)
+			a->scratch = (struct scratch *)at;
+	}
+	return a->scratch;
+}
+
+void start(struct agent *a, struct conn *c, char *text, unsigned n)
+{
+	struct plan p = {.scratch = scratch(a), .limit = a->raised ? &a->limit : 0, .step = "start"};
+	long pid = p.scratch ? parse(&p, text, n) : -ENOMEM;
+
+	c->began = 1;
+	if (pid == 0)
+		pid = connect(c, &p);
+	if (pid == 0) {
+		environment(a, &p);
+		pid = begin(&p);
+	}
+	shut(&p.fds[0]);
+	if (!(p.flags & TTY)) {
+		shut(&p.fds[1]);
+		shut(&p.fds[2]);
+	}
+	if (pid < 0) {
+		frame_refuse(c, (int)-pid, p.step);
+		return;
+	}
+	frame_started(c, (int)pid);
+	if (p.flags & DETACH)
+		c->closing = 1;
+	else
+		c->pid = (int)pid;
+}
