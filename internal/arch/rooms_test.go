@@ -35,6 +35,7 @@ func rooms() []room {
 		{"internal/compare/spawn", []string{"internal/measure/lastwords"}, []string{unix}, nil},
 		{"internal/compare/target", []string{"internal/compare/result", "internal/compare/spawn", "internal/container", "internal/measure/lastwords", "guest/..."}, []string{unix,
 			"github.com/opencontainers/runtime-spec/specs-go"}, nil},
+		{"internal/vm/agent", nil, nil, []string{"guest/agent", "guest/bare/baretest"}},
 		{"internal/vm/disk", []string{"internal/vm/disk/qcow2", "internal/vm/machine", "internal/fault"}, []string{unix}, []string{"internal/vm/disk/qcow2/inflate"}},
 		{"internal/vm/disk/content", nil, nil, nil},
 		{"internal/vm/disk/ext4", nil, []string{unix}, nil},

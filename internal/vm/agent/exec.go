@@ -1,0 +1,209 @@
+package agent
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"io"
+	"sync"
+	"syscall"
+)
+
+// Conn is a connection with the guest's agent.
+type Conn interface {
+	io.Reader
+	io.Writer
+	Close() error // makes a Read and a Write come back
+}
+
+// Size is a terminal's.
+type Size struct{ Rows, Cols uint16 }
+
+// Streams are the caller's ends. Each may be nil: an input that ends at once, an output that nobody wants.
+type Streams struct {
+	// Stdin is read when the program has been started, and not much further than it reads. A Read that waits does not hold up
+	// the end, and is left alone.
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer // called by one goroutine; one that waits makes the program wait
+	Resize         <-chan Size
+	Signals        <-chan syscall.Signal // for the process's group; of Attach, for all processes of the guest
+	Started        func(pid uint32)      // the program is being executed
+}
+
+// maxSignal is Linux's last.
+const maxSignal = 64
+
+// Status is how a process ended.
+type Status struct {
+	Code   int
+	Signal syscall.Signal // 0: it exited with Code
+}
+
+// Exit is the exit status that a shell has for it.
+func (s Status) Exit() int {
+	if s.Signal != 0 {
+		return 128 + int(s.Signal)
+	}
+	return s.Code
+}
+
+// Exec starts a program, carries its streams, and waits for its end; detached, for its start alone. It closes conn.
+//
+// The error is a *StartError if the guest cannot start it, an *OutputError, a *ProtocolError, or ErrGone.
+func Exec(conn Conn, s Start, st Streams) (Status, error) {
+	first, err := s.frame()
+	if err != nil {
+		return Status{}, errors.Join(err, conn.Close())
+	}
+	return run(conn, first, s.Detach, signal, st)
+}
+
+// Attach is Exec for a connection on which the guest has begun by itself.
+func Attach(conn Conn, st Streams) (Status, error) {
+	return run(conn, nil, false, signalAll, st)
+}
+
+// session is a connection in use.
+type session struct {
+	conn   Conn
+	st     Streams
+	signal kind // the one that Signals become
+	detach bool
+	begun  bool          // STARTED has come
+	done   chan struct{} // closed at the end
+
+	mouth  sync.Mutex // for one frame at a time
+	credit *credit
+}
+
+func run(conn Conn, first []byte, detach bool, sig kind, st Streams) (Status, error) {
+	s := &session{conn: conn, st: st, signal: sig, detach: detach, done: make(chan struct{}), credit: newCredit()}
+	// A guest that refuses may say so before it has heard anything.
+	go s.begin(first)
+	status, err := s.listen()
+	close(s.done)
+	s.credit.end()
+	conn.Close() // all has been said: an error would be of no use to anybody
+	return status, err
+}
+
+// begin says what to start, and then what else there is to say but the input.
+func (s *session) begin(first []byte) {
+	if len(first) > 0 && s.say(first) != nil {
+		return // listen hears of it
+	}
+	resizes, signals := s.st.Resize, s.st.Signals
+	for resizes != nil || signals != nil {
+		var b []byte
+		select {
+		case <-s.done:
+			return
+		case size, ok := <-resizes:
+			if !ok {
+				resizes = nil
+				continue
+			}
+			b = appendFrame(nil, resize, byte(size.Rows), byte(size.Rows>>8), byte(size.Cols), byte(size.Cols>>8))
+		case sig, ok := <-signals:
+			if !ok {
+				signals = nil
+				continue
+			}
+			if sig < 1 || sig > maxSignal {
+				continue
+			}
+			b = appendFrame(nil, s.signal, byte(sig))
+		}
+		if s.say(b) != nil {
+			return
+		}
+	}
+}
+
+// say sends a frame.
+func (s *session) say(frame []byte) error {
+	s.mouth.Lock()
+	defer s.mouth.Unlock()
+	_, err := s.conn.Write(frame)
+	return err
+}
+
+// listen hears what the guest says until it has said how it ends.
+func (s *session) listen() (Status, error) {
+	r := bufio.NewReaderSize(s.conn, 2*maxFrame)
+	for {
+		h, err := next(r)
+		if err != nil {
+			return Status{}, err
+		}
+		switch h.kind {
+		case exit:
+			return readExit(r, h)
+		case failure:
+			return Status{}, readFailure(r, h)
+		}
+		if err := s.hear(r, h); err != nil {
+			return Status{}, err
+		}
+		if s.detach && s.begun {
+			return Status{}, nil
+		}
+	}
+}
+
+// hear takes a frame that is not the last.
+func (s *session) hear(r *bufio.Reader, h head) error {
+	if s.begun == (h.kind == started) {
+		return protocol("a frame %d where it has no place", h.kind)
+	}
+	switch h.kind {
+	case started:
+		p, err := short(r, h, 4, 4)
+		if err != nil {
+			return err
+		}
+		s.begun = true
+		if s.st.Started != nil {
+			s.st.Started(binary.LittleEndian.Uint32(p))
+		}
+		if !s.detach {
+			go s.input()
+		}
+		return nil
+	case taken:
+		p, err := short(r, h, 4, 4)
+		if err != nil {
+			return err
+		}
+		return s.credit.give(binary.LittleEndian.Uint32(p))
+	case stdout:
+		return output("standard output", s.st.Stdout, r, h)
+	case stderr:
+		return output("standard error", s.st.Stderr, r, h)
+	}
+	return protocol("a frame %d, which there is not", h.kind)
+}
+
+// sink is a stream of the caller's, whose error is told from that of the connection.
+type sink struct {
+	name string
+	w    io.Writer
+}
+
+func (s sink) Write(p []byte) (int, error) {
+	if s.w == nil {
+		return len(p), nil
+	}
+	n, err := s.w.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		err = &OutputError{s.name, err}
+	}
+	return n, err
+}
+
+func output(name string, w io.Writer, r *bufio.Reader, h head) error {
+	return pass(sink{name, w}, r, h.size)
+}
