@@ -120,6 +120,8 @@ func TestUsageErrors(t *testing.T) {
 		{"run --disk no-such.img", []string{"no-such.img", "no such file", "terem disk create"}},
 		{"run --rng=x", []string{"--rng=x", "bytes a second"}},
 		{"run --balloon=x", []string{"--balloon=x", "not a size"}},
+		{"run --vsock v,cid=2", []string{"--vsock v,cid=2", "3 to 4294967294"}},
+		{"run --vsock v,port=2", []string{"--vsock v,port=2", `no option "port"`, "path[,cid=N]"}},
 		{"run --kernel", []string{"--kernel", "needs an argument", "terem run --help"}},
 		{"run --rng 4M -- ls", []string{`"4M" is no command`, "--rng=4M", "terem run --help"}},
 		{"run --balloon 64M ls", []string{`"64M" is no command`, "--balloon=64M"}},

@@ -33,6 +33,10 @@ terminal, its own /sbin/init starts; if it has none, a shell.
            writethrough: each is flushed; none: they go past the page cache
   overlay  a file that takes the writes, so that path stays as it is
 
+--vsock takes path[,cid=N]. A program that connects to the socket and writes "CONNECT 52" is connected
+to port 52 of the guest, after a line "OK port" or "ERR reason". A program of the guest that connects to
+CID 2, port 52, is connected to the socket path_52. N is the guest's CID, 3 if none is given.
+
 Keys on a terminal: Ctrl-A x ends the guest, Ctrl-A b sends a break (then a SysRq key),
 Ctrl-A Ctrl-A sends Ctrl-A, Ctrl-A h helps.`
 
@@ -42,6 +46,7 @@ const runExample = `  terem run                                  a shell in a gu
   terem run --memory 1G --cpus 2 -- nproc
   terem run --disk root.img                  a disk; its file system becomes the root
   terem run --disk base.qcow2,overlay=my.over --disk data.img,ro
+  terem run --vsock guest.sock               sockets between guest and host
   terem run --kernel vmlinuz --initrd initrd.img --append 'ro quiet'
   terem run --exits -- true                  what the guest cost, exit by exit`
 

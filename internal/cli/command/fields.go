@@ -25,6 +25,7 @@ func FlagOf(field string) string {
 		"Size":     "--size",
 		"Targets":  "--targets",
 		"Users":    "--userns",
+		"Vsock":    "--vsock",
 		"WriteBPS": "--io-write",
 	}[field]
 	if !known {

@@ -12,6 +12,7 @@ import (
 	"terem/internal/cli/launch"
 	"terem/internal/vm/disk"
 	"terem/internal/vm/machine"
+	"terem/internal/vm/vsock"
 )
 
 // Run is `terem run`: its flags as typed, and what they ask for.
@@ -23,6 +24,7 @@ type Run struct {
 	disks   []string
 	rng     string
 	balloon string
+	vsock   string
 	timeout time.Duration
 	detach  bool
 }
@@ -43,6 +45,7 @@ func (f *Run) Define(fs *pflag.FlagSet) {
 	fs.Lookup("rng").NoOptDefVal = "1M"
 	fs.StringVar(&f.balloon, "balloon", "", "take back what the guest does not use, and a `size` besides (SIGUSR1: a line about its memory)")
 	fs.Lookup("balloon").NoOptDefVal = "0"
+	fs.StringVar(&f.vsock, "vsock", "", "a `socket` by which programs of this host reach the guest's vsock ports, and its options (above)")
 	fs.StringVar(&o.CPU, "cpu", "host", "CPU `model`: host, and features to take away: host,-avx512f (on VT-x and AMD-V)")
 	fs.StringVar(&o.Console, "console", "stdio", "where the console goes: stdio, none, or a `file`")
 	fs.StringVar(&o.Name, "name", "", "the `name` for `terem exec`, `stop` and the like (default: one is drawn; see `terem ps`)")
@@ -91,6 +94,13 @@ func (f *Run) options(args []string) (err error) {
 			return err
 		}
 		o.Disks = append(o.Disks, spec)
+	}
+	if f.vsock != "" {
+		spec, err := vsock.ParseSpec(f.vsock)
+		if err != nil {
+			return err
+		}
+		o.Vsock = &spec
 	}
 	if err := f.sizes(); err != nil {
 		return bad(err)

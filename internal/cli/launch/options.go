@@ -16,6 +16,7 @@ import (
 	"terem/internal/vm/disk"
 	"terem/internal/vm/disk/qcow2"
 	"terem/internal/vm/machine"
+	"terem/internal/vm/vsock"
 )
 
 // Options are what the user asked `terem run` for.
@@ -38,6 +39,7 @@ type Options struct {
 	Disks          []disk.Spec
 	RNG            *rng.Config
 	Balloon        *machine.Balloon
+	Vsock          *vsock.Spec
 	Root           string // the guest's root file system: "", "none", or a device of its own
 	Command        []string
 	Decoders       Decoders

@@ -16,6 +16,7 @@ import (
 	"terem/internal/fault"
 	"terem/internal/vm/disk"
 	"terem/internal/vm/machine"
+	"terem/internal/vm/vsock"
 	"terem/vcpu/assist"
 )
 
@@ -113,6 +114,9 @@ func (s *session) config(im *images) (machine.Config, error) {
 		RNG: o.RNG, Balloon: o.Balloon, Init: im.own && o.Initrd == "" && pipe,
 		ACPI: !im.own, NoAssist: o.NoAssist, CountExits: o.Exits != "", Since: s.since,
 	}
+	if o.Vsock != nil {
+		c.Vsock = o.Vsock.Device()
+	}
 	c.Boot.Payload, c.Boot.Protocol, c.Boot.Unpack = o.Payload, o.Protocol, o.Decoders.Kernel
 	switch {
 	case o.NoParams:
@@ -138,6 +142,13 @@ func (s *session) run(c machine.Config) (status int, err error) {
 		}
 		err = errors.Join(err, s.m.Close())
 	}()
+	if o := s.o.Vsock; o != nil {
+		l, err := vsock.Listen(o.Path, s.m)
+		if err != nil {
+			return 0, err
+		}
+		defer func() { err = errors.Join(err, l.Close()) }()
+	}
 	signals.Listen(heard, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(heard)
 	defer s.voice.Finish(s.forced, lastLine, heard)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"terem/internal/fault"
+	"terem/internal/vm/commas"
 )
 
 // Cache says what a guest's completed write means.
@@ -40,7 +41,7 @@ func ParseSpec(value string) (Spec, error) {
 	bad := func(cause, mend string) (Spec, error) {
 		return Spec{}, &fault.Error{Class: fault.Usage, Thing: fault.Field("Disks") + " " + value, Cause: cause, Mend: mend}
 	}
-	words := split(value)
+	words := commas.Split(value)
 	s := Spec{Path: words[0]}
 	if s.Path == "" {
 		return bad("no path", "write "+fault.Field("Disks")+" "+specForm)
@@ -57,24 +58,6 @@ func ParseSpec(value string) (Spec, error) {
 		}
 	}
 	return s, nil
-}
-
-// split cuts at single commas; two of them stand for one.
-func split(value string) (words []string) {
-	var w strings.Builder
-	for i := 0; i < len(value); i++ {
-		switch {
-		case value[i] != ',':
-			w.WriteByte(value[i])
-		case i+1 < len(value) && value[i+1] == ',':
-			w.WriteByte(',')
-			i++
-		default:
-			words = append(words, w.String())
-			w.Reset()
-		}
-	}
-	return append(words, w.String())
 }
 
 // set applies one option, or says what is wrong with it.
