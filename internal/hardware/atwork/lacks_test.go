@@ -19,6 +19,10 @@ func TestMain(m *testing.M) {
 	if v := os.Getenv(withoutVar); v != "" {
 		becomeTerem(v)
 	}
+	if len(os.Args) > 1 && os.Args[1] == vsockServer {
+		serveVsock()
+		return
+	}
 	os.Exit(m.Run())
 }
 
