@@ -157,8 +157,8 @@ func (c *conn) learn(h *header) {
 	}
 }
 
-// credit is how many bytes the guest has room for. Counters go round. A guest that says that it has
-// taken more than it was given gets nothing any more.
+// credit is how many bytes the guest has room for, as it says. Counters go round; those that make no
+// sense mean that there is no room, or more than there is, which is the guest's loss.
 func (c *conn) credit() uint32 {
 	under := c.sent - c.peerFwd
 	return c.peerAlloc - min(under, c.peerAlloc)

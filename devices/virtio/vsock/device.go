@@ -68,6 +68,7 @@ type Device struct {
 	// Activate and Pause only.
 	queues   []*virtio.Queue
 	workers  sync.WaitGroup
+	tx       *virtio.Queue
 	stop     chan struct{}
 	stopping atomic.Bool
 
@@ -131,6 +132,7 @@ func (d *Device) Activate(_ uint64, queues []*virtio.Queue) error {
 		d.workers.Go(func() { d.serveEvents(q) })
 	}
 	if q := queues[txQueue]; q != nil {
+		d.tx = q
 		d.workers.Go(func() { d.serveTX(q) })
 	}
 	if q := queues[rxQueue]; q != nil {
@@ -152,7 +154,7 @@ func (d *Device) Pause() {
 		q.Wake()
 	}
 	d.workers.Wait()
-	d.queues, d.stop = nil, nil
+	d.queues, d.tx, d.stop = nil, nil, nil
 }
 
 // Reset stops the workers and ends all connections. What the guest has sent still goes to the host.
@@ -171,9 +173,13 @@ func (d *Device) forget() {
 }
 
 // Close ends all connections, once the host has read what the guest has sent, if it reads on. It
-// leaves no goroutine.
+// leaves no goroutine. By then no vCPU runs: what is in the queue is the end of what the guest sends.
 func (d *Device) Close() error {
+	tx := d.tx
 	d.Pause()
+	if tx != nil {
+		d.takeRest(tx)
+	}
 	d.mu.Lock()
 	d.closed = true
 	d.forget()

@@ -59,9 +59,10 @@
 //	what happens                   to the guest      to the host
 //	-----------------------------  ----------------  --------------------------------------
 //	the host's end reads EOF       SHUTDOWN 2        goes on taking what the guest sends
-//	it hangs up, or a write fails  SHUTDOWN 3        Close
+//	a write to it fails            SHUTDOWN 1        goes on reading what it says
+//	it hangs up, or a read fails   SHUTDOWN 3        Close
 //	the guest says SHUTDOWN 2      goes on sending   CloseWrite, when it has taken all
-//	both of these                  SHUTDOWN 3        Close
+//	it reads EOF, and this         SHUTDOWN 3        Close
 //	the guest says SHUTDOWN 3      RST               Close, when it has taken all
 //	the guest says RST             -                 the same
 //	what no driver may do          RST               the same

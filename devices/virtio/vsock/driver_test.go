@@ -2,6 +2,7 @@ package vsock
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -21,6 +22,7 @@ type guest struct {
 	t      testing.TB
 	d      *Device
 	rx, tx *virtiotest.Queue
+	taken  uint16 // packets
 }
 
 // attach makes a device and a driver with n buffers for packets, of size bytes each.
@@ -30,15 +32,21 @@ func attach(t testing.TB, dial func(uint32) (Stream, error), n, size int) *guest
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &guest{Guest: virtiotest.New(t, d, virtiotest.Options{}), t: t, d: d}
+	g := boot(t, d, virtiotest.Options{RAM: 8 << 20})
 	g.up(n, size)
 	return g
+}
+
+// boot makes a guest whose driver has not begun.
+func boot(t testing.TB, d *Device, o virtiotest.Options) *guest {
+	return &guest{Guest: virtiotest.New(t, d, o), t: t, d: d}
 }
 
 // up brings the device up, and offers n buffers.
 func (g *guest) up(n, size int) {
 	g.t.Helper()
 	g.Init(0)
+	g.taken = 0
 	g.rx, g.tx = g.Queue(rxQueue), g.Queue(txQueue)
 	for range n {
 		g.rx.Submit(nil, []int{size})
@@ -63,6 +71,7 @@ func (g *guest) send(h header, data []byte) {
 func (g *guest) packet() (header, []byte) {
 	g.t.Helper()
 	u := g.rx.WaitUsed(virtiotest.Timeout)
+	g.taken++
 	var b [headerSize]byte
 	all := u.Request.Written()[:u.Len]
 	copy(b[:], all)
@@ -188,4 +197,34 @@ func same(t testing.TB, what string, got, want []byte) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("%s: %d bytes are not the %d that they should be", what, len(got), len(want))
 	}
+}
+
+// socket is a Stream with all that a Stream may have.
+type socket struct{ *net.UnixConn }
+
+func (s socket) TryWrite(p [][]byte) (n int, err error) {
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	failed := raw.Write(func(fd uintptr) bool {
+		n, err = unix.SendmsgBuffers(int(fd), p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		return true
+	})
+	if errors.Is(err, unix.EAGAIN) {
+		return 0, failed
+	}
+	return max(n, 0), errors.Join(failed, err)
+}
+
+func (s socket) AwaitHangup() {
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Read(func(fd uintptr) bool {
+		p := []unix.PollFd{{Fd: int32(fd)}}
+		_, err := unix.Poll(p, 0)
+		return err == nil && p[0].Revents&unix.POLLHUP != 0
+	})
 }

@@ -19,6 +19,9 @@ func (d *Device) serveRX(q *virtio.Queue, stop <-chan struct{}) {
 			return
 		case <-d.hungry:
 		}
+		if d.stopping.Load() { // both may have been ready, and the bell rings once
+			return
+		}
 		if err := q.Wait(); err != nil {
 			q.Fail(err)
 			return

@@ -44,6 +44,21 @@ func (d *Device) drainTX(q *virtio.Queue, c *virtio.Chain, p *packet) {
 	q.Interrupt()
 }
 
+// takeRest takes what a guest has sent that is gone: an entry of the ring, once.
+func (d *Device) takeRest(q *virtio.Queue) {
+	var c virtio.Chain
+	var p packet
+	for range q.Size() {
+		if !q.Pop(&c) {
+			return
+		}
+		if p.read(&c) && p.op != opRequest {
+			d.receive(&p)
+		}
+		q.Push(&c, 0)
+	}
+}
+
 // read takes a packet from a chain; false: it is not a whole one.
 func (p *packet) read(c *virtio.Chain) bool {
 	if c.ReadLen() < headerSize {
@@ -157,10 +172,11 @@ func (d *Device) carry(c *conn, p *packet) {
 		c.forward(int(p.len)) // to nobody
 		return
 	}
+	rest := p.data
 	if c.quick != nil && !c.writing && p.len > 0 {
-		p.data = c.direct(p.data)
+		rest = c.direct(rest)
 	}
-	for _, b := range p.data {
+	for _, b := range rest {
 		c.pending = append(c.pending, b...)
 	}
 	c.work()
