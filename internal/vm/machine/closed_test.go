@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"terem/devices/virtio/vsock"
 	"terem/internal/kvmtest"
 	"terem/memory"
 )
@@ -23,6 +24,7 @@ func TestUseAfterClose(t *testing.T) {
 	leakCheck(t)
 	c := tinyConfig(codeListens)
 	c.Memory, c.Balloon, c.CountExits = 64<<20, &Balloon{}, true
+	c.Vsock = &vsock.Config{CID: vsock.MinCID}
 	var files []*os.File
 	var before int
 	for range 3 {
@@ -69,6 +71,7 @@ func useAfterClose(t *testing.T, m *Machine) {
 		"Break":       m.Break,
 		"Listener":    m.AwaitListener,
 		"GuestMemory": func() error { _, err := m.GuestMemory(context.Background()); return err },
+		"Connect":     func() error { _, err := m.Connect(context.Background(), 1, nil); return err },
 		"Resume":      m.Resume,
 		"Start":       m.Start,
 		"Report":      func() error { _, err := m.Report(); return err },

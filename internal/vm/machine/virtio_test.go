@@ -9,6 +9,7 @@ import (
 
 	"terem/devices/virtio/blk"
 	"terem/devices/virtio/rng"
+	"terem/devices/virtio/vsock"
 	"terem/internal/fault"
 )
 
@@ -66,6 +67,29 @@ func TestDataPathMakesNoExits(t *testing.T) {
 	i := slices.IndexFunc(r.Places, func(p Row) bool { return p.Name == "rng" })
 	if i < 0 || r.Places[i].Count != want {
 		t.Errorf("places %+v: want %d accesses to the device", r.Places, want)
+	}
+}
+
+// TestVsock: the guest reads its CID; nobody is called in a guest without a driver, or without the device.
+func TestVsock(t *testing.T) {
+	for _, tt := range []struct {
+		conf *vsock.Config
+		want error
+	}{{nil, ErrNoVsock}, {&vsock.Config{CID: 77}, vsock.ErrDown}} {
+		c := tinyConfig(codeHalt)
+		c.Vsock = tt.conf
+		m := newTiny(t, c)
+		if _, err := m.Connect(t.Context(), 1, nil); !errors.Is(err, tt.want) {
+			t.Errorf("%+v: Connect: %v, want %v", tt.conf, err, tt.want)
+		}
+		if tt.conf != nil && config32(m, 0, 0) != 77 {
+			t.Errorf("the guest reads CID %d, want 77", config32(m, 0, 0))
+		}
+	}
+	c := tinyConfig(codeHalt)
+	c.Vsock = &vsock.Config{CID: 2}
+	if m, err := New(c); err == nil {
+		t.Error("a guest with the host's CID", m.Close())
 	}
 }
 
