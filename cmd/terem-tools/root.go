@@ -17,6 +17,7 @@ Exit status:
   64     usage: a flag or a file that was named is wrong
   69     host: no KVM, no right to use it, not enough of something
   80-84  guest: reset, triple fault, kernel panic, halted for good, cannot go on
+  85     the machine ended before what was done in it
   124    the time of --timeout ran out
   128+n  signal n ended the command, or terem`
 
@@ -33,7 +34,7 @@ func newRoot(status *int) *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.AddCommand(newRun(status), newContainer(status), newCompare(status), newDoctor(status), newGuest(), newDisk(status), newVersion(), newMan())
+	root.AddCommand(newRun(status), newExec(status), newCp(), newContainer(status), newCompare(status), newDoctor(status), newGuest(), newDisk(status), newVersion(), newMan())
 	root.AddCommand(newSteering()...)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &command.UsageError{Command: c.CommandPath(), Err: err}

@@ -23,18 +23,19 @@ func newSteering() []*cobra.Command {
 	list := []*cobra.Command{newPs(), newStats(), newStop(), newLogs(), newWait(), newBalloon(), newExits()}
 	for _, v := range []struct {
 		name, short string
+		each        func([]string, func(string, control.Client) error) error
 		do          func(control.Client) error
 	}{
-		{"pause", "Take the processors from what runs", control.Client.Pause},
-		{"resume", "Give what is paused its processors back", control.Client.Resume},
-		{"kill", "End what runs at once", func(c control.Client) error { _, err := c.Kill(); return err }},
+		{"pause", "Take the processors from what runs", steer.Each, control.Client.Pause},
+		{"resume", "Give what is paused its processors back", steer.Each, control.Client.Resume},
+		{"kill", "End what runs at once", steer.End, func(c control.Client) error { _, err := c.Kill(); return err }},
 	} {
 		list = append(list, byName(&cobra.Command{
 			Use:   v.name + " name...",
 			Short: v.short,
 			Args:  cobra.MinimumNArgs(1),
 			RunE: func(_ *cobra.Command, names []string) error {
-				return steer.Each(names, func(_ string, c control.Client) error { return v.do(c) })
+				return v.each(names, func(_ string, c control.Client) error { return v.do(c) })
 			},
 		}))
 	}
@@ -116,7 +117,7 @@ func newStop() *cobra.Command {
 			if grace < 0 {
 				return &command.UsageError{Command: "terem stop", Err: fmt.Errorf("--time %v: time does not run backwards", grace)}
 			}
-			return steer.Each(names, func(_ string, c control.Client) error {
+			return steer.End(names, func(_ string, c control.Client) error {
 				_, err := c.Stop(grace)
 				return err
 			})
@@ -132,7 +133,7 @@ func newWait() *cobra.Command {
 		Short: "Wait for the end of what runs, and print its exit status",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, names []string) error {
-			return steer.Each(names, func(_ string, c control.Client) error {
+			return steer.End(names, func(_ string, c control.Client) error {
 				e, err := c.Wait()
 				if err != nil {
 					return err

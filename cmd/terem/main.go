@@ -1,6 +1,6 @@
 // Command terem boots Linux guests on KVM, and lets people see what a virtual machine is beside a container.
 //
-// This program has what must start at once: `terem run` and `terem container run`. For everything else, help among it, it
+// This program has what must start at once: `terem run`, `terem exec` and `terem container run`. For everything else, help among it, it
 // becomes terem-tools, which is beside it.
 package main
 
@@ -61,6 +61,13 @@ func start(args []string) (status int, err error) {
 			return 0, err
 		}
 		return c.Execute(fs, launch.Decoders{})
+	case len(args) > 0 && args[0] == "exec":
+		c := &command.Exec{}
+		fs, err := parse("terem exec", c.Define, args[1:])
+		if err != nil {
+			return 0, err
+		}
+		return c.Execute(fs)
 	case len(args) > 1 && args[0] == "container" && args[1] == "run":
 		c := &command.Container{}
 		fs, err := parse("terem container run", c.Define, args[2:])

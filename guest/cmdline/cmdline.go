@@ -128,3 +128,6 @@ func Decode(s string) ([]string, error) {
 	}
 	return strings.Split(string(b[:len(b)-1]), "\x00"), nil
 }
+
+// AgentWord has PID 1 serve the host over vsock (package guest/agent).
+const AgentWord = "terem.agent=1"

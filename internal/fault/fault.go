@@ -19,13 +19,16 @@ const (
 	Guest                      // what the guest did
 	NotExecutable              // the program is there, but cannot be executed
 	NoProgram                  // the program is not there
+	Gone                       // a machine or container that ended before what was done in it
 )
 
-// Exit statuses: those of sysexits.h (EX_USAGE, EX_UNAVAILABLE), of shells, and 84 for a guest with which terem cannot go on.
+// Exit statuses: those of sysexits.h (EX_USAGE, EX_UNAVAILABLE), of shells, and 84 and 85 for a guest with which terem cannot go
+// on and for one that has gone.
 const (
 	StatusUsage         = 64
 	StatusHost          = 69
 	StatusGuest         = 84
+	StatusGone          = 85
 	StatusNotExecutable = 126
 	StatusNoProgram     = 127
 )
@@ -37,6 +40,8 @@ func (c Class) Status() int {
 		return StatusUsage
 	case Guest:
 		return StatusGuest
+	case Gone:
+		return StatusGone
 	case NotExecutable:
 		return StatusNotExecutable
 	case NoProgram:

@@ -146,6 +146,36 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// TestWatch: who waits for a name to be free waits until it is, and no longer than he said.
+func TestWatch(t *testing.T) {
+	root := t.TempDir()
+	d := claimed(t, root, "web")
+	for _, release := range []bool{false, true} {
+		w, err := NewWatch(d.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !release {
+			w.Await(time.Millisecond)
+			continue
+		}
+		free := make(chan struct{})
+		go func() { w.Await(time.Minute); close(free) }()
+		select {
+		case <-free:
+			t.Error("a name that is held counts as free")
+		case <-time.After(20 * time.Millisecond):
+		}
+		if err := d.Release(); err != nil {
+			t.Error(err)
+		}
+		<-free
+	}
+	if err := claimed(t, root, "web").Release(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRace: of many who want a name at once one has it at a time, while others list and clear.
 func TestRace(t *testing.T) {
 	root := t.TempDir()

@@ -153,6 +153,16 @@ func environment(typed []string) []string {
 		"HOME=/root",
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 	}
+	for _, e := range overrides(typed) {
+		name, _, _ := strings.Cut(e, "=")
+		env = slices.DeleteFunc(env, func(old string) bool { return strings.HasPrefix(old, name+"=") })
+		env = append(env, e)
+	}
+	return env
+}
+
+// overrides are the variables of --env, those with a name alone with their value here.
+func overrides(typed []string) (env []string) {
 	for _, e := range typed {
 		name, _, given := strings.Cut(e, "=")
 		if !given {
@@ -162,7 +172,6 @@ func environment(typed []string) []string {
 			}
 			e = name + "=" + value
 		}
-		env = slices.DeleteFunc(env, func(old string) bool { return strings.HasPrefix(old, name+"=") })
 		env = append(env, e)
 	}
 	return env

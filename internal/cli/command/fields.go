@@ -23,6 +23,7 @@ func FlagOf(field string) string {
 		"ReadBPS":  "--io-read",
 		"Root":     "--root",
 		"Size":     "--size",
+		"TTY":      "--tty",
 		"Targets":  "--targets",
 		"Users":    "--userns",
 		"Vsock":    "--vsock",

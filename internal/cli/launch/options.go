@@ -187,7 +187,7 @@ func kernelLine(o *Options, own, pipe bool) (string, error) {
 		if err != nil {
 			return "", &fault.Error{Class: fault.Usage, Thing: "command " + strings.Join(o.Command, " "), Err: err}
 		}
-		words = append(words, more...)
+		words = append(words, append(more, cmdline.AgentWord)...)
 	} else if len(o.Command) > 0 {
 		return "", &fault.Error{Class: fault.Usage, Thing: "command " + o.Command[0],
 			Cause: "only the default guest's init takes one", Mend: "use " + fault.Field("Append") + " for a kernel of your own"}

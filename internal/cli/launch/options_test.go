@@ -40,11 +40,11 @@ func TestKernelLine(t *testing.T) {
 	}{
 		{"stranger", Options{}, false, true, common},
 		{"stranger, words added", Options{Append: "ro quiet"}, false, false, common + " ro quiet"},
-		{"own, terminal", Options{}, true, false, own + " terem.term=xterm"},
-		{"own, pipe", Options{}, true, true, own + " terem.pipe=1"},
-		{"own, command", Options{Command: []string{"uname", "-s"}}, true, true, own + " terem.cmd=dW5hbWUALXMA terem.pipe=1"},
-		{"own, words added last", Options{Append: "panic=5"}, true, true, own + " terem.pipe=1 panic=5"},
-		{"own, two CPUs", Options{CPUs: 2}, true, true, common + " " + cmdline.Kernel(2) + " terem.pipe=1"},
+		{"own, terminal", Options{}, true, false, own + " terem.term=xterm terem.agent=1"},
+		{"own, pipe", Options{}, true, true, own + " terem.pipe=1 terem.agent=1"},
+		{"own, command", Options{Command: []string{"uname", "-s"}}, true, true, own + " terem.cmd=dW5hbWUALXMA terem.pipe=1 terem.agent=1"},
+		{"own, words added last", Options{Append: "panic=5"}, true, true, own + " terem.pipe=1 terem.agent=1 panic=5"},
+		{"own, two CPUs", Options{CPUs: 2}, true, true, common + " " + cmdline.Kernel(2) + " terem.pipe=1 terem.agent=1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := kernelLine(files(t, tt.o), tt.own, tt.pipe)

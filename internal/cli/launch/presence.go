@@ -16,6 +16,7 @@ import (
 	"terem/internal/fault"
 	"terem/internal/running"
 	"terem/internal/vm/control"
+	"terem/internal/vm/vsock"
 )
 
 // presence is how others find the machine and steer it: its name, its directory and the sockets in there.
@@ -23,8 +24,11 @@ type presence struct {
 	dir    *running.Dir
 	log    *os.File // of a machine in the background; nil: none
 	server *control.Server
-	made   chan struct{} // closed when appear has returned
-	over   chan struct{} // closed when end is known
+	vsock  *vsock.Listener // nil: the machine has no ports
+	ports  bool            // it has
+	agent  bool            // and one of them is the agent's
+	made   chan struct{}   // closed when appear has returned
+	over   chan struct{}   // closed when end is known
 	end    control.End
 	paused atomic.Bool
 }
@@ -71,6 +75,9 @@ func (s *session) appear() {
 	if s.here.dir == nil {
 		s.here.dir, err = running.Claim(running.Root(), "", "vm")
 	}
+	if err == nil && s.here.ports {
+		s.here.vsock, err = vsock.Listen(s.here.dir.File(running.VsockSocket), s.m)
+	}
 	if err == nil {
 		s.here.server, err = control.Listen(s.here.dir.File(running.ControlSocket), s.verbs(time.Now()))
 	}
@@ -87,6 +94,9 @@ func (s *session) vanish() error {
 	var errs []error
 	if s.here.server != nil {
 		errs = append(errs, s.here.server.Close())
+	}
+	if s.here.vsock != nil {
+		errs = append(errs, s.here.vsock.Close())
 	}
 	if s.here.dir != nil {
 		errs = append(errs, s.here.dir.Release())
@@ -138,7 +148,7 @@ func (s *session) info(started time.Time) control.Info {
 		log = s.here.log.Name()
 	}
 	return control.Info{
-		Log:  log,
+		Log: log, Agent: s.here.agent,
 		Name: s.here.dir.Name, Kind: control.KindVM, PID: os.Getpid(), Started: started,
 		Command: s.o.Command, CPUs: float64(s.o.CPUs), Memory: s.o.Memory,
 	}

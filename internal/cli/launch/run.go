@@ -114,8 +114,11 @@ func (s *session) config(im *images) (machine.Config, error) {
 		RNG: o.RNG, Balloon: o.Balloon, Init: im.own && o.Initrd == "" && pipe,
 		ACPI: !im.own, NoAssist: o.NoAssist, CountExits: o.Exits != "", Since: s.since,
 	}
-	if o.Vsock != nil {
+	switch {
+	case o.Vsock != nil:
 		c.Vsock = o.Vsock.Device()
+	case im.own && o.Initrd == "":
+		c.Vsock = vsock.Plain() // for the agent
 	}
 	c.Boot.Payload, c.Boot.Protocol, c.Boot.Unpack = o.Payload, o.Protocol, o.Decoders.Kernel
 	switch {
@@ -165,6 +168,8 @@ func (s *session) run(c machine.Config) (status int, err error) {
 	if err := s.m.Start(); err != nil {
 		return 0, err
 	}
+	s.here.ports = c.Vsock != nil
+	s.here.agent = s.here.ports && strings.Contains(s.m.CmdLine(), cmdline.AgentWord)
 	go s.appear()
 	if err := s.leave(); err != nil {
 		return 0, err

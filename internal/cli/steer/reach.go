@@ -3,6 +3,7 @@ package steer
 import (
 	"errors"
 	"path/filepath"
+	"time"
 
 	"terem/internal/fault"
 	"terem/internal/running"
@@ -41,4 +42,22 @@ func Each(names []string, do func(name string, c control.Client) error) (first e
 		}
 	}
 	return first
+}
+
+// freed is how long a process may take to take itself apart after it has said how it ended.
+const freed = 5 * time.Second
+
+// End does for each name what waits for its end, and returns when the names are free again.
+func End(names []string, do func(name string, c control.Client) error) error {
+	return Each(names, func(name string, c control.Client) error {
+		w, err := running.NewWatch(filepath.Dir(c.Path))
+		if err != nil {
+			return control.ErrGone
+		}
+		if err := do(name, c); err != nil {
+			return errors.Join(err, w.Close())
+		}
+		w.Await(freed)
+		return nil
+	})
 }

@@ -207,3 +207,6 @@ func (s sink) Write(p []byte) (int, error) {
 func output(name string, w io.Writer, r *bufio.Reader, h head) error {
 	return pass(sink{name, w}, r, h.size)
 }
+
+// Port is where the agent listens in the guest, and where the host listens for a guest that begins by itself.
+const Port = 1024

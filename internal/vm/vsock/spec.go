@@ -49,3 +49,6 @@ func ParseSpec(value string) (Spec, error) {
 func (s *Spec) Device() *device.Config {
 	return &device.Config{CID: s.CID, Dial: DialPath(s.Path)}
 }
+
+// Plain is the device of a guest that calls nobody.
+func Plain() *device.Config { return &device.Config{CID: device.MinCID} }
