@@ -7,6 +7,8 @@
 //	         10,000 writes in long mode between them; the loop's own instructions are part of it
 //	boot     from fork to the first line of init of terem's default guest, 1 vCPU, 128 MiB; and the
 //	         guest kernel's instructions and exits, which hold for other hosts too
+//	exec     another program in a guest that runs, beside a shell in there that starts it; and 1 MiB through a
+//	         guest's cat, by the agent and by the serial console
 //	timer    how late a sleep of a millisecond ends, on the host and in a guest of 1 and 2 vCPUs; and
 //	         the CPU time of such a guest when it is idle
 //	memory   the VMM's private dirty memory outside guest RAM, with an idle shell in the guest

@@ -22,7 +22,7 @@ type room struct {
 func rooms() []room {
 	const unix = "golang.org/x/sys/unix"
 	return []room{
-		{"bench/...", []string{"bench/...", "guest/...", "internal/measure/host", "internal/measure/stats", "internal/measure/lastwords", "internal/measure/smaps"}, []string{"golang.org/x/arch/...", unix}, nil},
+		{"bench/...", []string{"bench/...", "guest/...", "internal/measure/host", "internal/measure/stats", "internal/measure/lastwords", "internal/measure/smaps", "internal/cli/enter", "internal/running", "internal/vm/agent"}, []string{"golang.org/x/arch/...", unix}, nil},
 		{"cmd/terem", []string{"internal/cli/command", "internal/cli/launch", "internal/container", "internal/vm/machine"}, []string{"github.com/spf13/pflag"}, []string{"internal/fault"}},
 		{"cmd/terem-tools", []string{"internal/...", "boot/unpack", "guest/...", "kvm"}, []string{"github.com/spf13/cobra/...", "github.com/spf13/pflag", unix}, nil},
 
