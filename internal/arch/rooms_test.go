@@ -53,7 +53,7 @@ func rooms() []room {
 		{"internal/cli/steer", []string{"internal/running", "internal/vm/control", "internal/vm/machine", "internal/fault"}, nil, nil},
 		{"internal/fault", nil, nil, nil},
 		{"internal/hardware", []string{"internal/hardware/wire", "internal/cli/tty/...", "guest/..."}, []string{unix, "github.com/spf13/pflag"}, nil},
-		{"internal/hardware/atwork", nil, nil, []string{"guest/...", "kvm", unix, "golang.org/x/net/bpf"}},
+		{"internal/hardware/atwork", nil, nil, []string{"internal/cli/tty/ttytest", "guest/...", "kvm", unix, "golang.org/x/net/bpf"}},
 		{"internal/hardware/outer", []string{"internal/hardware/wire", "kvm"}, []string{unix}, nil},
 		{"internal/hardware/wire", nil, nil, nil},
 		{"internal/measure/host", nil, nil, nil},

@@ -2,10 +2,17 @@ package atwork
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"terem/internal/cli/tty/ttytest"
 )
 
 // TestExec: programs in a machine that runs, as somebody who knows other tools expects.
@@ -82,5 +89,66 @@ func TestExecEnds(t *testing.T) {
 		if s := <-inside; s.status != 85 && s.status != 137 || end == "kill" && s.status != 85 || strings.Count(s.stderr, "\n") > 1 {
 			t.Errorf("%s: %+v", end, s)
 		}
+	}
+}
+
+// TestExecTerminal: a shell in a machine, on a terminal: its size, also when that changes; Ctrl-C is for what runs in the
+// shell; Ctrl-A x leaves; a program that is missing does not hang.
+func TestExecTerminal(t *testing.T) {
+	emulated(t)
+	own(t)
+	terem(t, "", "run", "--detach", "--name", "web", "--", "sleep", "1000").want(t, 0, "web\n")
+	defer func() { terem(t, "", "kill", "web").want(t, 0, "") }()
+	resize := func(f *os.File, rows, cols uint16) {
+		if err := unix.IoctlSetWinsize(int(f.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: cols}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	onTerminal := func(user func(*ttytest.User, *os.File), args ...string) int {
+		keyboard, terminal := ttytest.Open(t)
+		resize(keyboard, 33, 99)
+		u := ttytest.NewUser(t, keyboard)
+		c := exec.Command("terem", append([]string{"exec", "-it", "web"}, args...)...)
+		c.Stdin, c.Stdout, c.Stderr = terminal, terminal, terminal
+		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		user(u, keyboard)
+		_ = c.Wait() // its status says it
+		return c.ProcessState.ExitCode()
+	}
+	status := onTerminal(func(u *ttytest.User, keyboard *os.File) {
+		u.Type("stty size\r")
+		u.Expect("33 99")
+		resize(keyboard, 20, 70)
+		for {
+			u.Type("stty size | tr ' ' x; echo =$((40+2))\r")
+			if strings.Contains(u.Expect("=42"), "20x70") {
+				break
+			}
+		}
+		u.Type("sleep 1000; echo interrupted=$((1+1))\r")
+		time.Sleep(time.Second) // until the shell has started it
+		u.Type("\x03")
+		u.Type("echo then=$((2+2)); tty; exit 4\r")
+		if said := u.Expect("/dev/pts/"); !strings.Contains(said, "then=4") || strings.Contains(said, "interrupted=2") {
+			t.Errorf("after Ctrl-C: %q", said)
+		}
+	})
+	if status != 4 {
+		t.Errorf("status %d, want 4", status)
+	}
+	status = onTerminal(func(u *ttytest.User, _ *os.File) {
+		u.Type("echo ready=$((3+3))\r")
+		u.Expect("ready=6")
+		u.Type("\x01x")
+	})
+	if status != 0 {
+		t.Errorf("left by Ctrl-A x: status %d", status)
+	}
+	status = onTerminal(func(u *ttytest.User, _ *os.File) { u.Expect("no such program in the guest") }, "nope")
+	if status != 127 {
+		t.Errorf("a program that is missing: status %d, want 127", status)
 	}
 }
