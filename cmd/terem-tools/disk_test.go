@@ -21,18 +21,18 @@ func TestDiskErrors(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{[]string{"create"}, []string{"accepts 2 arg(s)", "terem disk create --help"}},
+		{[]string{"create"}, []string{"`terem disk create` wants: ", "terem disk create --help"}},
 		{[]string{"create", "x", "big"}, []string{"big", "not a size", "such as 512M", "terem disk create --help"}},
 		{[]string{"create", "x", "0"}, []string{"make x", "no bytes", "such as 4G"}},
 		{[]string{"create", "x", "1000"}, []string{"make x", "no multiple of 512", "try 1024"}},
 		{[]string{"create", taken, "1M"}, []string{"make " + taken, "it exists", "--force"}},
 		{[]string{"create", "/no/such/x", "1M"}, []string{"make /no/such/x", "no such file", "directory"}},
-		{[]string{"from-dir", "x"}, []string{"accepts 2 arg(s)", "terem disk from-dir --help"}},
+		{[]string{"from-dir", "x"}, []string{"and got", "terem disk from-dir --help"}},
 		{[]string{"from-dir", "/no/such", "x"}, []string{"/no/such", "no such file", "directory or a tar"}},
 		{[]string{"from-dir", "/etc", "x", "--size", "much"}, []string{"--size much", "not a size"}},
 		{[]string{"from-dir", "/etc", "x", "--size", "0"}, []string{"--size 0", "no bytes", "leave it out"}},
 		{[]string{"check", text}, []string{"disk " + text, "a text, and no disk image", "name an image"}},
-		{[]string{"info"}, []string{"accepts 1 arg(s)", "terem disk info --help"}},
+		{[]string{"info"}, []string{"`terem disk info` wants: ", "terem disk info --help"}},
 		{[]string{"info", "/no/such"}, []string{"disk /no/such", "no such file", "terem disk create"}},
 		{[]string{"info", "/dev/null"}, []string{"disk /dev/null", "character device", "block device"}},
 		{[]string{"info", empty}, []string{"disk " + empty, "empty"}},

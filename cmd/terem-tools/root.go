@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"terem/internal/cli/command"
 
@@ -70,6 +71,19 @@ func mendCobra(root *cobra.Command) {
 	}
 }
 
+// wrongCount says what a command takes.
+func wrongCount(c *cobra.Command, args []string) error {
+	_, takes, _ := strings.Cut(c.UseLine(), c.CommandPath())
+	takes = strings.TrimSpace(strings.ReplaceAll(takes, "[flags]", ""))
+	switch {
+	case takes == "" && len(args) > 0:
+		return fmt.Errorf("%q: `%s` takes no arguments", args[0], c.CommandPath())
+	case len(args) == 0:
+		return fmt.Errorf("`%s` wants: %s", c.CommandPath(), takes)
+	}
+	return fmt.Errorf("`%s` wants %s, and got %q", c.CommandPath(), takes, args)
+}
+
 // wrapArgs makes a wrong number of arguments a usage error.
 func wrapArgs(c *cobra.Command) {
 	check := c.Args
@@ -77,10 +91,10 @@ func wrapArgs(c *cobra.Command) {
 		return
 	}
 	c.Args = func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return &command.UsageError{Command: c.CommandPath(), Err: err}
+		if check(c, args) == nil {
+			return nil
 		}
-		return nil
+		return &command.UsageError{Command: c.CommandPath(), Err: wrongCount(c, args)}
 	}
 	for _, sub := range c.Commands() {
 		wrapArgs(sub)

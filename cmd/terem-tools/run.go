@@ -89,5 +89,5 @@ func examined(err error) error {
 	if mend != "" {
 		mend = "`" + mend + "`, or "
 	}
-	return &fault.Error{Class: fault.Host, Thing: kvm.Device, Cause: cause, Mend: mend + "see `terem doctor`"}
+	return &fault.Error{Class: fault.Host, Thing: kvm.Device, Cause: cause, Mend: mend + "see `terem doctor`; `terem container run` needs none"}
 }

@@ -61,7 +61,7 @@ func (l Limits) check() error {
 	case l.Memory > 1<<62:
 		return bad(fmt.Sprintf("%s %d", fault.Field("Memory"), l.Memory), "too much")
 	case l.CPUs != 0 && !(l.CPUs >= leastCPUs && l.CPUs <= mostCPUs):
-		return bad(fmt.Sprintf("%s %v", fault.Field("CPUs"), l.CPUs), "want a number of CPUs such as 0.5 or 2")
+		return bad(fmt.Sprintf("%s %v", fault.Field("CPUs"), l.CPUs), fmt.Sprintf("want a number of CPUs from %v to %v, such as 0.5 or 2", leastCPUs, mostCPUs))
 	case l.PIDs < 0:
 		return bad(fmt.Sprintf("%s %d", fault.Field("PIDs"), l.PIDs), "want 1 or more")
 	case l.PIDs > mostPIDs:

@@ -60,11 +60,18 @@ func cloneTrees(root string, binds []Bind, recursive uint) (tree mount, bound []
 		if err != nil {
 			tree.close()
 			closeMounts(bound)
-			return -1, nil, &fault.Error{Class: fault.Usage, Thing: fault.Field("Binds"), Err: err, Mend: "name a file or directory of this host"}
+			return -1, nil, badBind(b, err)
 		}
 		bound = append(bound, m)
 	}
 	return tree, bound, nil
+}
+
+func badBind(b Bind, err error) error {
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EACCES) {
+		err = errors.Unwrap(err) // of the path's, and not of the call's
+	}
+	return &fault.Error{Class: fault.Usage, Thing: fault.Field("Binds") + " " + b.Source, Err: err, Mend: "name a file or directory of this host"}
 }
 
 // cloneTree is a second mount of what is at a path that a person gave: links are followed.

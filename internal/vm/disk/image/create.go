@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"terem/internal/fault"
 	"terem/internal/vm/disk"
@@ -15,6 +18,10 @@ const sectorSize = 512
 func Create(path string, size uint64, force bool) error {
 	if err := checkSize(path, size); err != nil {
 		return err
+	}
+	if format := strings.TrimPrefix(filepath.Ext(path), "."); slices.Contains([]string{"qcow2", "vmdk", "vdi", "vhd", "vhdx"}, format) {
+		return &fault.Error{Class: fault.Usage, Thing: "make " + path, Cause: "terem makes raw images, and the name says " + format,
+			Mend: "call it " + strings.TrimSuffix(path, format) + "img"}
 	}
 	return disk.Create(path, force, func(f *os.File) error { return f.Truncate(int64(size)) })
 }
