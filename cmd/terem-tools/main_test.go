@@ -114,7 +114,7 @@ func TestUsageErrors(t *testing.T) {
 		{"run --kernel=", []string{"--kernel", "empty", "terem run --help"}},
 		{"run --console=", []string{"--console", "empty", "terem run --help"}},
 		{"guest path x", []string{`"x"`, "terem guest path --help"}},
-		{"guest root", []string{"1 arg", "terem guest root --help"}},
+		{"guest root", []string{"wants: DIR", "terem guest root --help"}},
 		{"run --nope", []string{"--nope", "unknown flag", "terem run --help"}},
 		{"run --disk x.img,nope", []string{"--disk x.img,nope", `no option "nope"`, "path[,ro]"}},
 		{"run --disk no-such.img", []string{"no-such.img", "no such file", "terem disk create"}},

@@ -91,10 +91,14 @@ func wrapArgs(c *cobra.Command) {
 		return
 	}
 	c.Args = func(c *cobra.Command, args []string) error {
-		if check(c, args) == nil {
+		err := check(c, args)
+		if err == nil {
 			return nil
 		}
-		return &command.UsageError{Command: c.CommandPath(), Err: wrongCount(c, args)}
+		if !c.HasSubCommands() {
+			err = wrongCount(c, args)
+		}
+		return &command.UsageError{Command: c.CommandPath(), Err: err}
 	}
 	for _, sub := range c.Commands() {
 		wrapArgs(sub)
