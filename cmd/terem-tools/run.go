@@ -21,7 +21,8 @@ Without --kernel, terem boots its own guest (see "terem guest"): a shell, or the
 that follows the flags, whose exit status becomes terem's. A command that begins with a
 dash needs "--" before it. With pipes instead of a terminal, standard input reaches the
 guest and ends there, and the command's output comes back: standard output and standard
-error as one stream.
+error, each as its own. What the guest's kernel says is then on standard error. With
+--console stdio all goes over the console, as one stream.
 
 The first --disk becomes the root file system if there is a program on it. Without a command, at a
 terminal, its own /sbin/init starts; if it has none, a shell.

@@ -43,6 +43,8 @@ type Options struct {
 	Env        []string // K=V, over the guest's defaults
 	Hostname   string
 	Pipe       bool // the host's standard input is no terminal
+	Agent      bool // the host may start programs, over vsock (docs/agent.md)
+	Streams    bool // as Pipe, but the command's streams go over vsock, too
 	Rows, Cols int
 	Term       string
 }
@@ -77,6 +79,12 @@ func (o Options) Words() ([]string, error) {
 	}
 	if o.Pipe {
 		add("pipe", "1")
+	}
+	if o.Agent {
+		w = append(w, AgentWord)
+	}
+	if o.Streams {
+		add("stdio", "agent")
 	}
 	if o.Rows > 0 && o.Cols > 0 {
 		add("rows", fmt.Sprint(o.Rows))

@@ -17,6 +17,13 @@ func ExampleOptions_Words() {
 	// Output: terem.cmd=dW5hbWUALWEA terem.pipe=1 terem.rows=24 terem.cols=80
 }
 
+func TestAgentWords(t *testing.T) {
+	words, err := Options{Agent: true, Streams: true}.Words()
+	if got := strings.Join(words, " "); got != "terem.agent=1 terem.stdio=agent" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func ExampleEventPortWord() {
 	fmt.Println(EventPortWord())
 	// Output: vmm_port=0x5f9

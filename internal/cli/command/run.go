@@ -71,6 +71,9 @@ func (f *Run) Execute(fs *pflag.FlagSet, d launch.Decoders) (status int, err err
 	if err := f.options(fs.Args()); err != nil {
 		return 0, err
 	}
+	if !fs.Lookup("console").Changed {
+		f.o.Console = "" // a guest may have a better way for its command's streams
+	}
 	f.o.Decoders = d
 	if f.detach {
 		if f.o.Detached = detached(); f.o.Detached == nil {

@@ -20,7 +20,7 @@ import (
 // standard input lives as long as the process: a read of a terminal cannot be
 // called off.
 func (s *session) connect() error {
-	if !s.o.stdio() {
+	if !s.o.stdio() || s.streams != nil {
 		return nil
 	}
 	if s.pipe {
@@ -69,10 +69,15 @@ func (s *session) piped() {
 	var bad *machine.InputError
 	switch {
 	case errors.As(err, &bad):
-		s.say("terem: standard input: %v; for the guest it ends there\n", reason(bad.Err))
+		s.unreadableInput(bad.Err)
 	case err != nil && s.o.Verbose && !errors.Is(err, context.Canceled):
 		s.say("terem: standard input: %v\n", err)
 	}
+}
+
+// unreadableInput says why the guest's input ends.
+func (s *session) unreadableInput(err error) {
+	s.say("terem: standard input: %v; for the guest it ends there\n", reason(err))
 }
 
 // disconnect gives the terminal back. Once done, it does nothing.

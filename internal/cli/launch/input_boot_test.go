@@ -53,7 +53,7 @@ func ready(t *testing.T, stdin *os.File, o Options, do func()) (first string, r 
 		lines <- string(rest)
 	}()
 	errs := newSink(t)
-	o.CacheDir, o.CPU, o.CPUs, o.Memory, o.Console, o.Timeout = defaultCache(t), "host", 1, 128<<20, "stdio", 4*time.Minute
+	o.CacheDir, o.CPU, o.CPUs, o.Memory, o.Console, o.Timeout = defaultCache(t), "host", 1, 128<<20, "", 4*time.Minute
 	o.Stdin, o.Stdout, o.Stderr = stdin, outW, errs.w
 	status, err := Run(&o)
 	outW.Close()

@@ -26,7 +26,7 @@ type Options struct {
 	Memory         uint64 // bytes
 	CPUs           int
 	CPU            string // machine.ParseCPU
-	Console        string // "" or "stdio", "none", or a file to write to
+	Console        string // "stdio", "none", or a file to write to; "": stdio, but for a command whose streams go another way
 	Timeout        time.Duration
 	Name           string   // under which others find it; "": one is drawn
 	Detached       *os.File // not nil: in the background; gets the machine's name and is closed when the guest runs
@@ -171,12 +171,12 @@ func terminalType() string {
 
 // kernelLine composes the kernel command line. The user's words come last: the
 // kernel lets a later word win.
-func kernelLine(o *Options, own, pipe bool) (string, error) {
+func kernelLine(o *Options, own, pipe bool, way way) (string, error) {
 	words := []string{"console=ttyS0", "reboot=k", "panic=-1"}
 	if own {
 		words = append(words, cmdline.Kernel(o.CPUs))
 		cols, rows := tty.Size(o.Stdout)
-		g := cmdline.Options{Argv: o.Command, Pipe: pipe, Rows: rows, Cols: cols, Term: terminalType()}
+		g := cmdline.Options{Argv: o.Command, Pipe: pipe && !way.streams, Agent: way.agent, Streams: way.streams, Rows: rows, Cols: cols, Term: terminalType()}
 		if !cmdline.Short(o.Command) {
 			g.Argv, g.Handed = nil, true
 		}
@@ -187,7 +187,7 @@ func kernelLine(o *Options, own, pipe bool) (string, error) {
 		if err != nil {
 			return "", &fault.Error{Class: fault.Usage, Thing: "command " + strings.Join(o.Command, " "), Err: err}
 		}
-		words = append(words, append(more, cmdline.AgentWord)...)
+		words = append(words, more...)
 	} else if len(o.Command) > 0 {
 		return "", &fault.Error{Class: fault.Usage, Thing: "command " + o.Command[0],
 			Cause: "only the default guest's init takes one", Mend: "use " + fault.Field("Append") + " for a kernel of your own"}

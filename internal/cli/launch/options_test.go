@@ -47,7 +47,7 @@ func TestKernelLine(t *testing.T) {
 		{"own, two CPUs", Options{CPUs: 2}, true, true, common + " " + cmdline.Kernel(2) + " terem.pipe=1 terem.agent=1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := kernelLine(files(t, tt.o), tt.own, tt.pipe)
+			got, err := kernelLine(files(t, tt.o), tt.own, tt.pipe, way{agent: tt.own})
 			if err != nil || got != tt.want {
 				t.Errorf("kernel command line\n%q, %v; want\n%q", got, err, tt.want)
 			}
@@ -63,7 +63,7 @@ func TestKernelLineErrors(t *testing.T) {
 		"only the default guest's init takes one": {[]string{"ls"}, false},
 		"NUL": {[]string{"echo", "a\x00b"}, true},
 	} {
-		_, err := kernelLine(files(t, Options{Command: tt.command}), tt.own, true)
+		_, err := kernelLine(files(t, Options{Command: tt.command}), tt.own, true, way{})
 		if fault.Status(err) != fault.StatusUsage || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want %q", tt.command, err, want)
 		}

@@ -37,6 +37,7 @@ type session struct {
 	begun   bool       // the guest was started
 	voice   *tty.Voice // terem's own lines
 	here    presence
+	streams *streams // of the guest's command, if they do not go over the console
 
 	mu     sync.Mutex
 	status int           // overrides the outcome's status, if why is set
@@ -82,20 +83,45 @@ func Run(o *Options) (status int, err error) {
 		return 0, err
 	}
 	conf.Disks = disks
-	if s.console.File != nil {
-		if s.out, err = tty.NewOutput(s.console.File, s.outputBroke); err != nil {
-			return 0, err
-		}
-		defer s.out.Close()
-		conf.Out = s.out
+	closeOutput, err := s.openOutput(&conf)
+	if err != nil {
+		return 0, err
 	}
+	defer closeOutput()
 	return s.run(conf)
+}
+
+// openOutput opens what the guest writes to.
+func (s *session) openOutput(c *machine.Config) (closeAll func(), err error) {
+	closeAll = func() {}
+	switch {
+	case s.streams != nil:
+		// The console has what the kernel says, and nobody ends a guest because that is not read.
+		s.out, err = tty.NewOutput(s.o.Stderr, func(error) {})
+	case s.console.File != nil:
+		s.out, err = tty.NewOutput(s.console.File, s.outputBroke)
+	default:
+		return closeAll, nil
+	}
+	if err != nil {
+		return closeAll, err
+	}
+	c.Out = s.out
+	if s.streams == nil {
+		return func() { s.out.Close() }, nil
+	}
+	if err := s.streams.open(); err != nil {
+		s.out.Close()
+		return closeAll, err
+	}
+	return func() { s.streams.close(); s.out.Close() }, nil
 }
 
 func (s *session) config(im *images) (machine.Config, error) {
 	o := s.o
 	pipe := s.pipe || !o.stdio()
-	line, err := kernelLine(o, im.own, pipe)
+	way := s.chooseWay(im, pipe)
+	line, err := kernelLine(o, im.own, pipe, way)
 	if err != nil {
 		return machine.Config{}, err
 	}
@@ -114,12 +140,7 @@ func (s *session) config(im *images) (machine.Config, error) {
 		RNG: o.RNG, Balloon: o.Balloon, Init: im.own && o.Initrd == "" && pipe,
 		ACPI: !im.own, NoAssist: o.NoAssist, CountExits: o.Exits != "", Since: s.since,
 	}
-	switch {
-	case o.Vsock != nil:
-		c.Vsock = o.Vsock.Device()
-	case im.own && o.Initrd == "":
-		c.Vsock = vsock.Plain() // for the agent
-	}
+	s.vsock(&c, way)
 	c.Boot.Payload, c.Boot.Protocol, c.Boot.Unpack = o.Payload, o.Protocol, o.Decoders.Kernel
 	switch {
 	case o.NoParams:
@@ -140,10 +161,9 @@ func (s *session) run(c machine.Config) (status int, err error) {
 		return 0, err
 	}
 	defer func() {
-		if s.out != nil {
-			s.out.Stop()
-		}
+		s.stopOutput()
 		err = errors.Join(err, s.m.Close())
+		s.streams.await()
 	}()
 	if o := s.o.Vsock; o != nil {
 		l, err := vsock.Listen(o.Path, s.m)
@@ -197,6 +217,7 @@ func (s *session) wait(heard <-chan os.Signal) {
 		s.because(statusSignal+int(n), n.String())
 		s.terminate(heard)
 	}
+	s.streams.collect(heard, timeout)
 }
 
 // terminate lets the guest end itself; a second signal does not wait for that.
@@ -222,10 +243,28 @@ func (s *session) because(status int, why string) {
 	}
 }
 
+// isForced says whether terem ends the guest.
+func (s *session) isForced() bool {
+	select {
+	case <-s.forced:
+		return true
+	default:
+		return false
+	}
+}
+
 // end ends the guest at once.
 func (s *session) end(status int, why string) {
 	s.because(status, why)
 	s.m.Kill()
+}
+
+// stopOutput calls off writes that wait for a reader.
+func (s *session) stopOutput() {
+	if s.out != nil {
+		s.out.Stop()
+	}
+	s.streams.stop()
 }
 
 func (s *session) outputBroke(err error) {
@@ -239,9 +278,7 @@ func (s *session) outputBroke(err error) {
 // finish reports and gives the exit status.
 func (s *session) finish() (int, error) {
 	outcome := s.m.Wait()
-	if s.out != nil {
-		s.out.Stop()
-	}
+	s.stopOutput()
 	var report machine.Report
 	var err error
 	if s.o.Exits != "" {

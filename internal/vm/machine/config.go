@@ -1,8 +1,10 @@
 package machine
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"syscall"
 	"time"
 
 	"terem/boot"
@@ -28,7 +30,8 @@ type Config struct {
 	// waits, so one that may wait must be an Output, and must have been called off before Close.
 	Out        io.Writer
 	ACPI       bool      // ACPI tables besides the MP table
-	Init       bool      // the default guest's own init makes the console a pipe (Machine.Feed)
+	Init       bool      // the default guest's own init takes the input: on the console (Machine.Feed), or as Asker says
+	Asker      Asker     // asks processes of the guest to end, if that is not to go over the console; nil: it is
 	NoAssist   bool      // do not finish instructions for KVM
 	CountExits bool      // keep an exit ledger for each vCPU
 	Since      time.Time // when the run began, for Report.Phases; zero: when New is called
@@ -39,6 +42,12 @@ type Config struct {
 	RNG     *rng.Config   // a source of random numbers; nil: none
 	Balloon *Balloon      // takes memory back from the guest; nil: none
 	Vsock   *vsock.Config // sockets between guest and host; nil: none
+}
+
+// Asker asks the processes of the default guest to end.
+type Asker interface {
+	Listening() bool // the guest's init has begun to listen, and listens still
+	Ask(ctx context.Context, sig syscall.Signal)
 }
 
 // Balloon is what a guest may be asked to give back. Pages that it does not use it

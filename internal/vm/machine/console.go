@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"syscall"
 	"time"
 
 	"terem/guest/cmdline"
@@ -167,10 +168,13 @@ func each(r io.Reader, f func([]byte) error) (bad, err error) {
 // by asking every process to end. It waits for grace, then asks once more without
 // mercy, and waits again. A guest with disks that is still there then has its kernel
 // make their file systems clean. The default guest's init is asked if it has made the
-// console a pipe, and else the kernel, by SysRq over the serial line. An init that has
+// console a pipe, or by the Asker if it listens to that, and else the kernel, by SysRq over the serial line. An init that has
 // not come so far has started nothing and mounted no disk.
 func (m *Machine) Terminate(grace time.Duration) {
-	listens := m.listening()
+	asker, listens := m.conf.Asker, m.listening()
+	if asker != nil {
+		listens = asker.Listening()
+	}
 	if m.conf.Init && !listens || m.ctx.Err() != nil {
 		return
 	}
@@ -179,7 +183,13 @@ func (m *Machine) Terminate(grace time.Duration) {
 		func(ctx context.Context) { m.sysRq(ctx, sysRqTerminate) },
 		func(ctx context.Context) { m.sysRq(ctx, sysRqKill) },
 	}
-	if listens {
+	switch {
+	case listens && asker != nil:
+		ask = []func(context.Context){
+			func(ctx context.Context) { asker.Ask(ctx, syscall.SIGTERM) },
+			func(ctx context.Context) { asker.Ask(ctx, syscall.SIGKILL) },
+		}
+	case listens:
 		ask = []func(context.Context){
 			func(ctx context.Context) { _ = m.command(ctx, cmdline.Terminate) }, // a deaf one is asked otherwise next
 			func(ctx context.Context) { _ = m.command(ctx, cmdline.Kill) },
