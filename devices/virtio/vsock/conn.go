@@ -5,7 +5,8 @@ import (
 )
 
 // What the device holds of the guest's bytes, for a host that reads slowly: it is what buf_alloc
-// says. The first connections get more. So a guest makes the host keep some 80 MiB at most.
+// says. The first connections get more. So a guest makes the host keep some 80 MiB at most, and if it
+// takes nothing itself, the 64 KiB that a host's program has said on each connection (maxRead).
 const (
 	largeBuffer = 256 << 10
 	smallBuffer = 64 << 10

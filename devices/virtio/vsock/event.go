@@ -7,7 +7,7 @@ import (
 	"terem/devices/virtio"
 )
 
-// TRANSPORT_RESET (section 5.10.6.7): the connections of the driver are gone, and its CID may have
+// TRANSPORT_RESET (section 5.10.6, device events): the connections of the driver are gone, and its CID may have
 // changed. An event is an id, a le32.
 const (
 	eventReset = 0

@@ -95,8 +95,8 @@ func limit(p [][]byte, n uint64) [][]byte {
 	return p
 }
 
-// receive does what a packet says. One with another's address as its sender is dropped (section
-// 5.10.6.4.1 of virtio 1.2); one that belongs to nothing is answered by RST, unless it is one.
+// receive does what a packet says. One that says that it is from somebody else is dropped; one that belongs
+// to nothing is answered by RST, unless it is one.
 func (d *Device) receive(p *packet) {
 	if p.srcCID != d.c.CID {
 		return
@@ -183,8 +183,8 @@ func (d *Device) carry(c *conn, p *packet) {
 }
 
 // direct writes to a host that has taken all so far, straight from guest RAM, and gives what is
-// left. The lock is not held meanwhile; nobody else writes, since only the goroutine of
-// serveTX makes c.writing true while the connection is open.
+// left. The lock is not held meanwhile. Nobody else writes: what the goroutine write may be started
+// for in the meantime is to close the stream.
 func (c *conn) direct(data [][]byte) [][]byte {
 	q := c.quick
 	c.d.mu.Unlock()

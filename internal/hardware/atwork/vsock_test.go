@@ -41,7 +41,9 @@ func startVsock(t *testing.T, args ...string) *vsockGuest {
 		t.Fatal(err)
 	}
 	disk := filepath.Join(dir, "disk")
-	terem(t, "", "disk", "from-dir", root, disk)
+	if s := terem(t, "", "disk", "from-dir", root, disk); s.status != 0 {
+		t.Fatalf("disk from-dir: status %d, %q", s.status, s.stderr)
+	}
 	g := &vsockGuest{path: filepath.Join(dir, "v")}
 	args = append([]string{"run", "--vsock", g.path, "--disk", disk + ",ro", "--root", "none"}, args...)
 	g.c = exec.Command("terem", append(args, "--", "sh", "-c", "mount -o ro /dev/vda /mnt && exec /mnt/server "+vsockServer)...)
