@@ -6,7 +6,7 @@ import (
 )
 
 // qemu is a PC with SVM, translated by TCG. Its processor "max" has all that TCG knows; nested paging is among it. It goes
-// without five levels of page tables, with which QEMU 7.2 mixes up the two systems' (docs/hardware.md).
+// without five levels of page tables, with which QEMU 7.2 mixes up the two systems more often (docs/hardware.md).
 func qemu(m machine) (*exec.Cmd, error) {
 	cpu := "max,svm=on,la57=off"
 	if m.cpu != "" {
