@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"terem/internal/fault"
@@ -14,17 +15,23 @@ import (
 
 // Container is a container whose program runs, or has run.
 type Container struct {
-	process  *os.Process
-	terminal *os.File
-	groups   *groups
-	copied   bool     // the root is a copy
-	notes    []string // what a user should know
+	process    *os.Process
+	terminal   *os.File
+	groups     *groups
+	copied     bool     // the root is a copy
+	home       order    // what a program that comes later needs to know
+	privileged bool     // started by root
+	notes      []string // what a user should know
 
 	stopWatching func() bool // ends the watch on Start's context
 
 	holding sync.Mutex
 	held    []int // descriptors that are open until the end
 	ended   bool
+
+	making sync.Mutex
+	sealed *os.File     // see image
+	spent  atomic.Int64 // see spend
 
 	exited  chan struct{} // closed when the next two are there
 	state   *os.ProcessState
@@ -100,16 +107,22 @@ func (k *Container) conclude() (Outcome, error) {
 	if k.waitErr != nil {
 		return Outcome{}, k.waitErr
 	}
-	o := Outcome{OutOfMemory: oom, User: k.state.UserTime(), System: k.state.SystemTime()}
-	if ws, ok := k.state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		o.Signal = ws.Signal()
-	} else {
-		o.Status = k.state.ExitCode()
-	}
+	o := newOutcome(k.state)
+	o.OutOfMemory = oom
 	if err != nil {
 		err = &fault.Error{Class: fault.Host, Thing: "control groups", Err: err}
 	}
 	return o, err
+}
+
+func newOutcome(s *os.ProcessState) Outcome {
+	o := Outcome{User: s.UserTime(), System: s.SystemTime()}
+	if ws, ok := s.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		o.Signal = ws.Signal()
+	} else {
+		o.Status = s.ExitCode()
+	}
+	return o
 }
 
 // Close gives back the terminal. For a container that has not ended, that is as when a

@@ -21,6 +21,9 @@
 //	standard.go   standard files that programs open anew
 //	rights.go     capabilities; syscalls.go: the system calls denied; setid.go: those that
 //	              leave a door on the host
+//	enter.go      one more program in a container that runs; enter_unsafe.go: its way
+//	              in; visit.go: what it does there; account.go: users by name; image.go:
+//	              terem, for it to run; process.go: its end
 //	container.go  a container that runs: signals, its end, its outcome
 //
 // The namespaces are described in namespaces(7), the groups in cgroups(7), and the

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"terem/internal/fault"
 
@@ -19,6 +20,7 @@ import (
 type groups struct {
 	manager manager    // nil: there are none
 	parents []string   // the directories called terem
+	mu      sync.Mutex // for the next two, which go at the end
 	tasks   []*os.File // v1: the first stage writes itself into these
 	dir     *os.File   // v2: the first stage is born in this one
 }
@@ -102,8 +104,35 @@ func (g *groups) dirs() []string {
 	return slices.Sorted(maps.Values(g.manager.GetPaths()))
 }
 
+// doors are files by which a process joins the groups. They are the caller's to close.
+func (g *groups) doors() (fds []int, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	add := func(fd int, err error) error {
+		if err != nil {
+			closeAll(fds)
+			return err
+		}
+		fds = append(fds, fd)
+		return nil
+	}
+	for _, f := range g.tasks {
+		if err := add(unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)); err != nil {
+			return nil, err
+		}
+	}
+	if g.dir != nil {
+		if err := add(unix.Openat(int(g.dir.Fd()), "cgroup.procs", unix.O_WRONLY|unix.O_CLOEXEC, 0)); err != nil {
+			return nil, err
+		}
+	}
+	return fds, nil
+}
+
 // destroy removes the groups, which must be empty by now.
 func (g *groups) destroy() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	closeFiles(g.tasks)
 	g.tasks = nil
 	if g.dir != nil {

@@ -36,6 +36,7 @@ type order struct {
 	OwnNetwork    bool     // a network namespace: bring up loopback
 	OwnUsers      bool     // a user namespace
 	TTYGroup      bool     // the group "tty" has a number here
+	Writes        bool     // it can write to files of the host's beside its root (see setid.go)
 	Shown         standard // these standard files come as detached mounts, too
 	TTY           standard // make a terminal, for these,
 	Columns, Rows uint16   // of this size,
@@ -56,7 +57,7 @@ func (o *order) pack(p packer) {
 	for _, s := range []*string{&o.Dir, &o.Hostname, &o.Root} {
 		p.text(s)
 	}
-	for _, f := range []*bool{&o.Mounted, &o.ReadOnly, &o.OwnNetwork, &o.OwnUsers, &o.TTYGroup, &o.PlainOutput} {
+	for _, f := range []*bool{&o.Mounted, &o.ReadOnly, &o.OwnNetwork, &o.OwnUsers, &o.TTYGroup, &o.Writes, &o.PlainOutput} {
 		p.flag(f)
 	}
 	for i := range o.TTY {
@@ -76,14 +77,18 @@ type report struct {
 	Cause    string
 	Mend     string
 	Error    string
+
+	Step  string // of a process that enters: what failed, and
+	Errno int    // why
 }
 
 func (r *report) pack(p packer) {
 	p.flag(&r.Terminal)
 	number(p, &r.Class)
-	for _, s := range []*string{&r.Thing, &r.Cause, &r.Mend, &r.Error} {
+	for _, s := range []*string{&r.Thing, &r.Cause, &r.Mend, &r.Error, &r.Step} {
 		p.text(s)
 	}
+	number(p, &r.Errno)
 }
 
 // send writes a message and passes descriptors.

@@ -37,7 +37,7 @@ func (s *stage) dropCapabilities() error {
 	}
 	const sets = capability.EFFECTIVE | capability.PERMITTED | capability.BOUNDING
 	c.Set(sets, kept[:]...)
-	if s.writesToHost() {
+	if s.Writes {
 		c.Unset(sets, capability.CAP_SETFCAP, capability.CAP_FSETID)
 	}
 	return c.Apply(capability.CAPS | capability.BOUNDS | capability.AMBS)

@@ -15,8 +15,8 @@ import (
 // capabilities (dropCapabilities).
 
 // writesToHost says whether the container can write to files of the host's beside its root.
-func (s *stage) writesToHost() bool {
-	return s.changesFile() || slices.ContainsFunc(s.Binds, func(b Bind) bool { return !b.ReadOnly })
+func (c *Config) writesToHost(ordinary bool) bool {
+	return c.changesFile(ordinary) || slices.ContainsFunc(c.Binds, func(b Bind) bool { return !b.ReadOnly })
 }
 
 const (

@@ -65,6 +65,7 @@ func (k *Container) supervise(file string, attr *os.ProcAttr, started chan<- err
 	}
 	k.state, k.waitErr = p.Wait()
 	k.letGo()
+	k.dropImage()
 	close(k.exited)
 }
 

@@ -34,12 +34,17 @@ type stage struct {
 	covered bool // the root's directory has a new top over it
 }
 
-// IsInit says whether this process was started as a first stage.
-func IsInit(argv []string) bool { return len(argv) == 1 && argv[0] == InitName }
+// IsInit says whether this process was started as a first stage, or to enter a container.
+func IsInit(argv []string) bool {
+	return len(argv) == 1 && (argv[0] == InitName || argv[0] == EnterName)
+}
 
-// Init is the whole life of a first stage: it becomes the program, or says why not and
+// Init is the whole life of such a process: it becomes the program, or says why not and
 // returns an exit status.
 func Init() (status int) {
+	if os.Args[0] == EnterName {
+		return visitInit()
+	}
 	// Namespaces, groups and rights belong to a thread.
 	runtime.LockOSThread()
 	s := &stage{}

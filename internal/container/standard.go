@@ -157,14 +157,15 @@ func (s *stage) showStandard(dev mount, i int) error {
 // files: its content, owner or mode. By a descriptor alone that takes one for writing; but
 // who has the host's numbers, or those of an ordinary caller, may be its owner and open it
 // once more (proc_pid_fd(5)).
-func (s *stage) changesFile() bool {
-	for fd := range standardNames {
+func (c *Config) changesFile(ordinary bool) bool {
+	owner := ordinary || c.Users == UsersHost
+	for _, f := range c.files() {
+		fd := int(f.Fd())
 		var st unix.Stat_t
 		if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
 			continue
 		}
 		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
-		owner := !s.OwnUsers || !s.Mounted
 		if err != nil || owner || flags&unix.O_ACCMODE != unix.O_RDONLY {
 			return true
 		}

@@ -196,8 +196,9 @@ func (s *start) instruct() error {
 		Argv: c.Argv, Env: c.Env, Dir: c.Dir, Hostname: c.Hostname, ReadOnly: c.ReadOnly,
 		Root: c.Root, Binds: c.Binds, Mounted: s.mounted,
 		OwnNetwork: c.Network == NetworkNone, OwnUsers: c.Users == UsersPrivate, TTYGroup: s.privileged,
-		Shown: s.shown, TTY: c.TTY, Columns: c.Columns, Rows: c.Rows, PlainOutput: c.PlainOutput,
+		Writes: c.writesToHost(!s.mounted), Shown: s.shown, TTY: c.TTY, Columns: c.Columns, Rows: c.Rows, PlainOutput: c.PlainOutput,
 	}
+	s.k.home, s.k.privileged = o, s.privileged
 	var fds []int
 	if s.mounted {
 		fds = append(fds, int(s.tree))

@@ -41,20 +41,7 @@ func ownerOf(pid int) owner {
 	return o
 }
 
-// parseStart finds field 22 of /proc/PID/stat (proc_pid_stat(5)). Field 2, a name, may
-// have anything in it, and ends with the last bracket.
-func parseStart(stat string) uint64 {
-	const field = 22 - 3
-	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
-	if len(fields) <= field {
-		return 0
-	}
-	n, err := strconv.ParseUint(fields[field], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
-}
+func parseStart(stat string) uint64 { return parseStat(stat, statStart) }
 
 // parseGroupName is the owner that a name tells of.
 func parseGroupName(name string) (o owner, ok bool) {

@@ -138,7 +138,7 @@ func filter(tables ...[]denial) []bpf.Instruction {
 // denySyscalls puts the filter in force for this thread and all that it becomes.
 func (s *stage) denySyscalls() error {
 	tables := [][]denial{denials[:]}
-	if s.writesToHost() {
+	if s.Writes {
 		tables = append(tables, setIDs[:])
 	}
 	program, err := bpf.Assemble(filter(tables...))
