@@ -149,11 +149,13 @@ func (k *Container) abandon() {
 }
 
 // Resize sets the size of the program's terminal.
-func (k *Container) Resize(columns, rows uint16) error {
-	if k.terminal == nil || columns == 0 || rows == 0 {
+func (k *Container) Resize(columns, rows uint16) error { return resize(k.terminal, columns, rows) }
+
+func resize(terminal *os.File, columns, rows uint16) error {
+	if terminal == nil || columns == 0 || rows == 0 {
 		return nil
 	}
-	conn, err := k.terminal.SyscallConn()
+	conn, err := terminal.SyscallConn()
 	if err != nil {
 		return err
 	}

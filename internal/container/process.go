@@ -108,6 +108,9 @@ func (p *Process) Signal(s syscall.Signal) {
 	}
 }
 
+// Resize sets the size of its terminal.
+func (p *Process) Resize(columns, rows uint16) error { return resize(p.terminal, columns, rows) }
+
 // Wait waits for its end. ErrEnded is that of the container.
 func (p *Process) Wait() (Outcome, error) {
 	<-p.exited

@@ -23,6 +23,7 @@ type Container struct {
 	ioRead, ioWrite string
 	network, users  string
 	env, binds      []string
+	detach          bool
 }
 
 // Execute runs the container, once fs has parsed a command line, and returns the exit status.
@@ -32,6 +33,11 @@ func (f *Container) Execute(fs *pflag.FlagSet) (status int, err error) {
 	}
 	if err := f.root(); err != nil {
 		return 0, err
+	}
+	if f.detach {
+		if f.o.Detached = detached(); f.o.Detached == nil {
+			return detach()
+		}
 	}
 	return session.Run(&f.o)
 }
@@ -54,6 +60,8 @@ func (f *Container) Define(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&f.env, "env", "e", nil, "`NAME=value` for the environment; NAME alone: its value here")
 	fs.StringVarP(&o.Config.Dir, "workdir", "w", "/", "working `directory`")
 	fs.BoolVar(&o.Config.ReadOnly, "read-only", false, "the root file system cannot be written, but for /tmp, in memory")
+	fs.StringVar(&o.Name, "name", "", "the `name` for `terem exec`, `stop` and the like (default: one is drawn; see `terem ps`)")
+	fs.BoolVarP(&f.detach, "detach", "D", false, "run in the background, with the output in a file (`terem logs`); print the name")
 	fs.DurationVar(&o.Timeout, "timeout", 0, "end the container after this `time`: 30s, 5m")
 	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "say nothing but errors")
 	fs.BoolVarP(&o.Verbose, "verbose", "v", false, "say what was made")

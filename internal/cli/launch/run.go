@@ -36,7 +36,7 @@ type session struct {
 	disks   []*disk.Disk
 	begun   bool       // the guest was started
 	voice   *tty.Voice // terem's own lines
-	here    presence
+	here    place
 	streams *streams // of the guest's command, if they do not go over the console
 
 	mu     sync.Mutex
@@ -59,8 +59,9 @@ func Run(o *Options) (status int, err error) {
 			return 0, err
 		}
 	}
-	defer func() { err = errors.Join(err, s.vanish()) }()
-	if err := s.claim(); err != nil {
+	err = s.claim()
+	defer func() { err = errors.Join(err, s.here.Vanish()) }()
+	if err != nil {
 		return 0, err
 	}
 	if s.console, err = openConsole(o); err != nil {
@@ -190,8 +191,8 @@ func (s *session) run(c machine.Config) (status int, err error) {
 	}
 	s.here.ports = c.Vsock != nil
 	s.here.agent = s.here.ports && strings.Contains(s.m.CmdLine(), cmdline.AgentWord)
-	go s.appear()
-	if err := s.leave(); err != nil {
+	s.appear()
+	if err := s.here.Leave(); err != nil {
 		return 0, err
 	}
 	s.watchMemory()
@@ -294,7 +295,7 @@ func (s *session) finish() (int, error) {
 	if !s.silent(outcome, status) {
 		s.say("terem: %s\n", why)
 	}
-	s.ended(status, why)
+	s.here.Ended(status, why)
 	if s.o.Exits != "" && err == nil {
 		var text strings.Builder
 		err = writeReport(&text, s.o.Exits, report) // on standard error: standard output is the guest's

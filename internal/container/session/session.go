@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,9 +12,11 @@ import (
 	"syscall"
 	"time"
 
+	"terem/internal/cli/presence"
 	"terem/internal/cli/signals"
 	"terem/internal/cli/tty"
 	"terem/internal/container"
+	"terem/internal/fault"
 )
 
 // Exit statuses besides those of the program and of package container.
@@ -26,8 +29,12 @@ const (
 type Options struct {
 	Config  container.Config // with the user's files as the standard ones
 	Timeout time.Duration    // 0: none
-	Quiet   bool             // say nothing but errors
-	Verbose bool             // say what was made
+
+	Name     string   // under which others find it; "": one is drawn
+	Detached *os.File // not nil: in the background; gets the container's name and is closed when the program runs
+
+	Quiet   bool // say nothing but errors
+	Verbose bool // say what was made
 }
 
 // session is one run.
@@ -38,19 +45,30 @@ type session struct {
 	term  *terminal  // nil: the program has the user's files themselves
 	voice *tty.Voice // terem's own lines
 
+	here     *presence.Presence
+	visitors *visitors
+	logged   chan struct{} // closed when all that was said is in the log; nil: there is none
+
 	release context.CancelFunc // of what the start needed
 	early   []syscall.Signal   // came before the program ran, and are for it
 
 	mu     sync.Mutex
 	status int           // overrides the program's, if why is set
 	why    string        // why terem ended the container
-	forced chan struct{} // closed when why is set
+	forced chan struct{} // closed when terem ends it
+	once   sync.Once
 }
 
 // Run runs a program in a container to its end, and returns terem's exit status. The error
 // of a program that never ran is a *fault.Error.
 func Run(o *Options) (status int, err error) {
 	s := &session{o: o, forced: make(chan struct{}), voice: tty.NewVoice(o.Config.Stderr)}
+	err = s.claim()
+	defer func() { err = errors.Join(err, s.here.Vanish()) }()
+	if err != nil {
+		return 0, err
+	}
+	defer s.closeLog()
 	s.askTerminal()
 	heard := make(chan os.Signal, 64)
 	signals.Listen(heard, firstSignals[:]...)
@@ -61,11 +79,17 @@ func Run(o *Options) (status int, err error) {
 	defer s.release()
 	if err != nil {
 		if s.why != "" {
-			return s.conclude(container.Outcome{}), nil
+			return s.finish(container.Outcome{}), nil
 		}
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, s.k.Close()) }()
+	s.visitors = &visitors{k: s.k}
+	defer s.visitors.close()
+	s.appear()
+	if err := s.here.Leave(); err != nil {
+		s.end(fault.StatusHost, "nobody waits for it")
+	}
 	s.describe()
 	if s.term, err = s.connect(); err != nil {
 		_ = s.k.Kill()
@@ -75,7 +99,7 @@ func Run(o *Options) (status int, err error) {
 	s.wait(heard)
 	outcome, err := s.k.Wait()
 	s.term.disconnect()
-	return s.conclude(outcome), err
+	return s.finish(outcome), err
 }
 
 // start starts the container. A signal that ends most programs ends a start that takes its time;
@@ -144,11 +168,16 @@ func (s *session) wait(heard <-chan os.Signal) {
 
 // because notes why terem ends the container; the first reason counts.
 func (s *session) because(status int, why string) {
+	s.blame(status, why)
+	s.once.Do(func() { close(s.forced) })
+}
+
+// blame does so for a container that is only asked to end.
+func (s *session) blame(status int, why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.why == "" {
 		s.status, s.why = status, why
-		close(s.forced)
 	}
 }
 
@@ -156,6 +185,13 @@ func (s *session) because(status int, why string) {
 func (s *session) end(status int, why string) {
 	s.because(status, why)
 	_ = s.k.Kill() // or it has ended by itself
+}
+
+// finish says how it ended, to all who wait for that, and gives the status.
+func (s *session) finish(o container.Outcome) int {
+	status := s.conclude(o)
+	s.here.Ended(status, s.why)
+	return status
 }
 
 // conclude says how it ended, if that does not go without saying, and gives the status.
@@ -178,6 +214,7 @@ func (s *session) conclude(o container.Outcome) int {
 	if why != "" && !(s.o.Quiet && status == 0) {
 		s.say(why)
 	}
+	s.why = cmp.Or(why, fmt.Sprintf("the program exited with status %d", status))
 	return status
 }
 
