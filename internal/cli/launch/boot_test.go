@@ -53,7 +53,6 @@ func bootGuest(t *testing.T, input string, o Options) result {
 	if o.CPU == "" {
 		o.CPU = "host"
 	}
-	o.Console = ""
 	o.Decoders = Decoders{Kernel: unpack.Open, Disk: inflate.New}
 	if o.Timeout == 0 {
 		o.Timeout = 4 * time.Minute
@@ -126,15 +125,29 @@ func TestBootShellFromPipe(t *testing.T) {
 	}
 }
 
+// TestBootPipeIsByteExact: over vsock it is a megabyte; over the console a byte is an exit and more.
 func TestBootPipeIsByteExact(t *testing.T) {
-	var in bytes.Buffer
-	for i := range 6000 { // every byte, and no line's end for a while
-		in.WriteByte(byte(i * 7))
+	for console, size := range map[string]int{"": 1 << 20, "stdio": 6000} {
+		var in bytes.Buffer
+		for i := range size { // every byte, and no line's end for a while
+			in.WriteByte(byte(i * 7))
+		}
+		in.WriteString("\x04\x04\x03")
+		r := bootGuest(t, in.String(), Options{Command: []string{"cat"}, Console: console})
+		if r.out != in.String() || r.status != 0 {
+			t.Errorf("console %q: status %d; %d bytes came back of %d", console, r.status, len(r.out), in.Len())
+		}
 	}
-	in.WriteString("\x04\x04\x03")
-	r := bootGuest(t, in.String(), Options{Command: []string{"cat"}})
-	if r.out != in.String() || r.status != 0 {
-		t.Errorf("status %d; %d bytes came back of %d", r.status, len(r.out), in.Len())
+}
+
+// TestBootOutputAtTheEnd: what a command writes last arrives, at both outputs and at every status, though it has left a program behind.
+func TestBootOutputAtTheEnd(t *testing.T) {
+	r := bootGuest(t, "", Options{Command: []string{"sh", "-c", "sleep 1000 & head -c 1000000 /dev/zero; head -c 60000 /dev/zero >&2; exit 200"}})
+	if len(r.out) != 1000000 || len(r.stderr) != 60000 || r.status != 200 {
+		t.Errorf("%d bytes of output, %d of errors, status %d", len(r.out), len(r.stderr), r.status)
+	}
+	if r := bootGuest(t, "", Options{Console: "stdio", Command: []string{"sh", "-c", "echo out; echo err >&2"}}); r.out != "out\nerr\n" || r.stderr != "" {
+		t.Errorf("over the console: %+v", r)
 	}
 }
 
@@ -254,7 +267,7 @@ func TestBootTerminate(t *testing.T) {
 	if err != nil || status != 143 || first != "up\n" || !strings.HasSuffix(rest, "bye\n") || strings.Contains(rest, "sysrq") {
 		t.Errorf("status %d, error %v, output %q then %q; want 143 after bye", status, err, first, rest)
 	}
-	if s := errs.close(); s != "terem: terminated\n" {
+	if s := errs.close(); s != "Terminated\nterem: terminated\n" { // the shell says it of its sleep
 		t.Errorf("standard error %q", s)
 	}
 }
