@@ -114,3 +114,27 @@ func TestNamedEnds(t *testing.T) {
 		t.Errorf("left: %q, %v", list, err)
 	}
 }
+
+// TestSecondUser: what one user runs another neither sees nor enters, and he is told so in one line.
+func TestSecondUser(t *testing.T) {
+	emulated(t)
+	dir, err := os.MkdirTemp("/tmp", "second") // above it everybody may go
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(dir, "running")
+	t.Setenv("TEREM_RUNTIME_DIR", dir)
+	background(t, "web", "sleep 1000")
+	defer func() { terem(t, "", "kill", "web").want(t, 0, "") }()
+	for line, status := range map[string]int{"terem exec web true": 64, "terem stop web": 64, "terem ps": 69, "terem run --name web -- true": 69, "TEREM_RUNTIME_DIR= terem exec web true": 64} {
+		s := run(t, "", "/bin/busybox", nil, "su", "-s", "/bin/sh", "nobody", "-c", "TEREM_RUNTIME_DIR="+dir+" XDG_CACHE_HOME=/root/.cache; export TEREM_RUNTIME_DIR XDG_CACHE_HOME; "+line)
+		if s.status == 0 || strings.Count(s.stderr, "\n") != 1 || s.out != "" {
+			t.Errorf("%s: %+v; want status %d and one line", line, s, status)
+		}
+	}
+	terem(t, "", "ps", "--quiet").want(t, 0, "web\n")
+}
