@@ -23,7 +23,7 @@ func newSteering() []*cobra.Command {
 	list := []*cobra.Command{newPs(), newStats(), newStop(), newLogs(), newWait(), newBalloon(), newExits()}
 	for _, v := range []struct {
 		name, short string
-		each        func([]string, func(string, control.Client) error) error
+		each        func([]string, func(error), func(string, control.Client) error) error
 		do          func(control.Client) error
 	}{
 		{"pause", "Take the processors from what runs", steer.Each, control.Client.Pause},
@@ -35,12 +35,15 @@ func newSteering() []*cobra.Command {
 			Short: v.short,
 			Args:  cobra.MinimumNArgs(1),
 			RunE: func(_ *cobra.Command, names []string) error {
-				return v.each(names, func(_ string, c control.Client) error { return v.do(c) })
+				return v.each(names, say, func(_ string, c control.Client) error { return v.do(c) })
 			},
 		}))
 	}
 	return list
 }
+
+// say says what went wrong with one of several.
+func say(err error) { command.Failed(err) }
 
 // byName completes the names of what runs.
 func byName(c *cobra.Command) *cobra.Command {
@@ -117,7 +120,7 @@ func newStop() *cobra.Command {
 			if grace < 0 {
 				return &command.UsageError{Command: "terem stop", Err: fmt.Errorf("--time %v: time does not run backwards", grace)}
 			}
-			return steer.End(names, func(_ string, c control.Client) error {
+			return steer.End(names, say, func(_ string, c control.Client) error {
 				_, err := c.Stop(grace)
 				return err
 			})
@@ -133,7 +136,7 @@ func newWait() *cobra.Command {
 		Short: "Wait for the end of what runs, and print its exit status",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, names []string) error {
-			return steer.End(names, func(_ string, c control.Client) error {
+			return steer.End(names, say, func(_ string, c control.Client) error {
 				e, err := c.Wait()
 				if err != nil {
 					return err
@@ -156,7 +159,7 @@ func newBalloon() *cobra.Command {
 			if err != nil {
 				return &command.UsageError{Command: "terem balloon", Err: fmt.Errorf("%s: %w", args[1], err)}
 			}
-			return steer.Each(args[:1], func(_ string, c control.Client) error { return c.Balloon(n) })
+			return steer.Each(args[:1], say, func(_ string, c control.Client) error { return c.Balloon(n) })
 		},
 	})
 }
@@ -168,7 +171,7 @@ func newExits() *cobra.Command {
 		Long:  `Print a machine's exit ledger as it is now, as JSON. It needs "terem run --exits".`,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, names []string) error {
-			return steer.Each(names, func(_ string, c control.Client) error {
+			return steer.Each(names, say, func(_ string, c control.Client) error {
 				raw, err := c.Exits()
 				if err != nil {
 					return err
@@ -189,7 +192,7 @@ func newLogs() *cobra.Command {
 		RunE: func(_ *cobra.Command, names []string) error {
 			ctx, stop := signals.Context(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()
-			return steer.Each(names, func(name string, c control.Client) error { return printLog(ctx, name, c, follow) })
+			return steer.Each(names, say, func(name string, c control.Client) error { return printLog(ctx, name, c, follow) })
 		},
 	})
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what comes, until the end")

@@ -138,7 +138,7 @@ func shortTests(p testPackage) string {
 	case "internal/vm/machine":
 		return "^(TestPauseAndResume|TestPauseHolds|TestKill)$"
 	}
-	return "^Test(Boot|Sleep|TwoCPUs|Pipe|Disk|StockKernel|Terminate)$"
+	return "^Test(Boot|Sleep|TwoCPUs|Pipe|Disk|StockKernel|Terminate|Exec|Vsock)$"
 }
 
 // planRows plans the outer systems that lack something.

@@ -2,7 +2,9 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"terem/internal/cli/tty"
 	"terem/internal/fault"
 	"terem/internal/vm/control"
+	"terem/internal/vm/machine"
 )
 
 // place is how others find the machine and steer it.
@@ -19,6 +22,8 @@ type place struct {
 	ports  bool // the machine has some
 	agent  bool // and one of them is the agent's
 	paused atomic.Bool
+	sums   sync.Mutex // held while the exits are summed up: at the end, and for a client
+	summed bool       // for the last time
 }
 
 // claim takes the name that the user gave, before anything is started under it. In the background the console and terem's own
@@ -45,18 +50,15 @@ func (s *session) appear() {
 	s.here.Appear(w)
 }
 
-// Exit statuses of a machine that somebody else ended: as if by SIGTERM and by SIGKILL.
-const (
-	statusStopped = statusSignal + int(syscall.SIGTERM)
-	statusKilled  = statusSignal + int(syscall.SIGKILL)
-)
+// statusKilled is the exit status of a machine that somebody else has ended: as if by SIGKILL.
+const statusKilled = statusSignal + int(syscall.SIGKILL)
 
 func (s *session) verbs() control.Verbs {
 	v := control.Verbs{
 		Info:   s.info,
 		Stats:  s.stats,
-		Pause:  func() error { s.here.paused.Store(true); return s.m.Pause() },
-		Resume: func() error { s.here.paused.Store(false); return s.m.Resume() },
+		Pause:  s.pause,
+		Resume: s.resume,
 		Stop:   s.stop,
 		Kill:   func() { s.end(statusKilled, "killed by `terem kill`") },
 	}
@@ -77,13 +79,29 @@ func (s *session) info() control.Info {
 	return control.Info{Log: log, Agent: s.here.agent, Kind: control.KindVM, Command: s.o.Command, CPUs: float64(s.o.CPUs), Memory: s.o.Memory}
 }
 
-// stop gives the guest the time of grace to end itself.
-func (s *session) stop(grace time.Duration) {
-	s.because(statusStopped, "stopped by `terem stop`")
-	t := time.AfterFunc(grace, s.m.Kill)
-	defer t.Stop()
-	s.m.Terminate(grace)
-	s.m.Kill()
+func (s *session) pause() error {
+	s.here.paused.Store(true)
+	err := s.m.Pause()
+	if err != nil {
+		err = errors.Join(err, s.resume())
+	}
+	return err
+}
+
+func (s *session) resume() error {
+	s.here.paused.Store(false)
+	return s.m.Resume()
+}
+
+// stop gives the guest the time of grace to end itself, and then the harder ways theirs. How it has ended is its own to say, unless
+// it had to be ended.
+func (s *session) stop(first time.Duration) {
+	s.m.Terminate(first, grace)
+	select {
+	case <-s.m.Done():
+	default:
+		s.end(statusKilled, "it did not end when `terem stop` asked it to")
+	}
 }
 
 func (s *session) stats(ctx context.Context) (control.Stats, error) {
@@ -99,9 +117,22 @@ func (s *session) stats(ctx context.Context) (control.Stats, error) {
 
 // ledger sums the exits up, with the guest at rest for that moment.
 func (s *session) ledger() (any, error) {
+	s.here.sums.Lock()
+	defer s.here.sums.Unlock()
+	if s.here.summed {
+		return nil, errors.New("it has ended, and its ledger is printed there")
+	}
 	r, err := s.m.Report()
-	if err == nil && !s.here.paused.Load() {
-		err = s.m.Resume()
+	if !s.here.paused.Load() {
+		err = errors.Join(err, s.m.Resume())
 	}
 	return r, err
+}
+
+// lastLedger sums the exits up at the end.
+func (s *session) lastLedger() (machine.Report, error) {
+	s.here.sums.Lock()
+	defer s.here.sums.Unlock()
+	s.here.summed = true
+	return s.m.Report()
 }

@@ -230,7 +230,7 @@ func (s *session) terminate(heard <-chan os.Signal) {
 		case <-s.m.Done():
 		}
 	}()
-	s.m.Terminate(grace)
+	s.m.Terminate(grace, grace)
 	s.m.Kill()
 }
 
@@ -283,7 +283,7 @@ func (s *session) finish() (int, error) {
 	var report machine.Report
 	var err error
 	if s.o.Exits != "" {
-		report, err = s.m.Report()
+		report, err = s.lastLedger()
 	}
 	s.disconnect()
 	s.mu.Lock()

@@ -171,6 +171,16 @@ func (st *streams) Listening() bool {
 	}
 }
 
+// Ended implements machine.Asker.
+func (st *streams) Ended() bool {
+	select {
+	case <-st.done:
+		return st.taken.Load()
+	default:
+		return false
+	}
+}
+
 // Ask implements machine.Asker.
 func (st *streams) Ask(ctx context.Context, sig syscall.Signal) {
 	select {

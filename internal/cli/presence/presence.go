@@ -24,6 +24,7 @@ type Presence struct {
 	server *control.Server
 	vsock  *vsock.Listener
 	made   chan struct{} // closed when Appear is through; nil: it was not called
+	failed error         // why there are no sockets, then
 	over   chan struct{} // closed when end is known
 	end    control.End
 	last   chan struct{} // closed by Vanish
@@ -50,10 +51,13 @@ func Claim(name, prefix string, waiter *os.File) (*Presence, error) {
 // Log is the file for all that is shown in the background, or nil.
 func (p *Presence) Log() *os.File { return p.log }
 
-// Leave lets go of the terminal, in the background, and tells who waits for that.
+// Leave lets go of the terminal, in the background, and tells who waits for that: when others can reach it.
 func (p *Presence) Leave() error {
 	if p.waiter == nil {
 		return nil
+	}
+	if <-p.made; p.failed != nil {
+		return p.failed
 	}
 	if _, err := fmt.Fprintln(p.waiter, p.dir.Name); err != nil {
 		return &fault.Error{Class: fault.Host, Thing: fault.Field("Detach"), Cause: "nobody waits for the name any more"}
@@ -87,8 +91,8 @@ func (p *Presence) Appear(w What) {
 			case <-time.After(w.After):
 			}
 		}
-		if err := p.open(w, started); err != nil {
-			w.Failed(err)
+		if p.failed = p.open(w, started); p.failed != nil {
+			w.Failed(p.failed)
 		}
 	}()
 }

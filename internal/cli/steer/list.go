@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -32,13 +33,17 @@ func List() ([]control.Info, error) {
 	}
 	all := []control.Info{}
 	for _, name := range names {
-		c, err := Reach(name)
+		c, err := find(name)
 		if err != nil {
+			continue
+		}
+		if _, err := os.Stat(c.Path); err != nil {
+			all = append(all, control.Info{Name: name, State: "starting"})
 			continue
 		}
 		info, err := c.Info()
 		if errors.Is(err, control.ErrGone) {
-			continue // or it only begins
+			continue
 		}
 		if err != nil {
 			info = control.Info{Name: name, State: err.Error()}

@@ -103,13 +103,13 @@ func TestEach(t *testing.T) {
 	t.Setenv(running.RootVar, t.TempDir())
 	run(t, "good", control.Verbs{Info: func() control.Info { return control.Info{} }, Pause: func() error { return nil }, End: func() control.End { return control.End{} }})
 	run(t, "bad", control.Verbs{Info: func() control.Info { return control.Info{} }, Pause: func() error { return errors.New("no") }, End: func() control.End { return control.End{} }})
-	var done []string
-	err := Each([]string{"bad", "gone", "good"}, func(name string, c control.Client) error {
+	var done, said []string
+	err := Each([]string{"gone", "bad", "good"}, func(err error) { said = append(said, err.Error()) }, func(name string, c control.Client) error {
 		done = append(done, name)
 		return c.Pause()
 	})
-	if err == nil || err.Error() != "bad: no" || strings.Join(done, " ") != "bad good" {
-		t.Errorf("%q: %v", done, err)
+	if err == nil || err.Error() != "bad: no" || strings.Join(done, " ") != "bad good" || len(said) != 1 || !strings.HasPrefix(said[0], "name gone: ") {
+		t.Errorf("%q, %q: %v", done, said, err)
 	}
 	if err := Say("x", control.ErrGone); fault.Status(err) != fault.StatusHost || !strings.HasPrefix(err.Error(), "x: ") {
 		t.Errorf("a server that is gone: %v", err)

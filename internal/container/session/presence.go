@@ -17,11 +17,8 @@ import (
 // once, as most are, nobody pays.
 const unseen = 50 * time.Millisecond
 
-// Exit statuses of a container that somebody else ended: as if by SIGTERM and by SIGKILL.
-const (
-	statusStopped = statusSignal + int(syscall.SIGTERM)
-	statusKilled  = statusSignal + int(syscall.SIGKILL)
-)
+// statusKilled is the exit status of a container that somebody else has ended: as if by SIGKILL.
+const statusKilled = statusSignal + int(syscall.SIGKILL)
 
 // claim takes the name that the user gave. In the background a file takes what the program and terem say. The program has a
 // pipe to it: the file is the host's, so it would not be the program's to open or to change.
@@ -82,13 +79,12 @@ func (s *session) stats(context.Context) (control.Stats, error) {
 	return control.Stats{CPU: u.CPU, Resident: u.Memory, Read: u.Read, Written: u.Written}, err
 }
 
-// stop gives the program the time of grace to end itself.
+// stop gives the program the time of grace to end itself. How it has ended is its own to say, unless it had to be ended.
 func (s *session) stop(grace time.Duration) {
-	s.blame(statusStopped, "stopped by `terem stop`")
 	s.pass(syscall.SIGTERM)
 	select {
 	case <-s.k.Done():
 	case <-time.After(grace):
-		s.end(statusStopped, "stopped by `terem stop`")
+		s.end(statusKilled, "it did not end when `terem stop` asked it to")
 	}
 }

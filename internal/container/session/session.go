@@ -56,7 +56,6 @@ type session struct {
 	status int           // overrides the program's, if why is set
 	why    string        // why terem ended the container
 	forced chan struct{} // closed when terem ends it
-	once   sync.Once
 }
 
 // Run runs a program in a container to its end, and returns terem's exit status. The error
@@ -168,16 +167,11 @@ func (s *session) wait(heard <-chan os.Signal) {
 
 // because notes why terem ends the container; the first reason counts.
 func (s *session) because(status int, why string) {
-	s.blame(status, why)
-	s.once.Do(func() { close(s.forced) })
-}
-
-// blame does so for a container that is only asked to end.
-func (s *session) blame(status int, why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.why == "" {
 		s.status, s.why = status, why
+		close(s.forced)
 	}
 }
 

@@ -73,7 +73,7 @@ func TestNamed(t *testing.T) {
 	for !strings.Contains(terem(t, "", "ps").out, "running") {
 	}
 	terem(t, "", "stop", "web").want(t, 0, "")
-	(<-waited).want(t, 0, "143\n")
+	(<-waited).want(t, 0, "3\n") // the program's own
 	if s := terem(t, "", "stop", "web"); s.status != 64 || !strings.Contains(s.stderr, "terem ps") {
 		t.Errorf("a stop of what is gone: %+v", s)
 	}

@@ -156,7 +156,7 @@ func TestStranger(t *testing.T) {
 		{"GET", "/", "", 404, "nothing is at /"},
 		{"POST", "/v1/info", "", 405, "POST"},
 		{"POST", "/v1/pause", "{}", 200, "{}"},
-		{"PUT", "/v1/balloon", `{"bytes": 1}`, 409, "no such thing"},
+		{"PUT", "/v1/balloon", `{"bytes": 1}`, 409, "it has no balloon"},
 		{"PUT", "/v1/balloon", `{"bytes": -1}`, 400, "body"},
 		{"POST", "/v1/stop", `{"seconds": -1}`, 400, "seconds -1"},
 		{"POST", "/v1/stop", `{"seconds": 1e300}`, 400, "seconds"},
@@ -223,6 +223,79 @@ func TestRudeClients(t *testing.T) {
 	for _, conn := range idle {
 		conn.Close()
 	}
+}
+
+// TestManyWait: those who wait for the end do not keep others from asking, nor from bringing it about.
+func TestManyWait(t *testing.T) {
+	f, c := served(t, nil)
+	var wg sync.WaitGroup
+	for range 2 * maxClients {
+		wg.Go(func() {
+			if e, err := c.Wait(); err != nil || e.Status != 3 {
+				t.Errorf("%+v, %v", e, err)
+			}
+		})
+		if _, err := c.Info(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := c.Kill(); err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+	if f.heard() != "kill" {
+		t.Errorf("it heard %q", f.heard())
+	}
+}
+
+// TestCrowd: one too many is told so at once, and when there is room again others are served.
+func TestCrowd(t *testing.T) {
+	_, c := served(t, nil)
+	var idle []net.Conn
+	for range maxClients {
+		conn, err := net.Dial("unix", c.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		idle = append(idle, conn)
+	}
+	var no *Refused
+	for range 100 { // until all are accepted
+		if _, err := c.Info(); errors.As(err, &no) {
+			break
+		}
+	}
+	if no == nil || !strings.Contains(no.Text, "too many") {
+		t.Errorf("beside %d silent clients: %v", maxClients, no)
+	}
+	for _, conn := range idle {
+		conn.Close()
+	}
+	for range 500 {
+		if _, err := c.Info(); err == nil {
+			return
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	t.Error("nobody is served any more")
+}
+
+// TestSlowStats: who asks what a mute guest uses does not hold up who asks other things.
+func TestSlowStats(t *testing.T) {
+	asked, done := make(chan struct{}), make(chan struct{})
+	_, c := served(t, func(v *Verbs) {
+		v.Stats = func(ctx context.Context) (Stats, error) {
+			close(asked)
+			<-done
+			return Stats{}, nil
+		}
+	})
+	go c.Stats()
+	<-asked
+	if err := c.Pause(); err != nil {
+		t.Error(err)
+	}
+	close(done)
 }
 
 // TestRefusals: what the server says reaches the user, and a server that is gone has an error of its own.

@@ -25,11 +25,12 @@ const (
 	statusConflict   = 409
 	statusTooLarge   = 413
 	statusFailed     = 500
+	statusBusy       = 503
 )
 
 var statusText = map[int]string{
 	statusOK: "OK", statusBadRequest: "Bad Request", statusNotFound: "Not Found", statusNotAllowed: "Method Not Allowed",
-	statusConflict: "Conflict", statusTooLarge: "Content Too Large", statusFailed: "Internal Server Error",
+	statusConflict: "Conflict", statusTooLarge: "Content Too Large", statusFailed: "Internal Server Error", statusBusy: "Service Unavailable",
 }
 
 // request is one of HTTP/1 (RFC 9112): a method, a path without its query, a body.

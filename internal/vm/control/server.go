@@ -10,10 +10,12 @@ import (
 	"terem/internal/fault"
 )
 
-// Limits of a client: how long it may take to send its request and to take the reply, and how many there may be.
+// Limits of a client: how long it may take to send its request and to take the reply, how many there may be that do one or the
+// other, and how many may wait for the end.
 const (
 	patience   = 10 * time.Second
 	maxClients = 64
+	maxWaiters = 512
 )
 
 // Server answers on one socket.
@@ -21,7 +23,8 @@ type Server struct {
 	verbs    Verbs
 	listener *net.UnixListener
 	clients  sync.WaitGroup
-	places   chan struct{}
+	places   places // of those who ask
+	waiters  places // of those who wait for the end
 
 	mu    sync.Mutex // held while a verb changes or measures what runs
 	state string
@@ -37,7 +40,7 @@ func Listen(path string, v Verbs) (*Server, error) {
 		l.Close()
 		return nil, err
 	}
-	s := &Server{verbs: v, listener: l, places: make(chan struct{}, maxClients), state: StateRunning}
+	s := &Server{verbs: v, listener: l, places: make(places, maxClients), waiters: make(places, maxWaiters), state: StateRunning}
 	s.clients.Go(s.accept)
 	return s, nil
 }
@@ -52,17 +55,56 @@ func (s *Server) accept() {
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
-		s.places <- struct{}{}
+		if !s.places.take() {
+			s.clients.Go(func() { turnAway(c) })
+			continue
+		}
 		s.clients.Go(func() {
-			defer func() { <-s.places }()
+			q := &client{Conn: c, leave: sync.OnceFunc(s.places.give)}
+			defer q.leave()
 			defer c.Close()
-			s.serve(c)
+			s.serve(q)
 		})
 	}
 }
 
+// client is a connection and its place among those who ask.
+type client struct {
+	net.Conn
+	leave func()
+}
+
+// places are as many as the channel has room for.
+type places chan struct{}
+
+func (p places) take() bool {
+	select {
+	case p <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p places) give() { <-p }
+
+// crowded is how long one too many has for his request and our answer.
+const crowded = 100 * time.Millisecond
+
+func errCrowd() error { return refuse(statusBusy, "too many ask at once; try again") }
+
+// turnAway answers one too many. What he asks is read first: he would not see an answer behind which a socket with something
+// unread is closed (unix(7)).
+func turnAway(c net.Conn) {
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(crowded))
+	if _, err := readRequest(c); err == nil {
+		_ = writeReply(c, statusBusy, errorReply{Error: errCrowd().Error()}) // who does not want it has gone
+	}
+}
+
 // serve answers one request. What cannot be read or written is the client's loss.
-func (s *Server) serve(c net.Conn) {
+func (s *Server) serve(c *client) {
 	_ = c.SetDeadline(time.Now().Add(patience))
 	q, err := readRequest(c)
 	var bad *httpError

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"math"
-	"net"
 	"time"
 )
 
@@ -15,7 +14,7 @@ const guestPatience = 2 * time.Second
 type done struct{}
 
 // handler carries one verb out.
-type handler func(s *Server, c net.Conn, body []byte) (any, error)
+type handler func(s *Server, c *client, body []byte) (any, error)
 
 // routes are the verbs, by path and method.
 var routes = map[string]map[string]handler{
@@ -30,7 +29,7 @@ var routes = map[string]map[string]handler{
 	"/v1/balloon": {"PUT": (*Server).balloon},
 }
 
-func (s *Server) answer(c net.Conn, q request) (any, error) {
+func (s *Server) answer(c *client, q request) (any, error) {
 	methods, ok := routes[q.path]
 	if !ok {
 		return nil, refuse(statusNotFound, "nothing is at %s", q.path)
@@ -42,9 +41,8 @@ func (s *Server) answer(c net.Conn, q request) (any, error) {
 	return h(s, c, q.body)
 }
 
-func lacks(verb string) error {
-	return refuse(statusConflict, "%s: it has no such thing", verb)
-}
+// lacks is the error of a verb that is nothing to what runs here.
+func lacks(why string) error { return refuse(statusConflict, "%s", why) }
 
 // ended says whether it has ended.
 func (s *Server) ended() bool {
@@ -56,7 +54,7 @@ func (s *Server) ended() bool {
 	}
 }
 
-func (s *Server) info(net.Conn, []byte) (any, error) {
+func (s *Server) info(*client, []byte) (any, error) {
 	info := s.verbs.Info()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,29 +65,27 @@ func (s *Server) info(net.Conn, []byte) (any, error) {
 	return info, nil
 }
 
-func (s *Server) stats(net.Conn, []byte) (any, error) {
+func (s *Server) stats(*client, []byte) (any, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), guestPatience)
 	defer cancel()
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.verbs.Stats == nil {
-		return nil, lacks("stats")
+		return nil, lacks("nobody knows what it uses")
 	}
 	return s.verbs.Stats(ctx)
 }
 
 // exits pauses a machine for the moment: its ledgers belong to its vCPUs.
-func (s *Server) exits(net.Conn, []byte) (any, error) {
+func (s *Server) exits(*client, []byte) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.verbs.Exits == nil {
-		return nil, refuse(statusConflict, "exits: they are counted only if it is asked for at the start")
+		return nil, lacks("its exits are not counted: those of a machine are, if that is asked for at its start")
 	}
 	return s.verbs.Exits()
 }
 
-func (s *Server) pause(net.Conn, []byte) (any, error)  { return s.change(s.verbs.Pause, StatePaused) }
-func (s *Server) resume(net.Conn, []byte) (any, error) { return s.change(s.verbs.Resume, StateRunning) }
+func (s *Server) pause(*client, []byte) (any, error)  { return s.change(s.verbs.Pause, StatePaused) }
+func (s *Server) resume(*client, []byte) (any, error) { return s.change(s.verbs.Resume, StateRunning) }
 
 // change brings a state about. One that is there already is no mistake.
 func (s *Server) change(do func() error, state string) (any, error) {
@@ -97,7 +93,7 @@ func (s *Server) change(do func() error, state string) (any, error) {
 	defer s.mu.Unlock()
 	switch {
 	case do == nil:
-		return nil, lacks(state)
+		return nil, lacks("it cannot be paused")
 	case s.ended():
 		return nil, refuse(statusConflict, "it has ended")
 	case s.state == state:
@@ -111,7 +107,7 @@ func (s *Server) change(do func() error, state string) (any, error) {
 }
 
 // stop needs the processors back for what it asks.
-func (s *Server) stop(c net.Conn, body []byte) (any, error) {
+func (s *Server) stop(c *client, body []byte) (any, error) {
 	q := stopRequest{Seconds: 10}
 	if err := read(body, &q); err != nil {
 		return nil, err
@@ -128,13 +124,18 @@ func (s *Server) stop(c net.Conn, body []byte) (any, error) {
 	return s.wait(c, nil)
 }
 
-func (s *Server) kill(c net.Conn, _ []byte) (any, error) {
+func (s *Server) kill(c *client, _ []byte) (any, error) {
 	s.verbs.Kill()
 	return s.wait(c, nil)
 }
 
 // wait waits as long as it takes, or until the client goes.
-func (s *Server) wait(c net.Conn, _ []byte) (any, error) {
+func (s *Server) wait(c *client, _ []byte) (any, error) {
+	if !s.waiters.take() {
+		return nil, errCrowd()
+	}
+	defer s.waiters.give()
+	c.leave()
 	_ = c.SetDeadline(time.Time{})
 	gone := make(chan struct{})
 	go func() {
@@ -149,13 +150,13 @@ func (s *Server) wait(c net.Conn, _ []byte) (any, error) {
 	}
 }
 
-func (s *Server) balloon(_ net.Conn, body []byte) (any, error) {
+func (s *Server) balloon(_ *client, body []byte) (any, error) {
 	var q balloonRequest
 	if err := read(body, &q); err != nil {
 		return nil, err
 	}
 	if s.verbs.Balloon == nil {
-		return nil, lacks("balloon")
+		return nil, lacks("it has no balloon: a machine has one, if that is asked for at its start")
 	}
 	if err := s.verbs.Balloon(q.Bytes); err != nil {
 		return nil, refuse(statusConflict, "%v", err)

@@ -80,7 +80,7 @@ func useAfterClose(t *testing.T, m *Machine) {
 			t.Errorf("%s on a closed machine: no error", name)
 		}
 	}
-	m.Terminate(10 * time.Second) // comes back at once
+	m.Terminate(10*time.Second, 10*time.Second) // comes back at once
 	m.board.pm.PressPowerButton()
 	m.board.uart.Restore(m.board.uart.Save()) // pulses again what was pending
 	m.virtio.slots = nil

@@ -47,6 +47,7 @@ type Config struct {
 // Asker asks the processes of the default guest to end.
 type Asker interface {
 	Listening() bool // the guest's init has begun to listen, and listens still
+	Ended() bool     // the command has, and init cleans up
 	Ask(ctx context.Context, sig syscall.Signal)
 }
 

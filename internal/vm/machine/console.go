@@ -166,16 +166,23 @@ func each(r io.Reader, f func([]byte) error) (bad, err error) {
 
 // Terminate asks the guest to end: by the ACPI power button if it listens to that, and
 // by asking every process to end. It waits for grace, then asks once more without
-// mercy, and waits again. A guest with disks that is still there then has its kernel
+// mercy, and waits for hard. A guest with disks that is still there then has its kernel
 // make their file systems clean. The default guest's init is asked if it has made the
 // console a pipe, or by the Asker if it listens to that, and else the kernel, by SysRq over the serial line. An init that has
 // not come so far has started nothing and mounted no disk.
-func (m *Machine) Terminate(grace time.Duration) {
+// One that is about to end, since its command has, is left that time to do so.
+func (m *Machine) Terminate(grace, hard time.Duration) {
 	asker, listens := m.conf.Asker, m.listening()
 	if asker != nil {
 		listens = asker.Listening()
 	}
-	if m.conf.Init && !listens || m.ctx.Err() != nil {
+	switch {
+	case m.ctx.Err() != nil:
+		return
+	case asker != nil && asker.Ended():
+		m.await(grace)
+		return
+	case m.conf.Init && !listens:
 		return
 	}
 	m.board.pm.PressPowerButton()
@@ -206,6 +213,16 @@ func (m *Machine) Terminate(grace time.Duration) {
 		case <-ctx.Done():
 		}
 		cancel()
+		grace = hard
+	}
+}
+
+// await waits for the end, but no longer than that.
+func (m *Machine) await(limit time.Duration) {
+	select {
+	case <-m.done:
+	case <-m.ctx.Done():
+	case <-time.After(limit):
 	}
 }
 

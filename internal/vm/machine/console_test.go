@@ -166,7 +166,7 @@ func TestTerminateCleansDisks(t *testing.T) {
 		}
 		m := newTiny(t, c)
 		start(t, m)
-		m.Terminate(grace)
+		m.Terminate(grace, grace)
 		if disks == 0 {
 			m.Kill()
 		}

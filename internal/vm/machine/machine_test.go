@@ -1,11 +1,13 @@
 package machine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -190,9 +192,30 @@ func TestTerminateIsBounded(t *testing.T) {
 	m := newTiny(t, tinyConfig(codeSpin))
 	start(t, m)
 	began := time.Now()
-	m.Terminate(50 * time.Millisecond)
+	m.Terminate(50*time.Millisecond, 50*time.Millisecond)
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("Terminate took %v", took)
+	}
+}
+
+// endedAsker is a guest's init whose command has ended.
+type endedAsker struct{}
+
+func (endedAsker) Listening() bool                         { return false }
+func (endedAsker) Ended() bool                             { return true }
+func (endedAsker) Ask(_ context.Context, _ syscall.Signal) { panic("it has said all") }
+
+// TestTerminateWhileItCleansUp: an init that writes its disks back is left the time for it.
+func TestTerminateWhileItCleansUp(t *testing.T) {
+	c := tinyConfig(codeSpin)
+	c.Init, c.Asker = true, endedAsker{}
+	m := newTiny(t, c)
+	start(t, m)
+	const grace = 100 * time.Millisecond
+	began := time.Now()
+	m.Terminate(grace, grace)
+	if took := time.Since(began); took < grace {
+		t.Errorf("Terminate waited for %v, want %v", took, grace)
 	}
 }
 
