@@ -27,6 +27,10 @@ error, each as its own. What the guest's kernel says is then on standard error. 
 The first --disk becomes the root file system if there is a program on it. Without a command, at a
 terminal, its own /sbin/init starts; if it has none, a shell.
 
+With --detach the machine runs in the background, and without a command it waits for those
+who enter it (terem exec). What it says is in a file (terem logs), which goes with it;
+--console FILE keeps it.
+
 --disk takes path[,ro][,id=NAME][,cache=writeback|writethrough|none][,overlay=PATH]:
   ro       read-only
   id       the serial number that the guest reads, 20 characters at most

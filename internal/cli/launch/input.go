@@ -20,7 +20,7 @@ import (
 // standard input lives as long as the process: a read of a terminal cannot be
 // called off.
 func (s *session) connect() error {
-	if !s.o.stdio() || s.streams != nil {
+	if !s.o.stdio() || s.streams != nil || s.o.Detached != nil {
 		return nil
 	}
 	if s.pipe {

@@ -37,6 +37,10 @@ func (s *session) claim() (err error) {
 	return err
 }
 
+// idle says whether the machine is for those who enter it: in the background, without a command. It has a console then, on which
+// nobody types, and a disk's own init or a shell.
+func (s *session) idle() bool { return s.o.Detached != nil && len(s.o.Command) == 0 }
+
 // appear has others find the machine. Without a name from the user one that cannot appear runs unseen: nobody asked for more.
 func (s *session) appear() {
 	w := presence.What{Verbs: s.verbs(), Failed: func(err error) {

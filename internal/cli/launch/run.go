@@ -120,7 +120,7 @@ func (s *session) openOutput(c *machine.Config) (closeAll func(), err error) {
 
 func (s *session) config(im *images) (machine.Config, error) {
 	o := s.o
-	pipe := s.pipe || !o.stdio()
+	pipe := (s.pipe || !o.stdio()) && !s.idle()
 	way := s.chooseWay(im, pipe)
 	line, err := kernelLine(o, im.own, pipe, way)
 	if err != nil {

@@ -84,8 +84,12 @@ func TestNamed(t *testing.T) {
 func TestNamedEnds(t *testing.T) {
 	emulated(t)
 	own(t)
-	background(t, "a", "sleep 1; exit 5")
-	terem(t, "", "wait", "a").want(t, 0, "5\n")
+	background(t, "a", "while ! [ -e /tmp/go ]; do sleep 0.1; done; exit 5")
+	ended := make(chan said, 1)
+	go func() { ended <- terem(t, "", "wait", "a") }()
+	time.Sleep(300 * time.Millisecond) // on a host that is slower than this, it meets nothing
+	terem(t, "", "exec", "a", "touch", "/tmp/go").want(t, 0, "")
+	(<-ended).want(t, 0, "5\n")
 	background(t, "b", "sleep 1000")
 	terem(t, "", "kill", "b").want(t, 0, "")
 	background(t, "c", "sleep 1000")
