@@ -12,6 +12,7 @@
 #include <asm/signal.h>
 #include <linux/fcntl.h>
 #include <linux/mount.h>
+#include <linux/prctl.h>
 
 #include "init.h"
 
@@ -234,8 +235,10 @@ int root_enter(struct options *o)
 // leave_agent has the agent serve in a process of its own, beside the disk's PID 1.
 static void leave_agent(struct options *o)
 {
-	if (o->listen && agent_open(&o->agent, o->env) && agent_listen(&o->agent, agent_vsock()) && sys0(__NR_fork) == 0)
-		agent_alone(&o->agent);
+	if (!o->listen || !agent_open(&o->agent, o->env) || !agent_listen(&o->agent, agent_vsock()) || sys0(__NR_fork) != 0)
+		return;
+	sys2(__NR_prctl, PR_SET_NAME, "agent"); // or ps(1) shows an init that is none
+	agent_alone(&o->agent);
 }
 
 void root_init(struct options *o)

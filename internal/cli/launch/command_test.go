@@ -61,7 +61,7 @@ func TestBootLongCommand(t *testing.T) {
 		t.Errorf("status %d, output %q, %s", r.status, r.out, r.stderr)
 	}
 	r = bootGuest(t, "", Options{Command: []string{"echo", strings.Repeat("x", 200_000)}})
-	if r.out != "terem: echo: the guest cannot execute it: its arguments are too long\n" || r.status != 126 {
-		t.Errorf("a word of 200,000 bytes: status %d, output %q", r.status, r.out)
+	if r.stderr != "terem: echo: the guest cannot execute it: its arguments are too long\n" || r.status != 126 {
+		t.Errorf("a word of 200,000 bytes: status %d, standard error %q", r.status, r.stderr)
 	}
 }

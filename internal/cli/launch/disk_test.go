@@ -63,7 +63,7 @@ func TestBootNoRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := bootGuest(t, "", Options{Disks: []disk.Spec{{Path: data}}, Root: "/dev/vda7", Command: []string{"true"}})
-	if want := (result{126, "terem: root /dev/vda7: the guest has no such device (errno 2); --root none leaves it out\n", ""}); r != want {
+	if want := (result{126, "", "terem: root /dev/vda7: the guest has no such device (errno 2); --root none leaves it out\n"}); r != want {
 		t.Errorf("%+v, want %+v", r, want)
 	}
 }
@@ -142,15 +142,15 @@ func TestBootDataDisk(t *testing.T) {
 		want       result
 	}{
 		{"empty", "", 0, []string{"sh", "-c", "grep -c /dev/vda /proc/mounts; mount /dev/vda /mnt && ls /mnt"}, result{0, "0\nlost+found\n", ""}},
-		{"data", "photos/1", untouched, []string{"none"}, result{127, "terem: none: no such program in the guest, nor any on /dev/vda\n", ""}},
+		{"data", "photos/1", untouched, []string{"none"}, result{127, "", "terem: none: no such program in the guest, nor any on /dev/vda\n"}},
 		{"unclean data", "photos/1", unclean | untouched, []string{"true"}, result{}},
 		{"unclean data that cannot be written", "photos/1", unclean | readOnly | untouched, []string{"true"}, result{}},
 		{"the command", "srv/busybox", 0, []string{"/srv/busybox", "sh", "-c", "echo /*"}, result{0, "/dev /lost+found /proc /run /srv /sys /tmp\n", ""}},
 		{"where programs are", "usr/sbin/busybox", 0, []string{"/usr/sbin/busybox", "sh", "-c", "echo >/x && echo /u* /x"}, result{0, "/usr /x\n", ""}},
 		{"unclean", "bin/busybox", unclean, []string{"/bin/busybox", "sh", "-c", "echo >/x && echo /b* /x"}, result{0, "/bin /x\n", ""}},
 		{"unclean, cannot be written", "bin/busybox", unclean | readOnly | untouched, []string{"true"},
-			result{126, "terem: root /dev/vda: it has a journal to replay and cannot be written (errno 30); --root none leaves it out\n", ""}},
-		{"damaged", "bin/busybox", damaged, []string{"true"}, result{126, "terem: root /dev/vda: its file system is damaged (errno 117); --root none leaves it out\n", ""}},
+			result{126, "", "terem: root /dev/vda: it has a journal to replay and cannot be written (errno 30); --root none leaves it out\n"}},
+		{"damaged", "bin/busybox", damaged, []string{"true"}, result{126, "", "terem: root /dev/vda: its file system is damaged (errno 117); --root none leaves it out\n"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			img := dataDisk(t, tt.file)
