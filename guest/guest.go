@@ -17,6 +17,7 @@ const (
 	FileSystemMap = "System.map"
 	FileConfig    = "config"
 	FileInitrd    = "initrd.cpio"
+	FileAgent     = "agent"
 	FileManifest  = "manifest.json"
 )
 
@@ -27,6 +28,7 @@ var ErrNotBuilt = errors.New("it is not built: `terem guest build` does that, on
 type Artifacts struct {
 	VMLinux, BzImage  string // the kernel as ELF, and as Linux's own boot format
 	Initrd            string // uncompressed cpio
+	Agent             string // the agent as a static program, for guests with another PID 1
 	SystemMap, Config string
 	KernelVersion     string // as `uname -r` in the guest says
 }
@@ -57,7 +59,7 @@ func Find(cacheDir string) (Artifacts, error) {
 	if err != nil {
 		return Artifacts{}, err
 	}
-	kernel.Initrd = initrd.Initrd
+	kernel.Initrd, kernel.Agent = initrd.Initrd, initrd.Agent
 	return kernel, nil
 }
 
@@ -91,7 +93,7 @@ func FindInitrd(cacheDir string) (Artifacts, error) {
 	if err != nil {
 		return Artifacts{}, err
 	}
-	return Artifacts{Initrd: filepath.Join(dir, FileInitrd)}, nil
+	return Artifacts{Initrd: filepath.Join(dir, FileInitrd), Agent: filepath.Join(dir, FileAgent)}, nil
 }
 
 // KernelRoot and InitrdRoot are the directories that hold all builds of either.

@@ -35,7 +35,7 @@ func newGuest() *cobra.Command {
 		RunE:  func(c *cobra.Command, _ []string) error { return buildGuest(c.Context()) },
 	}, &cobra.Command{
 		Use:   "path",
-		Short: "Print where kernel and initrd are",
+		Short: "Print where kernel, initrd and agent are",
 		Args:  cobra.NoArgs,
 		RunE:  func(*cobra.Command, []string) error { return printGuest() },
 	}, &cobra.Command{
@@ -105,7 +105,7 @@ func printGuest() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("kernel   %s\nbzImage  %s\ninitrd   %s\nsymbols  %s\nconfig   %s\nrelease  %s\n",
-		a.VMLinux, a.BzImage, a.Initrd, a.SystemMap, a.Config, a.KernelVersion)
+	fmt.Printf("kernel   %s\nbzImage  %s\ninitrd   %s\nagent    %s\nsymbols  %s\nconfig   %s\nrelease  %s\n",
+		a.VMLinux, a.BzImage, a.Initrd, a.Agent, a.SystemMap, a.Config, a.KernelVersion)
 	return nil
 }

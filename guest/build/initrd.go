@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"terem/guest"
+	"terem/guest/agent"
 	"terem/guest/bare"
 	pid1 "terem/guest/init"
 	"terem/guest/initramfs"
@@ -46,7 +47,7 @@ func initrd(ctx context.Context, cacheDir string, log io.Writer) (guest.Artifact
 		return guest.Artifacts{}, err
 	}
 	err = s.fill(log, &guest.Manifest{Inputs: inputs, Applets: applets}, func(dir, out string) error {
-		return packInitrd(ctx, s.root, dir, filepath.Join(out, guest.FileInitrd), busybox, applets)
+		return packInitrd(ctx, s.root, dir, out, busybox, applets)
 	})
 	return guest.Artifacts{Initrd: filepath.Join(s.dir(), guest.FileInitrd)}, err
 }
@@ -65,7 +66,14 @@ func packInitrd(ctx context.Context, root, dir, out string, busybox []byte, appl
 	if err != nil {
 		return err
 	}
-	f, err := os.Create(out)
+	alone, err := compile(r, dir, agent.Program())
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(out, guest.FileAgent), alone, 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(filepath.Join(out, guest.FileInitrd))
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"terem/guest/agent"
 	"terem/guest/bare"
 	pid1 "terem/guest/init"
 	"terem/guest/initramfs"
@@ -39,7 +40,7 @@ func KernelHash() (string, error) {
 // InitrdHash covers what this program brings to the first root file system.
 func InitrdHash() (string, error) {
 	h := newHash("initrd", fmt.Sprint(initramfs.Version))
-	for _, p := range []bare.Program{pid1.Program(nil), probe.Program()} {
+	for _, p := range []bare.Program{pid1.Program(nil), probe.Program(), agent.Program()} {
 		parts, err := p.Parts()
 		if err != nil {
 			return "", err
