@@ -2,10 +2,9 @@ package running
 
 import (
 	"errors"
-	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -22,27 +21,12 @@ const (
 	lockFile      = "lock"
 )
 
-// RootVar names another place for the directories, in the environment.
-const RootVar = "TEREM_RUNTIME_DIR"
-
-// Root is the directory above those of all that this user runs.
-func Root() string {
-	if dir := os.Getenv(RootVar); dir != "" {
-		return dir
-	}
-	if os.Geteuid() == 0 {
-		return "/run/terem"
-	}
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "terem")
-	}
-	return filepath.Join(os.TempDir(), "terem-"+strconv.Itoa(os.Geteuid()))
-}
-
 // Dir is the directory of something that runs in this process.
 type Dir struct {
 	Name string
 	Path string
+	top  *os.Root // the directory above
+	in   *os.Root // this one: whatever the path leads to later, files are removed here
 	lock *os.File
 }
 
@@ -56,18 +40,22 @@ func Claim(root, name, prefix string) (*Dir, error) {
 			return nil, err
 		}
 	}
-	if err := makeRoot(root); err != nil {
+	top, err := makeRoot(root)
+	if err != nil {
 		return nil, err
 	}
+	var d *Dir
 	if name != "" {
-		return claim(root, name)
-	}
-	for {
-		d, err := claim(root, freshName(prefix))
-		if !errors.Is(err, errTaken) {
-			return d, err
+		d, err = claim(root, top, name)
+	} else {
+		for again := true; again; again = errors.Is(err, errTaken) {
+			d, err = claim(root, top, freshName(prefix))
 		}
 	}
+	if err != nil {
+		return nil, errors.Join(err, top.Close())
+	}
+	return d, nil
 }
 
 var errTaken = errors.New("something that runs has it")
@@ -78,15 +66,13 @@ const (
 	pause = 2 * time.Millisecond
 )
 
-func claim(root, name string) (*Dir, error) {
-	d := &Dir{Name: name, Path: filepath.Join(root, name)}
+func claim(root string, top *os.Root, name string) (*Dir, error) {
+	d := &Dir{Name: name, Path: filepath.Join(root, name), top: top}
 	var err error
 	for range tries {
-		if err = d.take(); err == nil || !errors.Is(err, errTaken) {
-			break
-		}
-		if held, _ := isHeld(d.File(lockFile)); held {
-			break // by more than a moment's cleaner, most likely; and if not, the next try is the user's
+		var held bool
+		if held, err = d.take(); held || err == nil || !errors.Is(err, errTaken) {
+			break // held by more than a moment's cleaner, most likely; and if not, the next try is the user's
 		}
 		time.Sleep(pause)
 	}
@@ -96,86 +82,74 @@ func claim(root, name string) (*Dir, error) {
 	return d, nil
 }
 
-// take makes the directory and holds its lock. What was in it is gone then.
-func (d *Dir) take() error {
-	if err := os.Mkdir(d.Path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
+// take makes the directory and holds its lock. What was in it is gone then. If it cannot, it says whether somebody holds it.
+func (d *Dir) take() (held bool, err error) {
+	if err := d.top.Mkdir(d.Name, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return false, reason(err)
 	}
-	lock, err := os.OpenFile(d.File(lockFile), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if d.in, err = openIn(d.top, d.Name); err == nil {
+		if d.lock, err = grab(d.in, os.O_CREATE); err == nil {
+			if err = d.empty(); err == nil {
+				return false, nil
+			}
+			d.lock.Close()
+		}
+		held, _ = isHeld(d.in)
+		d.in.Close()
+	}
 	if errors.Is(err, os.ErrNotExist) {
-		return errTaken // cleared in between
+		err = errTaken // cleared in between
 	}
-	if err != nil {
-		return err
-	}
-	if err := hold(lock); err != nil {
-		lock.Close()
-		return err
-	}
-	if !sameFile(lock, d.File(lockFile)) { // it was cleared before we held it
-		lock.Close()
-		return errTaken
-	}
-	d.lock = lock
-	return d.empty()
+	return held, err
 }
 
-// Release gives the name back. Once the lock's file is gone, the directory may be the next one's.
+// grab opens the lock in a directory and holds it.
+func grab(in *os.Root, flag int) (*os.File, error) {
+	lock, err := in.OpenFile(lockFile, os.O_RDWR|syscall.O_NOFOLLOW|flag, 0o600)
+	if err != nil {
+		return nil, reason(err)
+	}
+	if err = hold(lock); err == nil && !isLock(in, lock) {
+		err = errTaken // it was cleared before we held it
+	}
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return lock, nil
+}
+
+// Release gives the name back.
 func (d *Dir) Release() error {
-	err := errors.Join(d.empty(), os.Remove(d.File(lockFile)))
-	if e := os.Remove(d.Path); !errors.Is(e, os.ErrNotExist) && !errors.Is(e, syscall.ENOTEMPTY) {
+	return errors.Join(d.remove(), d.lock.Close(), d.in.Close(), d.top.Close())
+}
+
+// remove removes the directory. Once the lock's file is gone, it may be the next one's.
+func (d *Dir) remove() error {
+	err := errors.Join(d.empty(), d.in.Remove(lockFile))
+	named, e := d.top.Lstat(d.Name)
+	if opened, e2 := d.in.Stat("."); e != nil || e2 != nil || !os.SameFile(named, opened) {
+		return err // another has the name, or nobody
+	}
+	if e := d.top.Remove(d.Name); !errors.Is(e, os.ErrNotExist) && !errors.Is(e, syscall.ENOTEMPTY) {
 		err = errors.Join(err, e)
 	}
-	return errors.Join(err, d.lock.Close())
+	return err
 }
 
 // empty removes all but the lock.
 func (d *Dir) empty() error {
-	list, err := os.ReadDir(d.Path)
+	list, err := fs.ReadDir(d.in.FS(), ".")
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, e := range list {
 		if e.Name() != lockFile {
-			errs = append(errs, os.RemoveAll(d.File(e.Name())))
+			errs = append(errs, d.in.RemoveAll(e.Name()))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// makeRoot makes the directory above all, and refuses one that others may write to.
-func makeRoot(root string) error {
-	bad := func(err error, cause string) error {
-		return &fault.Error{Class: fault.Host, Thing: "directory " + root, Cause: cause, Err: err,
-			Mend: "name another one in " + RootVar}
-	}
-	if err := os.Mkdir(root, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return bad(reason(err), "")
-	}
-	info, err := os.Lstat(root)
-	if err != nil {
-		return bad(reason(err), "")
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	switch {
-	case !info.IsDir():
-		return bad(nil, "it is not a directory")
-	case ok && int(st.Uid) != os.Geteuid():
-		return bad(nil, fmt.Sprintf("it belongs to user %d", st.Uid))
-	case info.Mode().Perm()&0o022 != 0:
-		return bad(nil, "others may write to it")
-	}
-	return nil
-}
-
-// reason is an error without the path, which is named already.
-func reason(err error) error {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }
 
 // hold takes the lock for as long as the file is open.
@@ -188,9 +162,9 @@ func hold(f *os.File) error {
 	return err
 }
 
-// isHeld says whether somebody holds a lock, without taking it.
-func isHeld(path string) (bool, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+// isHeld says whether somebody holds the lock in a directory, without taking it.
+func isHeld(in *os.Root) (bool, error) {
+	f, err := in.OpenFile(lockFile, os.O_RDWR|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return false, err
 	}
@@ -202,9 +176,9 @@ func isHeld(path string) (bool, error) {
 	return l.Type != unix.F_UNLCK, nil
 }
 
-// sameFile says whether an open file is still the one at a path.
-func sameFile(f *os.File, path string) bool {
+// isLock says whether an open file is still the lock in a directory.
+func isLock(in *os.Root, f *os.File) bool {
 	a, errA := f.Stat()
-	b, errB := os.Lstat(path)
+	b, errB := in.Lstat(lockFile)
 	return errA == nil && errB == nil && os.SameFile(a, b)
 }

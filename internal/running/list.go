@@ -2,6 +2,7 @@ package running
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -10,23 +11,25 @@ import (
 
 // List has the names of all that runs, sorted. What a killed terem left behind is cleared.
 func List(root string) ([]string, error) {
-	entries, err := os.ReadDir(root)
+	top, err := openRoot(root)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, &fault.Error{Class: fault.Host, Thing: "directory " + root, Err: reason(err)}
+		return nil, err
+	}
+	defer top.Close()
+	entries, err := fs.ReadDir(top.FS(), ".")
+	if err != nil {
+		return nil, badRoot(root, reason(err))
 	}
 	var names []string
 	for _, e := range entries {
 		if CheckName(e.Name()) != nil || !e.IsDir() {
 			continue
 		}
-		held, err := isHeld(filepath.Join(root, e.Name(), lockFile))
-		if held {
+		if held, _ := look(top, e.Name()); held { // an error: it is not ours, or has just gone
 			names = append(names, e.Name())
-		} else if err == nil {
-			clear(root, e.Name())
 		}
 	}
 	return names, nil
@@ -37,13 +40,17 @@ func Find(root, name string) (string, error) {
 	if err := CheckName(name); err != nil {
 		return "", err
 	}
-	path := filepath.Join(root, name)
-	held, err := isHeld(filepath.Join(path, lockFile))
-	if held {
-		return path, nil
+	top, err := openRoot(root)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", err
 	}
+	held := false
 	if err == nil {
-		clear(root, name)
+		defer top.Close()
+		held, err = look(top, name)
+	}
+	if held {
+		return filepath.Join(root, name), nil
 	}
 	if err == nil || errors.Is(err, os.ErrNotExist) {
 		err = errors.New("nothing of yours runs under that name")
@@ -51,17 +58,26 @@ func Find(root, name string) (string, error) {
 	return "", &fault.Error{Class: fault.Usage, Thing: "name " + name, Err: reason(err), Mend: "see `terem ps`"}
 }
 
+// look says whether something runs under a name. What ended without clearing its directory, it clears.
+func look(top *os.Root, name string) (held bool, err error) {
+	in, err := openIn(top, name)
+	if err != nil {
+		return false, err
+	}
+	defer in.Close()
+	if held, err = isHeld(in); err == nil && !held {
+		clear(top, in, name)
+	}
+	return held, err
+}
+
 // clear removes the directory of something that ended without doing so. If somebody takes the name meanwhile, it is his.
-func clear(root, name string) {
-	d := &Dir{Name: name, Path: filepath.Join(root, name)}
-	lock, err := os.OpenFile(d.File(lockFile), os.O_RDWR, 0)
+func clear(top, in *os.Root, name string) {
+	lock, err := grab(in, 0)
 	if err != nil {
 		return
 	}
-	d.lock = lock
-	if hold(lock) != nil || !sameFile(lock, d.File(lockFile)) {
-		lock.Close()
-		return
-	}
-	_ = d.Release() // the next one who looks tries again
+	defer lock.Close()
+	d := &Dir{Name: name, top: top, in: in, lock: lock}
+	_ = d.remove() // the next one who looks tries again
 }
