@@ -1,7 +1,6 @@
 package carry
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -138,9 +137,6 @@ func split(p string) (dir, base string) {
 	return path.Dir(clean), path.Base(clean)
 }
 
-// saidMost is how much of what a program in the guest says on its standard error is kept, in bytes.
-const saidMost = 1 << 10
-
 // command runs a program in a machine. If it fails, its last line says why.
 func command(p Place, stdin io.Reader, stdout io.Writer, argv ...string) error {
 	c, err := enter.Dial(p.Machine)
@@ -161,29 +157,4 @@ func command(p Place, stdin io.Reader, stdout io.Writer, argv ...string) error {
 		return nil
 	}
 	return &fault.Error{Class: fault.Host, Thing: p.String(), Cause: said.line(fmt.Sprintf("%s ended with status %d", argv[0], st.Exit()))}
-}
-
-// last keeps the end of what was written.
-type last struct{ b []byte }
-
-func (l *last) Write(p []byte) (int, error) {
-	l.b = append(l.b, p...)
-	l.b = l.b[max(0, len(l.b)-saidMost):]
-	return len(p), nil
-}
-
-// line is the last line, without what a terminal would obey.
-func (l *last) line(otherwise string) string {
-	text := bytes.TrimSpace(l.b)
-	text = text[bytes.LastIndexByte(text, '\n')+1:]
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\ufffd' {
-			return -1
-		}
-		return r
-	}, string(text))
-	if clean = strings.TrimPrefix(clean, "tar: "); clean == "" {
-		return otherwise
-	}
-	return clean
 }

@@ -213,7 +213,7 @@ func FuzzUnpack(f *testing.F) {
 // TestSaid: what a guest's program says becomes one line that does nothing to a terminal.
 func TestSaid(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "otherwise", "tar: x: No such file\n": "x: No such file", "a\nb\n": "b", "\x1b[2J\xff\n": "[2J", strings.Repeat("y", 5000): strings.Repeat("y", saidMost),
+		"": "otherwise", "tar: x: No such file\n": "x: No such file", "a\nb\n": "b", "\x1b[2J\xff\n": "[2J", "tar: \u009b2J\u202ex": "2Jx", strings.Repeat("y", 5000): strings.Repeat("y", saidMost),
 	} {
 		l := &last{}
 		if _, err := l.Write([]byte(text)); err != nil {

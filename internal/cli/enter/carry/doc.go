@@ -2,5 +2,6 @@
 // makes or unpacks.
 //
 // A guest is hostile: what it sends is unpacked below one directory that is held open (os.Root), under names that stay
-// there, never through a link; it makes no devices, no owners and no set-user-ID programs on the host.
+// there, never through a link, not even one that it sent the time before; it makes no devices, no owners and no set-user-ID
+// programs on the host. A file gets its name when it is whole, and only where none, a file or a link has it.
 package carry

@@ -2,22 +2,31 @@ package carry
 
 import (
 	"archive/tar"
+	"cmp"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
+
+	"terem/internal/fault"
 )
 
 // unpack puts what an archive has under the name base at the place to, or into it if that is a directory.
 func unpack(r io.Reader, base, to string, say func(string)) error {
-	if st, err := os.Stat(to); err == nil && st.IsDir() && base != "." {
-		to = filepath.Join(to, base)
+	place, err := findTarget(to, base)
+	if err != nil {
+		return err
 	}
+	defer place.dir.Close()
 	t := tar.NewReader(r)
 	first, err := t.Next()
 	if errors.Is(err, io.EOF) {
@@ -26,37 +35,18 @@ func unpack(r io.Reader, base, to string, say func(string)) error {
 	if err != nil {
 		return err
 	}
+	u := unpacker{root: place.dir, base: base, say: say, dirs: map[inode]mark{}}
 	if first.Typeflag != tar.TypeDir {
-		return unpackOne(t, first, to, say)
+		if place.folder || place.name == "." {
+			return errors.New("the guest sent a file, not a directory")
+		}
+		return u.one(t, first, place.name)
 	}
-	if err := os.Mkdir(to, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if u.root, err = place.open(); err != nil {
 		return err
 	}
-	root, err := os.OpenRoot(to)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	u := unpacker{root: root, base: base, say: say}
+	defer u.root.Close()
 	return u.all(t, first)
-}
-
-// unpackOne unpacks an archive of one file.
-func unpackOne(t *tar.Reader, h *tar.Header, to string, say func(string)) error {
-	root, err := os.OpenRoot(filepath.Dir(to))
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	name := filepath.Base(to)
-	u := unpacker{root: root, base: name, say: say}
-	if err := u.entry(t, h, name); err != nil {
-		return err
-	}
-	if _, err := t.Next(); !errors.Is(err, io.EOF) {
-		return errors.Join(err, errors.New("the guest sent more than one file"))
-	}
-	return nil
 }
 
 // unpacker makes files below one directory.
@@ -64,7 +54,28 @@ type unpacker struct {
 	root *os.Root
 	base string // with which each name of the archive begins
 	say  func(string)
-	dirs []*tar.Header // their modes and times come last: one may forbid to write
+	dirs map[inode]mark // their modes and times come last: one may forbid to write
+}
+
+// inode is a directory: by a name or another, it counts once, and there are no more than the disk has.
+type inode struct{ dev, ino uint64 }
+
+// mark is what a directory gets at the end.
+type mark struct {
+	name string
+	mode fs.FileMode
+	time time.Time
+}
+
+// one unpacks an archive of one file.
+func (u *unpacker) one(t *tar.Reader, h *tar.Header, name string) error {
+	if err := u.entry(t, h, name); err != nil {
+		return about(name, err)
+	}
+	if _, err := t.Next(); !errors.Is(err, io.EOF) {
+		return errors.Join(err, errors.New("the guest sent more than one file"))
+	}
+	return nil
 }
 
 func (u *unpacker) all(t *tar.Reader, h *tar.Header) error {
@@ -74,7 +85,7 @@ func (u *unpacker) all(t *tar.Reader, h *tar.Header) error {
 			return err
 		}
 		if err := u.entry(t, h, name); err != nil {
-			return err
+			return about(name, err)
 		}
 		if h, err = t.Next(); errors.Is(err, io.EOF) {
 			return u.finish()
@@ -104,50 +115,80 @@ func (u *unpacker) below(name string) (string, error) {
 	return clean, nil
 }
 
-// permissions are what a file of the guest's can have here.
+// permissions are what a file has on the other side.
 const permissions = 0o777
 
 func (u *unpacker) entry(r io.Reader, h *tar.Header, name string) error {
 	switch h.Typeflag {
 	case tar.TypeDir:
-		if err := u.root.MkdirAll(name, 0o700); err != nil {
-			return err
-		}
-		u.dirs = append(u.dirs, &tar.Header{Name: name, Mode: h.Mode, ModTime: h.ModTime})
-		return nil
+		return u.directory(h, name)
 	case tar.TypeReg:
-		return u.file(r, h, name)
+		return u.put(name, func(at string) error { return u.file(r, h, at) })
 	case tar.TypeSymlink:
-		if err := u.vacate(name); err != nil {
-			return err
-		}
-		return u.root.Symlink(h.Linkname, name)
+		return u.put(name, func(at string) error { return u.root.Symlink(h.Linkname, at) })
 	case tar.TypeLink:
 		to, err := u.below(h.Linkname)
 		if err != nil {
 			return err
 		}
-		if err := u.vacate(name); err != nil {
-			return err
-		}
-		return u.root.Link(to, name)
+		return u.put(name, func(at string) error { return u.root.Link(to, at) })
 	}
 	u.say(fmt.Sprintf("%q: left out: neither a file, a directory nor a link", h.Name))
 	return nil
 }
 
-// vacate takes a file away that is in the way: a link is never written through.
-func (u *unpacker) vacate(name string) error {
-	if err := u.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (u *unpacker) directory(h *tar.Header, name string) error {
+	if err := u.root.MkdirAll(name, 0o700); err != nil {
 		return err
 	}
+	info, err := u.root.Lstat(name)
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !info.IsDir() || !ok {
+		return inTheWay(name, info)
+	}
+	u.dirs[inode{st.Dev, st.Ino}] = mark{name, fs.FileMode(h.Mode) & permissions, h.ModTime}
 	return nil
 }
 
-func (u *unpacker) file(r io.Reader, h *tar.Header, name string) error {
-	if err := u.vacate(name); err != nil {
+// put has something made under a name that nobody has, and then gives it its own: until it is whole, what had the name has it.
+// A link that has it is replaced, never written through.
+func (u *unpacker) put(name string, make func(at string) error) error {
+	info, err := u.root.Lstat(name)
+	if err == nil && !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink {
+		return inTheWay(name, info)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	at := path.Join(path.Dir(name), ".terem-"+rand.Text())
+	if err = make(at); err == nil {
+		err = u.root.Rename(at, name)
+	}
+	// After a failure it is there, and after a rename of a file to another name of itself, rename(2).
+	if e := u.root.Remove(at); err == nil && !errors.Is(e, fs.ErrNotExist) {
+		err = e
+	}
+	return err
+}
+
+// inTheWay is the error for what is neither what is to be made nor what that may replace.
+func inTheWay(name string, info fs.FileInfo) error {
+	cause := "a device, a pipe or a socket is in the way"
+	switch {
+	case info.IsDir():
+		cause = "a directory is in the way"
+	case info.Mode().IsRegular():
+		cause = "a file is in the way"
+	case info.Mode().Type() == fs.ModeSymlink:
+		cause = "a link is in the way"
+	}
+	return &fault.Error{Class: fault.Usage, Thing: fmt.Sprintf("%q", name), Cause: cause, Mend: "move it, or copy to another place"}
+}
+
+func (u *unpacker) file(r io.Reader, h *tar.Header, name string) error {
 	f, err := u.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -162,12 +203,20 @@ func (u *unpacker) file(r io.Reader, h *tar.Header, name string) error {
 	return u.root.Chtimes(name, time.Now(), h.ModTime)
 }
 
-// finish gives directories their modes and times, the innermost first.
+// finish gives directories their modes and times, the innermost first. A link that has come in the place of one is not followed.
 func (u *unpacker) finish() error {
-	for i := len(u.dirs) - 1; i >= 0; i-- {
-		d := u.dirs[i]
-		if err := errors.Join(u.root.Chmod(d.Name, fs.FileMode(d.Mode)&permissions), u.root.Chtimes(d.Name, time.Now(), d.ModTime)); err != nil {
-			return err
+	depth := func(m mark) int { return len(path.Join("/", m.name)) } // "." is above all
+	inner := func(a, b mark) int { return cmp.Compare(depth(b), depth(a)) }
+	for _, d := range slices.SortedFunc(maps.Values(u.dirs), inner) {
+		info, err := u.root.Lstat(d.name)
+		if err != nil {
+			return about(d.name, err)
+		}
+		if !info.IsDir() {
+			continue
+		}
+		if err := errors.Join(u.root.Chmod(d.name, d.mode), u.root.Chtimes(d.name, time.Now(), d.time)); err != nil {
+			return about(d.name, err)
 		}
 	}
 	return nil
