@@ -70,7 +70,7 @@ func out(from Place, to string, s Streams) error {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := command(from, nil, w, "tar", "-c", "-f", "-", "-C", dir, base)
+		err := command(from, nil, w, "tar", "-c", "-f", "-", "-C", dir, operand(base))
 		w.CloseWithError(err)
 		done <- err
 	}()
@@ -92,7 +92,7 @@ func out(from Place, to string, s Streams) error {
 
 // in copies into a machine.
 func in(from string, to Place, s Streams) error {
-	dir, base := to.Path, filepath.Base(from)
+	dir, base := to.Path, baseOf(from)
 	if from != Stream && command(to, nil, nil, "test", "-d", to.Path) != nil {
 		dir, base = split(to.Path)
 	}
@@ -137,6 +137,28 @@ func split(p string) (dir, base string) {
 	return path.Dir(clean), path.Base(clean)
 }
 
+// operand is a name that tar takes for one, even if it begins as an option does.
+func operand(base string) string {
+	if strings.HasPrefix(base, "-") {
+		return "./" + base
+	}
+	return base
+}
+
+// baseOf is the name of a place of the host's, in an archive: "." for a directory's content.
+func baseOf(p string) string {
+	base := filepath.Base(p)
+	if base == ".." {
+		if abs, err := filepath.Abs(p); err == nil {
+			base = filepath.Base(abs)
+		}
+	}
+	if base == "/" || base == ".." {
+		return "."
+	}
+	return base
+}
+
 // command runs a program in a machine. If it fails, its last line says why.
 func command(p Place, stdin io.Reader, stdout io.Writer, argv ...string) error {
 	c, err := enter.Dial(p.Machine)
@@ -145,16 +167,28 @@ func command(p Place, stdin io.Reader, stdout io.Writer, argv ...string) error {
 	}
 	said := &last{}
 	st, err := agent.Exec(c, agent.Start{Argv: argv}, agent.Streams{Stdin: stdin, Stdout: stdout, Stderr: said})
-	var start *agent.StartError
-	switch {
-	case errors.As(err, &start) && start.Exit() == fault.StatusNoProgram:
-		return &fault.Error{Class: fault.Host, Thing: p.Machine, Cause: "the guest has no " + argv[0]}
-	case errors.Is(err, agent.ErrGone):
-		return &fault.Error{Class: fault.Gone, Thing: p.Machine, Cause: "it ended before the copy did", Mend: "see `terem ps`"}
-	case err != nil:
-		return err
-	case st.Exit() == 0:
+	if err != nil {
+		return failure(p.Machine, argv[0], err)
+	}
+	if st.Exit() == 0 {
 		return nil
 	}
 	return &fault.Error{Class: fault.Host, Thing: p.String(), Cause: said.line(fmt.Sprintf("%s ended with status %d", argv[0], st.Exit()))}
+}
+
+// failure is the error for a program that could not start, or was not heard of to its end.
+func failure(machine, program string, err error) error {
+	var start *agent.StartError
+	var out *agent.OutputError
+	switch {
+	case errors.As(err, &start) && start.Exit() == fault.StatusNoProgram:
+		return &fault.Error{Class: fault.Host, Thing: machine, Cause: "the guest has no " + program}
+	case errors.As(err, &start):
+		return &fault.Error{Class: fault.NotExecutable, Thing: program, Err: err}
+	case errors.As(err, &out):
+		return err // it is about the host's side, and known there
+	case errors.Is(err, agent.ErrGone):
+		return &fault.Error{Class: fault.Gone, Thing: machine, Cause: "it ended before the copy did", Mend: "see `terem ps`"}
+	}
+	return &fault.Error{Class: fault.Guest, Thing: machine, Err: err}
 }

@@ -19,7 +19,7 @@ func pack(w io.Writer, from, base string, say func(string)) error {
 		if info.Mode()&fs.ModeSymlink != 0 {
 			var err error
 			if link, err = os.Readlink(file); err != nil {
-				return err
+				return about(file, err)
 			}
 		}
 		if info.Mode()&(fs.ModeSocket|fs.ModeDevice|fs.ModeNamedPipe|fs.ModeIrregular) != 0 {
@@ -31,6 +31,7 @@ func pack(w io.Writer, from, base string, say func(string)) error {
 			return err
 		}
 		h.Name, h.Uid, h.Gid, h.Uname, h.Gname = name, 0, 0, "", ""
+		h.Mode &= permissions    // a set-user-ID program of yours is not to become one of root's
 		h.Format = tar.FormatGNU // names of any length, for every tar; but busybox takes its further times for a directory's name
 		h.AccessTime, h.ChangeTime, h.ModTime = time.Time{}, time.Time{}, h.ModTime.Truncate(time.Second)
 		if !info.Mode().IsRegular() {
@@ -40,7 +41,7 @@ func pack(w io.Writer, from, base string, say func(string)) error {
 	}
 	info, err := os.Stat(from) // the place itself may be a link
 	if err != nil {
-		return err
+		return reason(err)
 	}
 	if !info.IsDir() {
 		if err := add(base, from, info); err != nil {
@@ -50,11 +51,11 @@ func pack(w io.Writer, from, base string, say func(string)) error {
 	}
 	err = filepath.WalkDir(from+"/", func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return err
+			return about(file, err)
 		}
 		info, err := d.Info()
 		if err != nil {
-			return err
+			return about(file, err)
 		}
 		rel, err := filepath.Rel(from, file)
 		if err != nil {
@@ -72,12 +73,12 @@ func pack(w io.Writer, from, base string, say func(string)) error {
 func addFile(t *tar.Writer, h *tar.Header, file string) error {
 	f, err := os.Open(file)
 	if err != nil {
-		return err
+		return about(file, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return err
+		return about(file, err)
 	}
 	h.Size = info.Size()
 	if err := t.WriteHeader(h); err != nil {
@@ -85,7 +86,7 @@ func addFile(t *tar.Writer, h *tar.Header, file string) error {
 	}
 	n, err := io.Copy(t, io.LimitReader(f, h.Size))
 	if err == nil && n < h.Size {
-		err = fmt.Errorf("%s: it has become shorter while it was copied", file)
+		err = fmt.Errorf("%q: it has become shorter while it was copied", file)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -181,5 +182,21 @@ func TestDirectories(t *testing.T) {
 	}
 	if st, err := os.Stat(filepath.Join(dir, "f")); err != nil || st.Mode().Perm() != 0o700 {
 		t.Errorf("mode %v, %v: a link was followed", st.Mode(), err)
+	}
+}
+
+// TestPackModes: what runs as somebody on the host does not run as root in the guest.
+func TestPackModes(t *testing.T) {
+	from := filepath.Join(t.TempDir(), "f")
+	write(t, from, "x")
+	if err := os.Chmod(from, 0o755|fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := pack(&b, from, "f", func(s string) { t.Error(s) }); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := tar.NewReader(&b).Next(); err != nil || h.Mode != 0o755 {
+		t.Errorf("%+v, %v", h, err)
 	}
 }
