@@ -29,6 +29,9 @@ type Container struct {
 	held    []int // descriptors that are open until the end
 	ended   bool
 
+	gate   sync.RWMutex // for those who enter, against a pause
+	paused atomic.Bool
+	killed atomic.Bool // Kill was called
 	making sync.Mutex
 	sealed *os.File     // see image
 	spent  atomic.Int64 // see spend
@@ -85,8 +88,16 @@ func (k *Container) Interrupt(s syscall.Signal) error {
 	return unix.Kill(-k.Pid(), s)
 }
 
-// Kill ends all processes of the container: the kernel does it when process 1 is killed.
-func (k *Container) Kill() error { return k.process.Kill() }
+// Kill ends all processes of the container: the kernel does it when process 1 is killed. What is frozen in a group of version 1
+// dies when it is thawed.
+func (k *Container) Kill() error {
+	k.killed.Store(true)
+	err := k.process.Kill()
+	if k.paused.Load() {
+		_ = k.thaw() // an error is that of a container that has ended
+	}
+	return err
+}
 
 // Wait waits for the end of the container and removes its control groups. It may be
 // called more than once.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,6 +41,11 @@ var ErrEnded = errors.New("the container has ended")
 // Exec starts a program beside the container's own: in its namespaces and control groups, with the same rights.
 // Whoever calls it calls Wait of the process as well. An error is ErrEnded or a *Refusal.
 func (k *Container) Exec(p Program) (*Process, error) {
+	k.gate.RLock()
+	defer k.gate.RUnlock()
+	if k.Paused() {
+		return nil, &Refusal{"fork", unix.EAGAIN}
+	}
 	v := &visit{k: k, p: p}
 	defer v.close()
 	err := v.steps()
@@ -63,6 +69,9 @@ func (k *Container) Exec(p Program) (*Process, error) {
 	}
 	return nil, no
 }
+
+// enterLimit is how long a program may take until it begins.
+const enterLimit = 30 * time.Second
 
 // visit is a program on its way into a container.
 type visit struct {
@@ -96,6 +105,8 @@ func (v *visit) steps() error {
 	if err != nil {
 		return err
 	}
+	late := time.AfterFunc(enterLimit, func() { v.process.Signal(unix.SIGKILL) }) // a disk that does not answer, most likely
+	defer late.Stop()
 	tasks, err := v.k.groups.doors()
 	if err != nil {
 		return err

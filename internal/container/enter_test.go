@@ -241,6 +241,7 @@ func TestExecEnds(t *testing.T) {
 // TestExecMany: many at once, while the container ends: each runs, or is refused for that.
 func TestExecMany(t *testing.T) {
 	needRoot(t)
+	run(t, Config{}, "exit", "0")
 	before := survey(t)
 	r := begin(t, Config{}, "patient", "0")
 	r.line()
@@ -356,5 +357,6 @@ func nothingLeft(t *testing.T, before leftovers) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+	now.mounts, before.mounts = strings.ReplaceAll(now.mounts, before.mounts, ""), ""
 	t.Errorf("left\n%+v\nbefore\n%+v", now, before)
 }

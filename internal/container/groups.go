@@ -23,6 +23,9 @@ type groups struct {
 	mu      sync.Mutex // for the next two, which go at the end
 	tasks   []*os.File // v1: the first stage writes itself into these
 	dir     *os.File   // v2: the first stage is born in this one
+	name    string     // of each of them
+	frozen  string     // v1: the one that can be frozen; "": it is not made yet
+	gone    bool       // they are removed
 }
 
 // manager is what the library makes of both versions.
@@ -133,6 +136,7 @@ func (g *groups) doors() (fds []int, err error) {
 func (g *groups) destroy() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.gone = true
 	closeFiles(g.tasks)
 	g.tasks = nil
 	if g.dir != nil {
@@ -143,6 +147,9 @@ func (g *groups) destroy() error {
 		return nil
 	}
 	err := g.manager.Destroy()
+	if g.frozen != "" {
+		err = errors.Join(err, unix.Rmdir(g.frozen))
+	}
 	for _, dir := range g.parents {
 		_ = unix.Rmdir(dir) // unless another container's groups are in it
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 // controllersV1 are the hierarchies in which a container gets a group: those with limits.
-// Processes are found by their namespace, so there is no need of a freezer; devices are
-// kept away by other means (see kept).
+// A freezer is made when it is needed (freeze.go); devices are kept away by other means (see
+// kept).
 var controllersV1 = [...]string{"cpu", "memory", "pids", "blkio"}
 
 // planV1 makes groups below terem's own ones, so that what bounds terem bounds the
@@ -25,7 +25,7 @@ func planV1(name string, l Limits, r *cgroups.Resources) (*groups, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &groups{}
+	g := &groups{name: name}
 	paths := map[string]string{}
 	for _, controller := range controllersV1 {
 		dir := ownGroup(mounts, own, controller)
@@ -37,6 +37,9 @@ func planV1(name string, l Limits, r *cgroups.Resources) (*groups, error) {
 		}
 		g.parents = append(g.parents, filepath.Join(dir, "terem"))
 		paths[controller] = filepath.Join(dir, "terem", name)
+	}
+	if dir := ownGroup(mounts, own, "freezer"); dir != "" {
+		g.parents = append(g.parents, filepath.Join(dir, "terem")) // see freeze.go
 	}
 	for controller, flag := range l.needs() {
 		if paths[controller] == "" {

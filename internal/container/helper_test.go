@@ -239,6 +239,8 @@ const (
 	sharedMounts = "TEREM_TEST_SHARED=1"
 	// readOnlyRoot, likewise, is Config.ReadOnly.
 	readOnlyRoot = "TEREM_TEST_READONLY=1"
+	// pauseIt has it pause the container.
+	pauseIt = "TEREM_TEST_PAUSE=1"
 )
 
 // holder is a process beside the test that starts a container, says so, and waits.
@@ -258,6 +260,11 @@ func holder(root string, args []string) int {
 			return own.Class.Status()
 		}
 		return 1
+	}
+	if slices.Contains(os.Environ(), pauseIt) {
+		if err := k.Pause(); err != nil {
+			fmt.Println("error:", err)
+		}
 	}
 	fmt.Println("holding", k.Pid())
 	o, err := k.Wait()

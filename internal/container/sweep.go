@@ -75,8 +75,16 @@ func (g *groups) sweep() {
 			}
 			now := ownerOf(int(o.pid))
 			if o.namespace == now.namespace && o.start != now.start {
-				_ = unix.Rmdir(filepath.Join(parent, e.Name()))
+				g.remove(filepath.Join(parent, e.Name()))
 			}
 		}
+	}
+}
+
+// remove removes a group. What is in a frozen one has been killed, and cannot die before it is thawed; it is removed by who
+// comes after that.
+func (g *groups) remove(dir string) {
+	if unix.Rmdir(dir) != nil && exists(dir, freezeV1) {
+		_ = setFrozen(dir, false)
 	}
 }

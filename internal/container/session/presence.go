@@ -57,7 +57,7 @@ func (s *session) closeLog() {
 // more.
 func (s *session) appear() {
 	s.here.Appear(presence.What{
-		Verbs: control.Verbs{Info: s.info, Stats: s.stats, Stop: s.stop,
+		Verbs: control.Verbs{Info: s.info, Stats: s.stats, Stop: s.stop, Pause: s.k.Pause, Resume: s.k.Resume,
 			Kill: func() { s.end(statusKilled, "killed by `terem kill`") }},
 		Ports: s.visitors,
 		After: unseen,

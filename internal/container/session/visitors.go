@@ -36,6 +36,8 @@ func (v *visitors) Connect(_ context.Context, port uint32, s vsock.Stream) (uint
 	switch {
 	case v.ended:
 		return 0, container.ErrEnded
+	case v.k.Paused():
+		return 0, errors.New("it is paused")
 	case len(v.conns) == maxVisitors:
 		return 0, errors.New("it has as many connections as it takes")
 	}
