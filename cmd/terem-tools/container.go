@@ -23,6 +23,9 @@ be directories. Signals go to the program.
 With a --bind that is not :ro, or output into a file, no file can get a set-user-ID bit or
 capabilities, as it would have them on the host: so dpkg cannot install all packages there.
 
+With --detach it runs in the background: "terem ps", "exec", "cp", "stop", "logs" and the like
+find it by its name, as they find a machine.
+
 Keys on a terminal: Ctrl-A x ends the container, Ctrl-A h helps, Ctrl-A Ctrl-A sends Ctrl-A.`
 
 const containerRunExample = `  terem container run                                a shell
@@ -30,6 +33,7 @@ const containerRunExample = `  terem container run                              
   echo 'ls /proc | wc -l' | terem container run      commands from a pipe
   terem container run --memory 64M --cpus 0.5 --pids 100 -- nproc
   terem container run --root DIR --bind /srv/data:/data:ro -- ls /data
+  terem container run --detach --name web -- httpd -f   in the background; then: terem exec web ps
   terem container run --verbose -- true              what it is made of`
 
 const containerStatuses = `

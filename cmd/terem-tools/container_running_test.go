@@ -87,8 +87,8 @@ func TestContainerByName(t *testing.T) {
 		{in("die", "15"), 143, "", ""},
 		{[]string{"exec", "-e", "A=1", "-w", "/tmp", "web", "/probe", "show", "/proc/self/environ"}, 0, "HOME=/root\x00PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\x00A=1\x00", ""},
 		{[]string{"exec", "-d", "web", "/probe", "exit", "1"}, 0, "", ""},
-		{[]string{"exec", "web", "/nope"}, 127, "", "/nope: "},
-		{[]string{"exec", "web", "/tmp"}, 126, "", "/tmp: "},
+		{[]string{"exec", "web", "/nope"}, 127, "", "/nope: no such program in the container\n"},
+		{[]string{"exec", "web", "/tmp"}, 126, "", "/tmp: the container cannot execute it: "},
 		{[]string{"exec", "-u", "nobody", "web", "/probe"}, 126, "", "no such user"},
 		{[]string{"exec", "-w", "/nope", "web", "/probe"}, 126, "", "working directory"},
 		{[]string{"exec", "inn", "/probe"}, 64, "", "name inn"},
@@ -130,7 +130,7 @@ func TestContainerByName(t *testing.T) {
 		}
 	})
 	wg.Go(func() {
-		if o := terem(t, 0, "wait", "web"); o.status != 0 || o.out != "143\n" {
+		if o := terem(t, 0, "wait", "web"); o.status != 0 || o.out != "3\n" {
 			t.Errorf("wait: %+v", o)
 		}
 	})

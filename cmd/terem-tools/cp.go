@@ -11,13 +11,13 @@ import (
 	"terem/internal/running"
 )
 
-const cpLong = `Copy a file or a directory into a machine that runs, or out of it. One of the places is
-NAME:PATH. A directory that is there already gets the copy within it, under the same name;
-SOURCE/. stands for what is in a directory. "-" is an archive of tar(1)'s on standard
-output or standard input.
+const cpLong = `Copy a file or a directory into a machine or a container that runs, or out of it. One of
+the places is NAME:PATH. A directory that is there already gets the copy within it, under
+the same name; SOURCE/. stands for what is in a directory. "-" is an archive of tar(1)'s on
+standard output or standard input.
 
 On the way in, all becomes root's. On the way out, all becomes yours; devices and
-set-user-ID bits stay behind, and nothing leaves the target directory, whatever the guest sends.`
+set-user-ID bits stay behind, and nothing leaves the target directory, whatever is sent.`
 
 const cpExample = `  terem cp web:/etc/passwd .
   terem cp site web:/srv
@@ -27,7 +27,7 @@ const cpExample = `  terem cp web:/etc/passwd .
 func newCp() *cobra.Command {
 	c := byName(&cobra.Command{
 		Use:     "cp source target",
-		Short:   "Copy files into a machine that runs, or out of it",
+		Short:   "Copy files into a machine or a container that runs, or out of it",
 		Long:    cpLong,
 		Example: cpExample,
 		Args:    cobra.ExactArgs(2),

@@ -6,9 +6,10 @@ import (
 	"terem/internal/cli/command"
 )
 
-const execLong = `Start another program in a machine that runs, beside its command. A machine is found by its
-name: that of "terem run --name", or the one that "terem ps" shows. A guest that still boots is
-waited for. Standard output and standard error come back apart, and the exit status is the
+const execLong = `Start another program in a machine or a container that runs, beside its command. It is found
+by its name: that of "terem run --name" or "terem container run --name", or the one that
+"terem ps" shows. A guest that still boots is waited for. In a container the program has the
+same namespaces, limits and rights as the container's own. Standard output and standard error come back apart, and the exit status is the
 program's. Without -i the program has no input.
 
 Keys on a terminal with -it: Ctrl-A x leaves the program, which gets a hangup,
@@ -25,15 +26,15 @@ const execStatuses = `
 Exit status:
   0-255    of the program; 128+n: signal n ended it
   64       usage: a flag is wrong, or nothing runs under that name
-  69       host: it is paused, or has no agent
-  84, 85   guest: its agent makes no sense; the machine ended before the program did
-  126, 127 the guest cannot execute the program; it has no such program`
+  69       host: it is paused, or a machine without an agent
+  84, 85   guest: its agent makes no sense; it ended before the program did
+  126, 127 the program cannot be executed in it; it has no such program`
 
 func newExec(status *int) *cobra.Command {
 	f := &command.Exec{}
 	c := byName(&cobra.Command{
 		Use:     "exec [flags] name [--] command [args]",
-		Short:   "Start a program in a machine that runs",
+		Short:   "Start a program in a machine or a container that runs",
 		Long:    execLong + "\n" + execStatuses,
 		Example: execExample,
 		Args:    cobra.ArbitraryArgs,

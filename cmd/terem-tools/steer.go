@@ -187,7 +187,7 @@ func newLogs() *cobra.Command {
 	var follow bool
 	c := byName(&cobra.Command{
 		Use:   "logs name",
-		Short: "Print the console of a machine that was detached",
+		Short: "Print what was shown by a machine or a container that was detached",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, names []string) error {
 			ctx, stop := signals.Context(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)

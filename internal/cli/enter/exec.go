@@ -6,12 +6,15 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"terem/internal/cli/signals"
 	"terem/internal/cli/tty"
 	"terem/internal/fault"
+	"terem/internal/running"
 	"terem/internal/vm/agent"
+	"terem/internal/vm/control"
 )
 
 // Options are what the user asked `terem exec` for.
@@ -90,9 +93,9 @@ func (s *session) status(st agent.Status, err error) (int, error) {
 	case err == nil:
 		return st.Exit(), nil
 	case errors.As(err, &start) && start.Exit() == fault.StatusNoProgram:
-		return 0, &fault.Error{Class: fault.NoProgram, Thing: program, Err: err}
+		return 0, &fault.Error{Class: fault.NoProgram, Thing: program, Err: s.inItsWords(start)}
 	case errors.As(err, &start):
-		return 0, &fault.Error{Class: fault.NotExecutable, Thing: program, Err: err}
+		return 0, &fault.Error{Class: fault.NotExecutable, Thing: program, Err: s.inItsWords(start)}
 	case errors.As(err, &out) && errors.Is(err, syscall.EPIPE):
 		return 128 + int(syscall.SIGPIPE), nil
 	case errors.As(err, &out):
@@ -101,6 +104,19 @@ func (s *session) status(st agent.Status, err error) (int, error) {
 		return 0, &fault.Error{Class: fault.Gone, Thing: s.o.Name, Cause: fmt.Sprintf("it ended before %s did", program), Mend: "see `terem ps`"}
 	}
 	return 0, &fault.Error{Class: fault.Guest, Thing: s.o.Name, Err: err}
+}
+
+// inItsWords says what failed of a container, which is no guest.
+func (s *session) inItsWords(e *agent.StartError) error {
+	dir, err := running.Find(running.Root(), s.o.Name)
+	if err != nil {
+		return e
+	}
+	info, err := control.Client{Path: filepath.Join(dir, running.ControlSocket)}.Info()
+	if err != nil || info.Kind != control.KindContainer {
+		return e
+	}
+	return errors.New(e.In("the container"))
 }
 
 // askTerminal has the guest make a terminal like the user's.

@@ -29,22 +29,25 @@ type StartError struct {
 	Step  string // "execve", "chdir", "user" and so on
 }
 
-func (e *StartError) Error() string {
+func (e *StartError) Error() string { return e.In("the guest") }
+
+// In says it of something that need not be a guest.
+func (e *StartError) In(place string) string {
 	switch {
 	case e.Step == "execve" && e.missing():
-		return "no such program in the guest"
+		return "no such program in " + place
 	case e.Step == "execve":
-		return "the guest cannot execute it: " + e.Errno.Error()
+		return place + " cannot execute it: " + e.Errno.Error()
 	case e.Step == "user" && e.Errno == syscall.ENOENT:
-		return "no such user or group in the guest"
+		return "no such user or group in " + place
 	case e.Step == "chdir":
-		return "the guest cannot make it the working directory: " + e.Errno.Error()
+		return place + " cannot make it the working directory: " + e.Errno.Error()
 	case e.Step == "connections":
-		return "the guest's agent has as many connections as it takes"
+		return place + "'s agent has as many connections as it takes"
 	case e.Step == "start" && e.Errno == syscall.E2BIG:
-		return "more arguments or variables than the guest's agent takes"
+		return "more arguments or variables than " + place + "'s agent takes"
 	}
-	return fmt.Sprintf("the guest cannot start it (%s): %v", e.Step, e.Errno)
+	return fmt.Sprintf("%s cannot start it (%s): %v", place, e.Step, e.Errno)
 }
 
 func (e *StartError) Unwrap() error { return e.Errno }
