@@ -315,6 +315,30 @@ func TestExecRights(t *testing.T) {
 	}
 }
 
+// TestExecHunted: what enters holds nothing that somebody inside could take from it, be it root or the user that it is for.
+func TestExecHunted(t *testing.T) {
+	needRoot(t)
+	for _, users := range []Users{UsersPrivate, UsersHost} {
+		root := newRoot(t)
+		r := begin(t, Config{Root: root, Users: users, Dir: "/"}, "hunt", EnterName)
+		r.line()
+		var wg sync.WaitGroup
+		for i := range 30 {
+			wg.Go(func() {
+				p := Program{User: []string{"", "7"}[i%2]}
+				if out, o, err := enter(t, r.Container, p, "say", "hi"); err != nil || o.ExitStatus() != 0 || out != "hi\n" {
+					t.Errorf("%q, %+v, %v", out, o, err)
+				}
+			})
+		}
+		wg.Wait()
+		writeFile(t, root+"/tmp/enough", "")
+		if out, _ := r.end(); out != "seen true\n" {
+			t.Errorf("%s: %s", users, out)
+		}
+	}
+}
+
 func TestLookupAccount(t *testing.T) {
 	const passwd = "root:x:0:0:root:/root:/bin/sh\nbad\nweb:x:33:34::/srv:/bin/sh\nshort:x:5:6\nodd:x:7:y::\nbig:x:4294967295:0::/\n"
 	const group = "root:x:0:\nwww:x:34:\nextra:x:77:root,web\nodd:x:z:web\nmore:x:78:web\n"
