@@ -20,7 +20,7 @@ const execExample = `  terem exec web ps
   terem exec -e A=1 web sh -c 'echo $A'
   tar c . | terem exec -i web tar x -C /srv
   terem exec -u nobody -w /tmp web id
-  terem exec -d web httpd -p 80`
+  terem exec -D web httpd -p 80`
 
 const execStatuses = `
 Exit status:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -111,7 +112,7 @@ On a terminal the table is drawn anew each second; elsewhere it is printed once.
 }
 
 func newStop() *cobra.Command {
-	var grace time.Duration
+	grace := 10 * time.Second
 	c := byName(&cobra.Command{
 		Use:   "stop name...",
 		Short: "Ask what runs to end, and end it if it does not",
@@ -126,8 +127,23 @@ func newStop() *cobra.Command {
 			})
 		},
 	})
-	c.Flags().DurationVarP(&grace, "time", "t", 10*time.Second, "how long it has (`time`): 10s, 1m")
+	c.Flags().VarP((*wait)(&grace), "time", "t", "how long it has (`time`): 10s, 1m; a number alone is seconds")
 	return c
+}
+
+// wait is a time as a flag, for those who are used to seconds.
+type wait time.Duration
+
+func (w *wait) String() string { return time.Duration(*w).String() }
+func (w *wait) Type() string   { return "duration" }
+
+func (w *wait) Set(s string) error {
+	if _, err := strconv.Atoi(s); err == nil {
+		s += "s"
+	}
+	d, err := time.ParseDuration(s)
+	*w = wait(d)
+	return err
 }
 
 func newWait() *cobra.Command {
@@ -158,6 +174,9 @@ func newBalloon() *cobra.Command {
 			n, err := command.ParseSize(args[1])
 			if err != nil {
 				return &command.UsageError{Command: "terem balloon", Err: fmt.Errorf("%s: %w", args[1], err)}
+			}
+			if n > 0 && n < 1<<20 {
+				return &command.UsageError{Command: "terem balloon", Err: fmt.Errorf("%s: less than 1M; a number alone is bytes", args[1])}
 			}
 			return steer.Each(args[:1], say, func(_ string, c control.Client) error { return c.Balloon(n) })
 		},

@@ -2,6 +2,7 @@ package command
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -28,7 +29,7 @@ func (f *Exec) Define(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&f.env, "env", "e", nil, "`NAME=value` for the environment; NAME alone: its value here")
 	fs.StringVarP(&s.Dir, "workdir", "w", "", "working `directory`")
 	fs.StringVarP(&s.User, "user", "u", "", "who it runs as: a `user` or a number, and a group behind a colon")
-	fs.BoolVarP(&s.Detach, "detach", "d", false, "do not wait for its end, and take no output")
+	fs.BoolVarP(&s.Detach, "detach", "D", false, "do not wait for its end, and take no output")
 }
 
 // Execute starts the program, once fs has parsed a command line, and returns the exit status.
@@ -39,8 +40,11 @@ func (f *Exec) Execute(fs *pflag.FlagSet) (status int, err error) {
 		return 0, bad("it wants the name of what runs, and a command")
 	}
 	f.o.Name, s.Argv = fs.Arg(0), fs.Args()[1:]
-	if len(s.Argv) > 0 && s.Argv[0] == "--" {
+	switch {
+	case len(s.Argv) > 0 && s.Argv[0] == "--":
 		s.Argv = s.Argv[1:]
+	case len(s.Argv) > 0 && strings.HasPrefix(s.Argv[0], "-"):
+		return 0, bad(s.Argv[0] + ": flags stand before the name; a command that begins with a dash stands behind --")
 	}
 	if len(s.Argv) == 0 && f.o.Interactive {
 		s.Argv = []string{"/bin/sh"}
@@ -56,6 +60,11 @@ func (f *Exec) Execute(fs *pflag.FlagSet) (status int, err error) {
 	for _, word := range append([]string{s.User, s.Dir}, append(f.env, s.Argv...)...) {
 		if strings.IndexByte(word, 0) >= 0 {
 			return 0, bad("a word with a NUL in it")
+		}
+	}
+	for _, e := range f.env {
+		if e == "" || e[0] == '=' {
+			return 0, bad(fmt.Sprintf("--env %q: a variable without a name", e))
 		}
 	}
 	s.Env = overrides(f.env)

@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -92,6 +93,9 @@ func (f *Run) options(args []string) (err error) {
 		return bad(fmt.Errorf("--memory %s: %w", f.memory, err))
 	}
 	for _, d := range f.disks {
+		if strings.HasPrefix(d, "-") {
+			return bad(fmt.Errorf("--disk %s: a disk was wanted there; -d is --disk, and --detach is -D", d))
+		}
 		spec, err := disk.ParseSpec(d)
 		if err != nil {
 			return err

@@ -72,7 +72,8 @@ func Run(o *Options) (status int, err error) {
 		case r := <-ended:
 			return s.status(r.status, r.err)
 		case <-s.quit:
-			return 0, c.Close() // the program gets SIGHUP
+			fmt.Fprint(o.Stderr, "\r\nterem: left by Ctrl-A x\r\n") // the cursor may be anywhere
+			return 0, c.Close()                                     // the program gets SIGHUP
 		case sig := <-heard:
 			n := sig.(syscall.Signal)
 			if told { // it does not heed the first

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -41,7 +42,7 @@ func TestCp(t *testing.T) {
 		t.Errorf("an archive: status %d, %d bytes, %s", s.status, len(s.out), s.stderr)
 	}
 	for _, args := range [][]string{{"web:/nope", dir}, {filepath.Join(dir, "nope"), "web:/"}, {filepath.Join(dir, "site"), "web:/no/where/x"}, {"web:/etc", "/proc/nope/x"}} {
-		if s := terem(t, "", append([]string{"cp"}, args...)...); s.status != 69 || bytes.Count([]byte(s.stderr), []byte("\n")) != 1 {
+		if s := terem(t, "", append([]string{"cp"}, args...)...); s.status != 69 || strings.Contains(s.stderr, "empty archive") || bytes.Count([]byte(s.stderr), []byte("\n")) != 1 {
 			t.Errorf("%q: %+v", args, s)
 		}
 	}

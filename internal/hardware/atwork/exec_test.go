@@ -36,7 +36,7 @@ func TestExec(t *testing.T) {
 		{args: "web cat", in: "nobody reads it"},
 		{args: "-i web cat", in: big, out: big},
 		{args: "web sh -c echo~hi;sleep~300&", out: "hi\n"},
-		{args: "-d web sleep 300"},
+		{args: "-D web sleep 300"},
 		{args: "web nope", status: 127, err: "terem: nope: no such program in the guest\n"},
 		{args: "web /etc", status: 126, err: "terem: /etc: the guest cannot execute it: permission denied\n"},
 		{args: "-u nosuch web id", status: 126, err: "terem: id: no such user or group in the guest\n"},

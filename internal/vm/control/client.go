@@ -43,7 +43,7 @@ func (c Client) Resume() error { return c.do("POST", "resume", nil, nil, patienc
 
 // Balloon says how much memory it is to give back, in bytes.
 func (c Client) Balloon(n uint64) error {
-	return c.do("PUT", "balloon", balloonRequest{n}, nil, patience)
+	return c.do("PUT", "balloon", balloonRequest{&n}, nil, patience)
 }
 
 // Wait waits for its end.

@@ -158,6 +158,8 @@ func TestStranger(t *testing.T) {
 		{"POST", "/v1/pause", "{}", 200, "{}"},
 		{"PUT", "/v1/balloon", `{"bytes": 1}`, 409, "it has no balloon"},
 		{"PUT", "/v1/balloon", `{"bytes": -1}`, 400, "body"},
+		{"PUT", "/v1/balloon", `{}`, 400, "lacks bytes"},
+		{"PUT", "/v1/balloon", "", 400, "lacks bytes"},
 		{"POST", "/v1/stop", `{"seconds": -1}`, 400, "seconds -1"},
 		{"POST", "/v1/stop", `{"seconds": 1e300}`, 400, "seconds"},
 		{"POST", "/v1/stop", `{`, 400, "body"},

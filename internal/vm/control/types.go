@@ -75,7 +75,7 @@ type stopRequest struct {
 }
 
 type balloonRequest struct {
-	Bytes uint64 `json:"bytes"`
+	Bytes *uint64 `json:"bytes"`
 }
 
 type errorReply struct {

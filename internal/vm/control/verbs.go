@@ -155,10 +155,13 @@ func (s *Server) balloon(_ *client, body []byte) (any, error) {
 	if err := read(body, &q); err != nil {
 		return nil, err
 	}
+	if q.Bytes == nil {
+		return nil, refuse(statusBadRequest, "the body lacks bytes: how much memory the guest is to give back")
+	}
 	if s.verbs.Balloon == nil {
 		return nil, lacks("it has no balloon: a machine has one, if that is asked for at its start")
 	}
-	if err := s.verbs.Balloon(q.Bytes); err != nil {
+	if err := s.verbs.Balloon(*q.Bytes); err != nil {
 		return nil, refuse(statusConflict, "%v", err)
 	}
 	return done{}, nil

@@ -84,7 +84,7 @@ func out(from Place, to string, s Streams) error {
 		_, err = io.Copy(io.Discard, r) // what tar fills its last block with
 	}
 	r.CloseWithError(errors.New("nobody reads it any more"))
-	if guest := <-done; guest != nil && (err == nil || errors.Is(err, guest) || errors.Is(err, io.ErrUnexpectedEOF)) {
+	if guest := <-done; guest != nil && (err == nil || errors.Is(err, guest) || errors.Is(err, errEmpty) || errors.Is(err, io.ErrUnexpectedEOF)) {
 		return guest // it is why there was no more
 	}
 	return local(to, err)
@@ -115,6 +115,9 @@ func in(from string, to Place, s Streams) error {
 	}
 	return guest
 }
+
+// errEmpty is the error of an archive without a file.
+var errEmpty = errors.New("the guest sent an empty archive")
 
 // errGuest is what the writer of an archive meets when the guest takes no more; the guest has said why.
 var errGuest = errors.New("the guest takes no more")

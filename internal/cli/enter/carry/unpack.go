@@ -30,7 +30,7 @@ func unpack(r io.Reader, base, to string, say func(string)) error {
 	t := tar.NewReader(r)
 	first, err := t.Next()
 	if errors.Is(err, io.EOF) {
-		return errors.New("the guest sent an empty archive")
+		return errEmpty
 	}
 	if err != nil {
 		return err
