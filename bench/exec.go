@@ -29,7 +29,7 @@ const (
 	shellRuns = 20
 	// pipeBytes is what goes through cat. The console gets a part of it, and the time is scaled: each byte costs the same.
 	pipeBytes   = 1 << 20
-	serialBytes = pipeBytes / 16
+	serialBytes = pipeBytes / 64
 )
 
 // exec measures another program in a machine that runs, beside what the guest needs for it by itself; and bytes on their
