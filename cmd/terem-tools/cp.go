@@ -13,7 +13,7 @@ import (
 
 const cpLong = `Copy a file or a directory into a machine or a container that runs, or out of it. One of
 the places is NAME:PATH. A directory that is there already gets the copy within it, under
-the same name; SOURCE/. stands for what is in a directory. "-" is an archive of tar(1)'s on
+the same name; SOURCE/. stands for what is in a directory. A link to a directory is followed if a slash ends it. "-" is an archive of tar(1)'s on
 standard output or standard input.
 
 On the way in, all becomes root's. On the way out, all becomes yours; devices and
