@@ -86,7 +86,7 @@ func TestContainerByName(t *testing.T) {
 		{in("exit", "7"), 7, "", ""},
 		{in("die", "15"), 143, "", ""},
 		{[]string{"exec", "-e", "A=1", "-w", "/tmp", "web", "/probe", "show", "/proc/self/environ"}, 0, "HOME=/root\x00PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\x00A=1\x00", ""},
-		{[]string{"exec", "-d", "web", "/probe", "exit", "1"}, 0, "", ""},
+		{[]string{"exec", "-D", "web", "/probe", "exit", "1"}, 0, "", ""},
 		{[]string{"exec", "web", "/nope"}, 127, "", "/nope: no such program in the container\n"},
 		{[]string{"exec", "web", "/tmp"}, 126, "", "/tmp: the container cannot execute it: "},
 		{[]string{"exec", "-u", "nobody", "web", "/probe"}, 126, "", "no such user"},

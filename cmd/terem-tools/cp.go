@@ -12,9 +12,11 @@ import (
 )
 
 const cpLong = `Copy a file or a directory into a machine or a container that runs, or out of it. One of
-the places is NAME:PATH. A directory that is there already gets the copy within it, under
-the same name; SOURCE/. stands for what is in a directory. A link to a directory is followed if a slash ends it. "-" is an archive of tar(1)'s on
-standard output or standard input.
+the places is NAME:PATH; a file of yours with a colon in its name is ./NAME. A directory that
+is there already gets the copy within it, under the same name; SOURCE/. stands for what is
+in a directory. A link to a directory here is followed if a slash ends it. "-" is an archive of
+tar(1)'s, not compressed, on standard output or standard input. Files of /proc, which have
+no size, come out empty: use "terem exec NAME cat" for those.
 
 On the way in, all becomes root's. On the way out, all becomes yours; devices and
 set-user-ID bits stay behind, and nothing leaves the target directory, whatever is sent.`
