@@ -5,5 +5,5 @@ package guest
 // The hashes of what this module brings to the kernel and to the first root file system (package recipe).
 const (
 	kernelHash = "8ef15570634a"
-	initrdHash = "5009f6ba1b9c"
+	initrdHash = "0fd950ae7f32"
 )

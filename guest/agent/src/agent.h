@@ -9,7 +9,7 @@
 #include "exec.h"
 
 enum {
-	AGENT_PORT = 1024,
+	AGENT_PORT = 1020, // below 1024, where the kernel lets root alone listen
 	CONNS_MAX = 512,
 	CONN_POLLS = 4, // entries for ppoll(2) that each connection has
 
@@ -57,10 +57,12 @@ struct buffers {
 struct conn {
 	int sock;	   // 0: the place is free
 	int in, out, err;  // our ends of the process's streams, or 0; with a terminal, in and out are its master
+	int starting;	   // until its program is executed: a pipe by which the process says what failed
 	int pid;	   // 0: there is none yet, or it is nobody's concern any more
 	unsigned char main;	 // the run connection
 	unsigned char began;	 // START has come
 	unsigned char tty;
+	unsigned char detach;	 // the process outlives the connection
 	unsigned char quiet;	 // nobody had the terminal open at the last look
 	unsigned char input_ended;
 	unsigned char ended;	 // the process has: kind and value say how
@@ -119,6 +121,7 @@ void shut(int *fd);
 
 // frame.c
 void frame_receive(struct agent *a, struct conn *c);
+void frame_obey(struct agent *a, struct conn *c);
 void frame_refuse(struct conn *c, int err, const char *step);
 int frame_put(struct conn *c, int kind, const void *p, unsigned n);
 void frame_flush(struct conn *c);
@@ -131,8 +134,9 @@ void input_take(struct conn *c, const unsigned char *p, unsigned n);
 void input_feed(struct conn *c);
 
 // start.c
-int pipes_open(struct conn *c, int fds[3]);
+long pipes_open(struct conn *c, int fds[3]); // a negative errno, or 0
 void start(struct agent *a, struct conn *c, char *p, unsigned n);
+void start_settle(struct conn *c); // hears whether the program is being executed, if that is known
 
 // alone.c
 __attribute__((noreturn)) void agent_alone(struct agent *a);

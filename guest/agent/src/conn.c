@@ -4,7 +4,7 @@
 
 #include "agent.h"
 
-enum { SOCKET, INPUT, OUTPUT, ERRORS }; // entries for ppoll(2)
+enum { SOCKET, INPUT, OUTPUT, ERRORS, STARTING = OUTPUT }; // entries for ppoll(2)
 
 enum { TTY_LEFT = 1 << 20 }; // bytes that a terminal may hold when its process ends
 
@@ -27,12 +27,18 @@ static struct pollfd entry(int fd, short events)
 	return (struct pollfd){fd && events ? fd : -1, events, 0};
 }
 
-// conn_polls: a process whose last output waits for the host is not read from. A terminal that nobody has open would always be
+// conn_polls: of a host whose program is not executed yet nothing is read, it may only go. A process whose last output waits for the host is not read from. A terminal that nobody has open would always be
 // ready, and is left out each second time.
 void conn_polls(struct conn *c, struct pollfd p[CONN_POLLS])
 {
 	short output = c->fill == 0 && !c->closing && !c->ended && !c->quiet ? POLLIN : 0;
 
+	if (c->starting) {
+		p[SOCKET] = entry(c->sock, POLLRDHUP);
+		p[STARTING] = entry(c->starting, POLLIN);
+		p[INPUT] = p[ERRORS] = entry(0, 0);
+		return;
+	}
 	c->quiet = 0;
 	p[SOCKET] = entry(c->sock, c->sent < c->fill ? POLLIN | POLLOUT : POLLIN);
 	p[INPUT] = entry(c->in, c->from < c->to ? POLLOUT : 0);
@@ -92,10 +98,28 @@ static void close_said(struct conn *c)
 		conn_close(c);
 }
 
+// serve_start serves a connection whose program is not executed yet. What is behind START comes when it is.
+static void serve_start(struct agent *a, struct conn *c, int host_gone)
+{
+	if (host_gone) {
+		conn_close(c);
+		return;
+	}
+	start_settle(c);
+	frame_flush(c);
+	if (c->sock && !c->starting)
+		frame_obey(a, c);
+	close_said(c);
+}
+
 void conn_serve(struct agent *a, struct conn *c, const struct pollfd p[CONN_POLLS])
 {
 	if (!(p[SOCKET].revents | p[INPUT].revents | p[OUTPUT].revents | p[ERRORS].revents))
 		return;
+	if (c->starting) {
+		serve_start(a, c, p[SOCKET].revents);
+		return;
+	}
 	if (p[SOCKET].revents & ~POLLOUT)
 		frame_receive(a, c);
 	if (p[INPUT].revents)
@@ -114,12 +138,11 @@ void conn_serve(struct agent *a, struct conn *c, const struct pollfd p[CONN_POLL
 	close_said(c);
 }
 
-// conn_ended notes how the process has ended, and what is in its streams at that moment.
-void conn_ended(struct conn *c, int status)
+// note notes how the process has ended, and what is in its streams at that moment.
+static void note(struct conn *c, int status)
 {
 	int sig = status & 0x7f;
 
-	c->pid = 0;
 	c->ended = 1;
 	c->kind = sig != 0;
 	c->value = (unsigned char)(sig ? sig : status >> 8);
@@ -132,18 +155,33 @@ void conn_ended(struct conn *c, int status)
 	}
 	shut_input(c);
 	c->from = c->to = 0;
+}
+
+// conn_ended is told that the process has ended; it may have done so before its program was executed.
+void conn_ended(struct conn *c, int status)
+{
+	if (c->starting)
+		start_settle(c);
+	if (!c->closing)
+		note(c, status);
+	c->pid = 0;
+	frame_flush(c);
 	finish(c);
 	close_said(c);
 }
 
-// conn_forget lets the process of a host that has gone know, and leaves it alone.
+// conn_forget lets the process of a host that has gone know, and leaves it alone. One that has not got to its program, and may
+// never get there, is of no use.
 void conn_forget(struct conn *c)
 {
-	if (c->pid > 0) {
+	if (c->pid > 0 && !c->detach) {
+		if (c->starting)
+			sys2(__NR_kill, c->pid, SIGKILL);
 		sys2(__NR_kill, -c->pid, SIGHUP);
 		sys2(__NR_kill, -c->pid, SIGCONT);
 	}
 	c->pid = 0;
+	shut(&c->starting);
 	shut_input(c);
 	shut(&c->out);
 	shut(&c->err);

@@ -138,12 +138,13 @@ static int obey(struct agent *a, struct conn *c, int kind, unsigned char *p, uns
 	return 0;
 }
 
-// frames obeys all frames that are there as a whole; it returns how many bytes they had.
+// frames obeys all frames that are there as a whole; it returns how many bytes they had. What is behind START waits for the
+// process.
 static unsigned frames(struct agent *a, struct conn *c)
 {
 	unsigned at = 0;
 
-	while (c->sock && !c->closing && c->got - at >= FRAME_HEADER) {
+	while (c->sock && !c->closing && !c->starting && c->got - at >= FRAME_HEADER) {
 		unsigned char *frame = c->b->in + at;
 		unsigned n = word(frame + 1);
 
@@ -158,11 +159,23 @@ static unsigned frames(struct agent *a, struct conn *c)
 	return at;
 }
 
+// frame_obey does what has come, and keeps the rest.
+void frame_obey(struct agent *a, struct conn *c)
+{
+	unsigned used = frames(a, c);
+
+	if (!c->sock)
+		return;
+	if (c->closing) // and what else the host says is ignored
+		used = c->got;
+	memcpy(c->b->in, c->b->in + used, c->got - used);
+	c->got -= used;
+}
+
 // frame_receive takes what the host has sent.
 void frame_receive(struct agent *a, struct conn *c)
 {
 	long n = sys3(__NR_read, c->sock, c->b->in + c->got, sizeof c->b->in - c->got);
-	unsigned used;
 
 	if (n == -EAGAIN || n == -EINTR)
 		return;
@@ -171,11 +184,5 @@ void frame_receive(struct agent *a, struct conn *c)
 		return;
 	}
 	c->got += (unsigned)n;
-	used = frames(a, c);
-	if (!c->sock)
-		return;
-	if (c->closing) // and what else the host says is ignored
-		used = c->got;
-	memcpy(c->b->in, c->b->in + used, c->got - used);
-	c->got -= used;
+	frame_obey(a, c);
 }

@@ -21,7 +21,7 @@ int agent_call(struct agent *a)
 // agent_pipes makes the streams for the main command, which are in fds.
 int agent_pipes(struct agent *a, int fds[3])
 {
-	return pipes_open(a->run, fds);
+	return pipes_open(a->run, fds) == 0;
 }
 
 // agent_began gives up the command's ends, once it has them: nobody else is to hold them open.

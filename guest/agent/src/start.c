@@ -1,5 +1,9 @@
 // START: a process by the host's wish. What is to be done in the new process happens on memory that it shares with the
-// agent, until it executes its program; so an error is simply left there.
+// agent, which waits until it executes its program; so an error is simply left there.
+//
+// Nobody may wait for one that becomes a user's, since others of that user may stop it from then on; nor for a directory, whose
+// file system may not answer. Such a process is a fork, with memory of its own, and a pipe: that ends when it executes its
+// program, and by it it says what failed.
 #include <asm/ioctls.h>
 #include <asm/signal.h>
 #include <asm/termios.h>
@@ -8,6 +12,8 @@
 #include "agent.h"
 
 enum { ARGS_MAX = 4096, HOST_ENV_MAX = 512, PREFIX = 8, STACK = 32 << 10, NAME_MAX_ = 256 };
+
+enum { STEP_MAX = 16, REPORT = 3, DESCRIPTORS = 4096 };
 
 enum { TTY_GROUP = 5, TTY_MODE = 0620 };
 
@@ -30,37 +36,62 @@ struct plan {
 	unsigned flags;
 	struct winsize size;
 	int fds[3];		      // its streams
+	int report;		      // of a fork: where it says what failed; else 0
 	const struct limit *limit; // of descriptors, or 0
-	long err; // a negative errno, of a step
+	long err;		      // a negative errno, of a step
 	const char *step;
+};
+
+// failure is what comes out of the pipe: the payload of ERROR.
+struct failure {
+	int err;
+	char step[STEP_MAX];
 };
 
 __attribute__((noreturn)) static void fail(struct plan *p, long err, const char *step)
 {
+	struct failure f = {.err = (int)-err};
+	unsigned long n = length(step);
+
 	p->err = err;
 	p->step = step;
+	memcpy(f.step, step, n); // a constant
+	if (p->report)
+		sys3(__NR_write, REPORT, &f, sizeof f.err + n);
 	for (;;)
 		sys1(__NR_exit, 127);
 }
 
-// streams makes the streams those of the process, which leads a session.
+// let_go closes what is the agent's: a process that is held up would else hold up whoever waits for the end of a stream.
+static void let_go(struct plan *p)
+{
+	if (p->report != REPORT)
+		sys3(__NR_dup3, p->report, REPORT, O_CLOEXEC);
+	if (sys3(__NR_close_range, REPORT + 1, ~0U, 0) == -ENOSYS)
+		for (int fd = REPORT + 1; fd < DESCRIPTORS; fd++)
+			sys1(__NR_close, fd);
+}
+
+// streams makes the streams those of the process, which leads a session. No descriptor of the agent's is below 3.
 static void streams(struct plan *p)
 {
-	if (sys0(__NR_setsid) < 0)
-		fail(p, -EPERM, "session");
+	long err = 0;
+
+	for (int i = 0; i < 3 && !(p->flags & DETACH) && err >= 0; i++)
+		err = sys2(__NR_dup2, p->fds[i], i);
+	if (p->report)
+		let_go(p);
 	if (p->flags & DETACH) {
 		long null = sys3(__NR_open, "/dev/null", O_RDWR | O_CLOEXEC, 0);
 
-		if (null < 0)
-			fail(p, null, "session");
-		p->fds[0] = p->fds[1] = p->fds[2] = (int)null;
+		err = null;
+		for (int i = 0; i < 3 && err >= 0; i++)
+			err = sys2(__NR_dup2, null, i);
 	}
-	for (int i = 0; i < 3; i++) {
-		long err = sys2(__NR_dup2, p->fds[i], i);
-
-		if (err < 0)
-			fail(p, err, "session");
-	}
+	if (err < 0)
+		fail(p, err, "session");
+	if ((err = sys0(__NR_setsid)) < 0)
+		fail(p, err, "session");
 	if (p->flags & TTY)
 		sys3(__NR_ioctl, 0, TIOCSCTTY, 0);
 }
@@ -183,27 +214,30 @@ static long parse(struct plan *p, char *text, unsigned n)
 	return at < end ? -E2BIG : 0;
 }
 
-// pipes_open makes pipes: the agent's ends are the connection's and never wait, the others are those of the process.
-int pipes_open(struct conn *c, int fds[3])
+// pipe_open makes a pipe of which one end, ours, never waits.
+static long pipe_open(int *from, int *to, const int *ours)
 {
-	int in[2], out[2], err[2];
+	int fds[2];
+	long err = sys2(__NR_pipe2, fds, O_CLOEXEC);
 
-	if (sys2(__NR_pipe2, in, O_CLOEXEC) < 0)
-		return 0;
-	c->in = in[1];
-	fds[0] = in[0];
-	if (sys2(__NR_pipe2, out, O_CLOEXEC) < 0)
-		return 0;
-	c->out = out[0];
-	fds[1] = out[1];
-	if (sys2(__NR_pipe2, err, O_CLOEXEC) < 0)
-		return 0;
-	c->err = err[0];
-	fds[2] = err[1];
-	sys3(__NR_fcntl, c->in, F_SETFL, O_NONBLOCK);
-	sys3(__NR_fcntl, c->out, F_SETFL, O_NONBLOCK);
-	sys3(__NR_fcntl, c->err, F_SETFL, O_NONBLOCK);
-	return 1;
+	if (err < 0)
+		return err;
+	*from = fds[0];
+	*to = fds[1];
+	sys3(__NR_fcntl, *ours, F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
+// pipes_open makes pipes: the agent's ends are the connection's and never wait, the others are those of the process.
+long pipes_open(struct conn *c, int fds[3])
+{
+	long failed = pipe_open(&fds[0], &c->in, &c->in);
+
+	if (failed == 0)
+		failed = pipe_open(&c->out, &fds[1], &c->out);
+	if (failed == 0)
+		failed = pipe_open(&c->err, &fds[2], &c->err);
+	return failed;
 }
 
 // terminal makes a pseudo terminal; its slave is all three streams.
@@ -234,27 +268,38 @@ static long connect(struct conn *c, struct plan *p)
 	if (p->flags & TTY) {
 		p->step = "pty";
 		err = terminal(c, p);
-	} else if (!(p->flags & DETACH) && !pipes_open(c, p->fds)) {
+		p->fds[1] = p->fds[2] = p->fds[0];
+	} else if (!(p->flags & DETACH)) {
 		p->step = "pipe";
-		err = -EMFILE;
+		err = pipes_open(c, p->fds);
 	}
 	return err;
 }
 
-// begin makes the process. A program that cannot be executed has left its error in the plan.
-static long begin(struct plan *p)
+// wait_for makes a process that is executing its program now, or has left its error in the plan.
+static long wait_for(struct plan *p)
 {
-	long pid;
+	long pid = spawn(enter, p, p->scratch->stack + STACK);
 
-	if (p->flags & TTY)
-		p->fds[1] = p->fds[2] = p->fds[0];
-	pid = spawn(enter, p, p->scratch->stack + STACK);
-	if (pid < 0)
-		p->step = "fork";
-	else if (p->err) {
+	if (pid > 0 && p->err) {
 		sys4(__NR_wait4, pid, 0, 0, 0);
 		pid = p->err;
 	}
+	return pid;
+}
+
+// begin makes the process.
+static long begin(struct conn *c, struct plan *p)
+{
+	long pid;
+
+	p->step = "fork";
+	if (!*p->user && !*p->dir)
+		return wait_for(p);
+	if ((pid = pipe_open(&c->starting, &p->report, &c->starting)) < 0)
+		p->step = "pipe";
+	else if ((pid = sys5(__NR_clone, SIGCHLD, 0, 0, 0, 0)) == 0)
+		enter(p);
 	return pid;
 }
 
@@ -269,18 +314,36 @@ static struct scratch *scratch(struct agent *a)
 	return a->scratch;
 }
 
+// carry_out makes a process of START.
+static long carry_out(struct agent *a, struct conn *c, struct plan *p, char *text, unsigned n)
+{
+	long err = p->scratch ? parse(p, text, n) : -ENOMEM;
+
+	if (err == 0)
+		err = connect(c, p);
+	if (err < 0)
+		return err;
+	environment(a, p);
+	return begin(c, p);
+}
+
+// started says that the program is being executed.
+static void started(struct conn *c)
+{
+	frame_started(c, c->pid);
+	if (c->detach) {
+		c->closing = 1;
+		c->pid = 0;
+	}
+}
+
 void start(struct agent *a, struct conn *c, char *text, unsigned n)
 {
 	struct plan p = {.scratch = scratch(a), .limit = a->raised ? &a->limit : 0, .step = "start"};
-	long pid = p.scratch ? parse(&p, text, n) : -ENOMEM;
+	long pid = carry_out(a, c, &p, text, n);
 
 	c->began = 1;
-	if (pid == 0)
-		pid = connect(c, &p);
-	if (pid == 0) {
-		environment(a, &p);
-		pid = begin(&p);
-	}
+	shut(&p.report);
 	shut(&p.fds[0]);
 	if (!(p.flags & TTY)) {
 		shut(&p.fds[1]);
@@ -290,9 +353,22 @@ void start(struct agent *a, struct conn *c, char *text, unsigned n)
 		frame_refuse(c, (int)-pid, p.step);
 		return;
 	}
-	frame_started(c, (int)pid);
-	if (p.flags & DETACH)
-		c->closing = 1;
+	c->detach = (p.flags & DETACH) != 0;
+	c->pid = (int)pid;
+	if (!c->starting)
+		started(c);
+}
+
+void start_settle(struct conn *c)
+{
+	struct failure f = {0};
+	long n = sys3(__NR_read, c->starting, &f, sizeof f - 1);
+
+	if (n == -EAGAIN || n == -EINTR)
+		return;
+	shut(&c->starting);
+	if (n > 0)
+		frame_refuse(c, f.err, f.step);
 	else
-		c->pid = (int)pid;
+		started(c);
 }

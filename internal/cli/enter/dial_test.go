@@ -42,7 +42,7 @@ func machine(t *testing.T, info control.Info, answers ...string) (paused func())
 			go func() {
 				defer c.Close()
 				line, err := bufio.NewReader(c).ReadString('\n')
-				if err != nil || line != "CONNECT 1024\n" {
+				if err != nil || line != "CONNECT 1020\n" {
 					return
 				}
 				answer := answers[min(n, len(answers)-1)]

@@ -208,5 +208,6 @@ func output(name string, w io.Writer, r *bufio.Reader, h head) error {
 	return pass(sink{name, w}, r, h.size)
 }
 
-// Port is where the agent listens in the guest, and where the host listens for a guest that begins by itself.
-const Port = 1024
+// Port is where the agent listens in the guest, and where the host listens for a guest that begins by itself. Below 1024 a
+// guest's kernel lets root alone listen: no user of the guest can be there in the agent's stead.
+const Port = 1020

@@ -6,8 +6,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -146,6 +148,82 @@ func (a *guestAgent) ticks(t *testing.T) int {
 	return user + system
 }
 
+// TestGuestStopped: others of a user may stop what is to become a program of theirs, before and after it is executed. That
+// holds up nobody else, and when its host goes, so does it.
+func TestGuestStopped(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("not root")
+	}
+	const nobody = 54321
+	stopper := exec.Command("sh", "-c", "while :; do kill -STOP -1; done")
+	stopper.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	if err := stopper.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		stopper.Process.Kill()
+		stopper.Wait()
+	}()
+	a := startAgent(t)
+	stopped := 0
+	for i := 0; i < 100 && stopped < 10; i++ {
+		c := a.call(t)
+		c.SetDeadline(time.Now().Add(200 * time.Millisecond))
+		if _, err := Exec(c, Start{Argv: []string{"true"}, User: strconv.Itoa(nobody)}, Streams{}); err != nil {
+			stopped++
+		}
+		c = a.call(t)
+		c.SetDeadline(time.Now().Add(10 * time.Second))
+		if st, err := Exec(c, shell("exit 3"), Streams{}); err != nil || st.Code != 3 {
+			t.Fatalf("%d, of which %d were stopped: %+v, %v", i, stopped, st, err)
+		}
+	}
+	t.Logf("%d were stopped", stopped)
+	for i := 0; a.children(t) > 0; i++ {
+		if i == 500 {
+			t.Fatalf("%d processes are left", a.children(t))
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func (a *guestAgent) children(t *testing.T) int {
+	t.Helper()
+	pid := strconv.Itoa(a.cmd.Process.Pid)
+	b, err := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children")
+	if err != nil {
+		t.Skip(err)
+	}
+	return len(strings.Fields(string(b)))
+}
+
+// TestGuestBehindStart: what comes with START is for the process, however long that takes to be there.
+func TestGuestBehindStart(t *testing.T) {
+	a := startAgent(t)
+	for name, s := range map[string]Start{
+		"plain":     {Argv: []string{"cat"}},
+		"directory": {Argv: []string{"cat"}, Dir: "/tmp"},
+		"user":      {Argv: []string{"cat"}, User: strconv.Itoa(os.Getuid())},
+	} {
+		f, err := s.frame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			f = append(f, frame(stdin, strings.Repeat("x", window/4))...)
+		}
+		c := a.call(t)
+		if _, err := c.Write(append(f, frame(stdinEOF, "")...)); err != nil {
+			t.Fatal(err)
+		}
+		c.SetDeadline(time.Now().Add(10 * time.Second))
+		says, err := io.ReadAll(c)
+		if n := strings.Count(string(says), "x"); err != nil || n != 3*window/4 || !strings.HasSuffix(string(says), string(frame(exit, "\x00\x00"))) {
+			t.Errorf("%s: %d of the bytes came back, %v", name, n, err)
+		}
+	}
+}
+
 // TestGuestInPieces: a frame may come in any pieces.
 func TestGuestInPieces(t *testing.T) {
 	a := startAgent(t)
@@ -194,6 +272,7 @@ func TestGuestRefuses(t *testing.T) {
 		"starts twice":      {append(good, good...), "\x47\x00\x00\x00frame"},
 		"breaks the window": {append(append(good[:len(good):len(good)], frame(signal, "\x13")...), frame(stdin, strings.Repeat("x", window+1))...), "\x47\x00\x00\x00frame"},
 		"all, not its own":  {append(good[:len(good):len(good)], frame(signalAll, "\x0f")...), "\x47\x00\x00\x00frame"},
+		"signal 65":         {append(good[:len(good):len(good)], frame(signal, "\x41")...), "\x47\x00\x00\x00frame"},
 		"signal 0":          {append(good[:len(good):len(good)], frame(signal, "\x00")...), "\x47\x00\x00\x00frame"},
 		"short resize":      {append(good[:len(good):len(good)], frame(resize, "\x00")...), "\x47\x00\x00\x00frame"},
 		"long end":          {append(good[:len(good):len(good)], frame(stdinEOF, "x")...), "\x47\x00\x00\x00frame"},

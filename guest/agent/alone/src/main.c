@@ -42,7 +42,7 @@ int agent_main(int argc, char **argv)
 	sys1(__NR_close, fd);
 	fd = argc > 1 ? unix_socket(argv[1]) : agent_vsock();
 	if (argc > 2 || fd < 0 || !agent_open(&a, env) || !agent_listen(&a, fd)) {
-		PRINT(2, "agent: cannot listen ", argc > 1 ? argv[1] : "on vsock port 1024");
+		PRINT(2, "agent: cannot listen ", argc > 1 ? argv[1] : "on its vsock port");
 		return 1;
 	}
 	agent_alone(&a);
