@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Starter starts programs for Serve.
@@ -28,12 +29,19 @@ type Process interface {
 }
 
 // Serve is the other side of Exec: it hears START on a connection, and carries the streams of what is started. It closes
-// the connection, and returns when nothing is left to say. Closing the connection ends it.
-func Serve(conn Conn, starter Starter) {
-	v := &service{conn: conn, in: newIntake()}
+// the connection, and returns when nothing is left to say. Closing the connection ends it, however long the program goes on.
+func Serve(conn Conn, starter Starter) { serve(conn, starter, patience) }
+
+// patience is for a client that has not sent START.
+const patience = 10 * time.Second
+
+func serve(conn Conn, starter Starter, patience time.Duration) {
+	v := &service{conn: conn, in: newIntake(), gone: make(chan struct{})}
 	defer conn.Close()
 	r := bufio.NewReaderSize(conn, header+maxFrame)
+	late := time.AfterFunc(patience, func() { conn.Close() })
 	s, err := readStart(r)
+	late.Stop()
 	if err == nil {
 		err = v.start(starter, s)
 	}
@@ -43,9 +51,7 @@ func Serve(conn Conn, starter Starter) {
 	}
 	var pid [4]byte
 	binary.LittleEndian.PutUint32(pid[:], v.process.Pid())
-	if v.say(appendFrame(nil, started, pid[:]...)) != nil {
-		v.hangUp()
-	}
+	_ = v.say(appendFrame(nil, started, pid[:]...)) // who does not hear it has gone, as carry sees
 	if s.Detach {
 		return
 	}
@@ -61,6 +67,8 @@ type service struct {
 	out     []stream
 
 	mouth sync.Mutex // for one frame at a time
+	leave sync.Once
+	gone  chan struct{} // closed when nobody is there any more
 }
 
 // stream is an output, and the frame that it becomes.
@@ -69,13 +77,18 @@ type stream struct {
 	file *os.File
 }
 
-// say sends a frame.
+// say sends a frame. Who cannot be told has gone.
 func (v *service) say(frame []byte) error {
 	v.mouth.Lock()
 	defer v.mouth.Unlock()
 	_, err := v.conn.Write(frame)
+	if err != nil {
+		v.left()
+	}
 	return err
 }
+
+func (v *service) left() { v.leave.Do(func() { close(v.gone) }) }
 
 // refuse says what failed. Who does not hear it has gone.
 func (v *service) refuse(err error) {
@@ -138,7 +151,7 @@ func (v *service) start(starter Starter, s Start) (err error) {
 	}()
 	if !s.TTY && !s.Detach {
 		if err := v.pipes(&theirs); err != nil {
-			return &StartError{syscall.EMFILE, "pipe"}
+			return &StartError{errnoOf(err), "pipe"}
 		}
 	}
 	if v.process, err = starter.Start(s, theirs); err != nil {
@@ -149,6 +162,13 @@ func (v *service) start(starter Starter, s Start) (err error) {
 		v.out = []stream{{stdout, t}}
 	}
 	return nil
+}
+
+// errnoOf is what the kernel said.
+func errnoOf(err error) syscall.Errno {
+	n := syscall.EIO
+	errors.As(err, &n)
+	return n
 }
 
 func (v *service) pipes(theirs *[3]*os.File) error {
@@ -189,7 +209,14 @@ func (v *service) hangUp() {
 	v.process.Signal(syscall.SIGCONT)
 }
 
-// carry carries what the program says until its end, and says how it ended.
+// end is how a program ended.
+type end struct {
+	status Status
+	err    error
+}
+
+// carry carries what the program says until its end, and says how it ended. When the user has gone, nothing is kept for a
+// program that goes on: what it writes then is nobody's, and an error.
 func (v *service) carry() {
 	defer v.close()
 	go v.in.carry(v.say)
@@ -197,17 +224,28 @@ func (v *service) carry() {
 	for _, s := range v.out {
 		pumps.Go(func() { v.pump(s) })
 	}
-	st, err := v.process.Wait()
+	ended := make(chan end, 1)
+	go func() {
+		st, err := v.process.Wait()
+		ended <- end{st, err}
+	}()
+	var e end
+	select {
+	case e = <-ended:
+	case <-v.gone:
+		v.hangUp()
+		return
+	}
 	for _, s := range v.out {
 		stopReading(s.file)
 	}
 	pumps.Wait()
-	if err != nil {
+	if e.err != nil {
 		return // the end of the connection says it
 	}
-	b := [2]byte{0, byte(st.Code)}
-	if st.Signal != 0 {
-		b = [2]byte{1, byte(st.Signal)}
+	b := [2]byte{0, byte(e.status.Code)}
+	if e.status.Signal != 0 {
+		b = [2]byte{1, byte(e.status.Signal)}
 	}
 	_ = v.say(appendFrame(nil, exit, b[:]...)) // who does not hear it has gone
 }
@@ -219,9 +257,16 @@ func (v *service) listen(r *bufio.Reader) {
 	if errors.As(err, &bad) {
 		v.refuse(&StartError{syscall.EPROTO, "frame"})
 	}
-	v.hangUp()
+	v.left()
 	v.conn.Close() // an output that waits for him waits no longer
-	v.in.end()
+}
+
+func (v *service) signal(n byte) error {
+	if n < 1 || n > maxSignal {
+		return protocol("a signal %d, which there is not", n)
+	}
+	v.process.Signal(syscall.Signal(n))
+	return nil
 }
 
 func (v *service) hear(r *bufio.Reader) error {
@@ -244,8 +289,8 @@ func (v *service) hear(r *bufio.Reader) error {
 			}
 		case signal:
 			var p []byte
-			if p, err = short(r, h, 1, 1); err == nil && p[0] >= 1 && p[0] <= maxSignal {
-				v.process.Signal(syscall.Signal(p[0]))
+			if p, err = short(r, h, 1, 1); err == nil {
+				err = v.signal(p[0])
 			}
 		default:
 			err = protocol("a frame %d where it has no place", h.kind)

@@ -27,6 +27,12 @@ const (
 	maxEnv  = 512
 )
 
+// Check says what of it no guest takes.
+func (s *Start) Check() error {
+	_, err := s.frame()
+	return err
+}
+
 // frame is START.
 func (s *Start) frame() ([]byte, error) {
 	switch {
