@@ -47,6 +47,9 @@ func Run(o *Options) (status int, err error) {
 	if o.Start.TTY {
 		s.askTerminal()
 	}
+	if err := o.Start.Check(); err != nil {
+		return 0, &fault.Error{Class: fault.Usage, Thing: o.Name, Err: err}
+	}
 	c, err := Dial(o.Name)
 	if err != nil {
 		return 0, err
