@@ -26,7 +26,7 @@ const (
 	peerLimit = 30 * time.Second
 )
 
-// greeting makes the default guest's init greet, as it does on a terminal.
+// greeting makes the default guest's init greet on its console, as it does on a terminal.
 const greeting = "terem.pipe=0"
 
 // said is what the program that is booted for says, and nothing else does.
@@ -35,7 +35,7 @@ const said = "the-program-runs"
 // boot measures to init, and to a program.
 func (s *suite) boot() error {
 	isText := func(l string) bool { return strings.TrimSpace(l) != "" }
-	toInit, err := s.bootAll(measureBoot, []string{"--append", greeting}, isText)
+	toInit, err := s.bootAll(measureBoot, []string{"--console", "stdio", "--append", greeting}, isText)
 	if err != nil {
 		return err
 	}

@@ -65,12 +65,14 @@ func (p *Presence) Leave() error {
 	return errors.Join(p.waiter.Close(), unix.Dup3(int(p.log.Fd()), int(os.Stderr.Fd()), 0))
 }
 
+// unseen is how long something without a name from the user runs before others can find it: nobody pays for what is over at
+// once, and the first steps of what goes on are not held up.
+const unseen = 50 * time.Millisecond
+
 // What is in a presence that opens its sockets.
 type What struct {
 	Verbs control.Verbs // without Ended and End; of Info, name, process and time are filled in
 	Ports vsock.Caller  // nil: it has none
-	// After is how long something without a name from the user stays unseen: what has ended by then nobody would have found.
-	After time.Duration
 	// Failed is called if there will be no sockets.
 	Failed func(error)
 }
@@ -78,17 +80,14 @@ type What struct {
 // Appear opens the sockets, beside what runs: starting does not wait for it.
 func (p *Presence) Appear(w What) {
 	p.made = make(chan struct{})
-	if p.dir != nil {
-		w.After = 0
-	}
 	started := time.Now()
 	go func() {
 		defer close(p.made)
-		if w.After > 0 {
+		if p.dir == nil {
 			select {
 			case <-p.last:
 				return
-			case <-time.After(w.After):
+			case <-time.After(unseen):
 			}
 		}
 		if p.failed = p.open(w, started); p.failed != nil {

@@ -13,10 +13,6 @@ import (
 	"terem/internal/vm/control"
 )
 
-// unseen is how long a container without a name from the user runs before others can find it: for those that are over at
-// once, as most are, nobody pays.
-const unseen = 50 * time.Millisecond
-
 // statusKilled is the exit status of a container that somebody else has ended: as if by SIGKILL.
 const statusKilled = statusSignal + int(syscall.SIGKILL)
 
@@ -60,7 +56,6 @@ func (s *session) appear() {
 		Verbs: control.Verbs{Info: s.info, Stats: s.stats, Stop: s.stop, Pause: s.k.Pause, Resume: s.k.Resume,
 			Kill: func() { s.end(statusKilled, "killed by `terem kill`") }},
 		Ports: s.visitors,
-		After: unseen,
 		Failed: func(err error) {
 			if s.o.Name != "" || s.o.Verbose {
 				s.say("warning: " + fault.Say(err, func(f string) string { return f }) + "; no command will reach this container")
