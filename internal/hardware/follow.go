@@ -16,6 +16,7 @@ type record struct {
 	release string
 	jobs    []*jobRecord
 	failure string // why not all came back; empty: all did
+	died    bool   // because the outer system's kernel panicked
 	console string // then the end of the outer system's console
 	took    time.Duration
 }
@@ -98,6 +99,7 @@ func (f *follower) watchPanic(m machine) {
 	}
 	if i := bytes.Index(b, []byte(mark)); i >= 0 {
 		line, _, _ := bytes.Cut(b[i:], []byte("\n"))
+		f.rec.died = true
 		f.fail("%s: the outer kernel died: %s", f.stepName(f.step()), bytes.TrimSpace(line))
 	}
 }

@@ -61,6 +61,9 @@ func TestFollow(t *testing.T) {
 			if tt.want == "" && r.failure != "" || !strings.Contains(r.failure, tt.want) {
 				t.Errorf("failure %q, want %q", r.failure, tt.want)
 			}
+			if r.died != strings.Contains(tt.console, "panic") {
+				t.Errorf("died: %v", r.died)
+			}
 		})
 	}
 }

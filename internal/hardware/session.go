@@ -104,6 +104,10 @@ func (s *session) run() error {
 	for i, b := range s.boots {
 		fmt.Fprintf(os.Stderr, "hardware: %d of %d: %s\n", i+1, len(s.boots), b.title)
 		rec, err := b.outer.run(s.ctx, s.tmp)
+		if err == nil && rec.died {
+			fmt.Printf("%s: %s\n%s\nOnce more: the emulators do that now and then (docs/hardware.md). A second time counts.\n", b.title, rec.failure, rec.console)
+			rec, err = b.outer.run(s.ctx, s.tmp)
+		}
 		if err != nil {
 			return err
 		}
