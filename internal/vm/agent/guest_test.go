@@ -96,6 +96,10 @@ func TestMain(m *testing.M) {
 func (a *guestAgent) call(t testing.TB) *net.UnixConn {
 	t.Helper()
 	c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: a.path, Net: "unix"})
+	for i := 0; i < 1000 && errors.Is(err, syscall.EAGAIN); i++ { // more calls wait than it has had time for
+		time.Sleep(10 * time.Millisecond)
+		c, err = net.DialUnix("unix", nil, &net.UnixAddr{Name: a.path, Net: "unix"})
+	}
 	if err != nil {
 		t.Error(err)
 		runtime.Goexit()
