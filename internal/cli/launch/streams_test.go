@@ -80,7 +80,7 @@ func TestStreams(t *testing.T) {
 	}
 	c.say(t, saysExit)
 	c.s.streams.collect(nil, nil)
-	if n, err := c.guest.Read(heard); err != io.EOF {
+	if n, err := c.guest.Read(heard); !errors.Is(err, io.EOF) {
 		t.Errorf("%d bytes, %v: want the end", n, err)
 	}
 	c.s.streams.await()

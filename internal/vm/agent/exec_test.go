@@ -247,7 +247,7 @@ func TestStartRefuses(t *testing.T) {
 		if _, err := Exec(host, s, Streams{}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
-		if _, err := guest.Read(make([]byte, 1)); err != io.EOF {
+		if _, err := guest.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("%s: the connection was not closed: %v", name, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	hangups "os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -85,7 +86,25 @@ func program(t testing.TB) string {
 	return compiled.path
 }
 
+// markVar makes the tests' program one that says it is ready and, at a SIGHUP, writes a file of that name. (A shell may lose a
+// trap to a child with which it shares its memory.)
+const markVar = "TEREM_TEST_MARK"
+
+func waitForHangup(mark string) {
+	heard := make(chan os.Signal, 1)
+	hangups.Notify(heard, syscall.SIGHUP)
+	os.Stdout.WriteString("ready\n")
+	<-heard
+	if err := os.WriteFile(mark, []byte("hup\n"), 0o600); err != nil {
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
 func TestMain(m *testing.M) {
+	if mark := os.Getenv(markVar); mark != "" {
+		waitForHangup(mark)
+	}
 	status := m.Run()
 	if compiled.path != "" {
 		os.RemoveAll(filepath.Dir(compiled.path))
@@ -229,9 +248,8 @@ func TestGuestTerminal(t *testing.T) {
 
 // watcher is an output that somebody waits for.
 type watcher struct {
-	mu   sync.Mutex
-	b    bytes.Buffer
-	more chan struct{}
+	mu sync.Mutex
+	b  bytes.Buffer
 }
 
 func (w *watcher) Write(p []byte) (int, error) {
@@ -358,8 +376,7 @@ func TestGuestHangsUp(t *testing.T) {
 	a := startAgent(t)
 	for _, terminal := range []bool{false, true} {
 		mark := filepath.Join(t.TempDir(), "mark")
-		s := shell("trap 'echo hup >" + mark + "; exit' HUP; echo ready; while :; do sleep 0.05; done")
-		s.TTY = terminal
+		s := Start{Argv: []string{os.Args[0]}, Env: []string{markVar + "=" + mark}, TTY: terminal}
 		c := a.call(t)
 		_, err := Exec(c, s, Streams{Stdout: writer(func([]byte) (int, error) { return 0, io.ErrClosedPipe })})
 		var broken *OutputError

@@ -48,7 +48,7 @@ func (v *service) drain(s stream, buf []byte) {
 	for sent := 0; sent < most; {
 		n := 0
 		err := conn.Control(func(fd uintptr) {
-			for n, err = syscall.Read(int(fd), buf[header:]); err == syscall.EINTR; {
+			for n, err = syscall.Read(int(fd), buf[header:]); errors.Is(err, syscall.EINTR); {
 				n, err = syscall.Read(int(fd), buf[header:])
 			}
 		})

@@ -67,7 +67,7 @@ func TestPipeEnds(t *testing.T) {
 		})
 		work.Go(a.AwaitHangup)
 		work.Go(func() {
-			if n, err := a.Read(make([]byte, 10)); n != 0 || err != io.EOF {
+			if n, err := a.Read(make([]byte, 10)); n != 0 || !errors.Is(err, io.EOF) {
 				t.Errorf("%d bytes read, %v", n, err)
 			}
 		})
