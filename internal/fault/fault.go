@@ -7,6 +7,7 @@ package fault
 
 import (
 	"errors"
+	"io/fs"
 	"strings"
 )
 
@@ -112,4 +113,14 @@ func Status(err error) int {
 		return StatusHost
 	}
 	return e.Class.Status()
+}
+
+// Reason is an error without the operation and the path that package os puts before it ("open PATH: "), for a line that names
+// the path already.
+func Reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }

@@ -85,7 +85,7 @@ func claim(root string, top *os.Root, name string) (*Dir, error) {
 // take makes the directory and holds its lock. What was in it is gone then. If it cannot, it says whether somebody holds it.
 func (d *Dir) take() (held bool, err error) {
 	if err := d.top.Mkdir(d.Name, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return false, reason(err)
+		return false, fault.Reason(err)
 	}
 	if d.in, err = openIn(d.top, d.Name); err == nil {
 		if d.lock, err = grab(d.in, os.O_CREATE); err == nil {
@@ -107,7 +107,7 @@ func (d *Dir) take() (held bool, err error) {
 func grab(in *os.Root, flag int) (*os.File, error) {
 	lock, err := in.OpenFile(lockFile, os.O_RDWR|syscall.O_NOFOLLOW|flag, 0o600)
 	if err != nil {
-		return nil, reason(err)
+		return nil, fault.Reason(err)
 	}
 	if err = hold(lock); err == nil && !isLock(in, lock) {
 		err = errTaken // it was cleared before we held it

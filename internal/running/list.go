@@ -21,7 +21,7 @@ func List(root string) ([]string, error) {
 	defer top.Close()
 	entries, err := fs.ReadDir(top.FS(), ".")
 	if err != nil {
-		return nil, badRoot(root, reason(err))
+		return nil, badRoot(root, fault.Reason(err))
 	}
 	var names []string
 	for _, e := range entries {
@@ -55,7 +55,7 @@ func Find(root, name string) (string, error) {
 	if err == nil || errors.Is(err, os.ErrNotExist) {
 		err = errors.New("nothing of yours runs under that name")
 	}
-	return "", &fault.Error{Class: fault.Usage, Thing: "name " + name, Err: reason(err), Mend: "see `terem ps`"}
+	return "", &fault.Error{Class: fault.Usage, Thing: "name " + name, Err: fault.Reason(err), Mend: "see `terem ps`"}
 }
 
 // look says whether something runs under a name. What ended without clearing its directory, it clears.

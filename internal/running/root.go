@@ -31,7 +31,7 @@ func Root() string {
 // makeRoot makes the directory above all, and opens it.
 func makeRoot(root string) (*os.Root, error) {
 	if err := os.Mkdir(root, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return nil, badRoot(root, reason(err))
+		return nil, badRoot(root, fault.Reason(err))
 	}
 	return openRoot(root)
 }
@@ -62,14 +62,14 @@ var errChanged = fmt.Errorf("it changed while it was opened: %w", os.ErrNotExist
 func openOurs(name string, lstat func(string) (os.FileInfo, error), open func(string) (*os.Root, error)) (*os.Root, error) {
 	named, err := lstat(name)
 	if err != nil {
-		return nil, reason(err)
+		return nil, fault.Reason(err)
 	}
 	if err := checkOurs(named); err != nil {
 		return nil, err
 	}
 	dir, err := open(name)
 	if err != nil {
-		return nil, reason(err)
+		return nil, fault.Reason(err)
 	}
 	if opened, err := dir.Stat("."); err != nil || !os.SameFile(named, opened) {
 		return nil, errors.Join(errChanged, dir.Close())
@@ -89,13 +89,4 @@ func checkOurs(info os.FileInfo) error {
 		return errors.New("others may write to it")
 	}
 	return nil
-}
-
-// reason is an error without the path, which is named already.
-func reason(err error) error {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }

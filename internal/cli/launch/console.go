@@ -37,7 +37,7 @@ func openConsole(o *Options) (console, error) {
 		err = notDevice(f)
 	}
 	if err != nil {
-		return console{}, &fault.Error{Class: fault.Usage, Thing: fault.Field("Console") + " " + o.Console, Err: reason(err),
+		return console{}, &fault.Error{Class: fault.Usage, Thing: fault.Field("Console") + " " + o.Console, Err: fault.Reason(err),
 			Mend: "use stdio, none, or a file that can be written"}
 	}
 	return console{File: f, own: true, created: created}, nil

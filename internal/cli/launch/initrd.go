@@ -33,7 +33,7 @@ func checkInitrd(f *machine.File, own bool) error {
 	head := make([]byte, 512)
 	n, err := f.R.ReadAt(head, 0)
 	if err != nil && err != io.EOF {
-		return bad(reason(err).Error())
+		return bad(fault.Reason(err).Error())
 	}
 	head = bytes.TrimLeft(head[:n], "\x00") // the kernel skips zeros
 	for _, magic := range initrdMagics {

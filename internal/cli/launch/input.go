@@ -77,7 +77,7 @@ func (s *session) piped() {
 
 // unreadableInput says why the guest's input ends.
 func (s *session) unreadableInput(err error) {
-	s.say("terem: standard input: %v; for the guest it ends there\n", reason(err))
+	s.say("terem: standard input: %v; for the guest it ends there\n", fault.Reason(err))
 }
 
 // disconnect gives the terminal back. Once done, it does nothing.
@@ -105,7 +105,7 @@ func (s *session) unreadable(err error) {
 		s.end(statusSignal+int(syscall.SIGHUP), "the terminal is gone")
 		return
 	}
-	s.end(fault.StatusHost, fmt.Sprintf("standard input: %v", reason(err)))
+	s.end(fault.StatusHost, fmt.Sprintf("standard input: %v", fault.Reason(err)))
 }
 
 func (s *session) act(a tty.Action, keys *tty.Queue) {

@@ -136,26 +136,17 @@ func (i *images) open(field, path string) (machine.File, error) {
 	}
 	st, err := os.Stat(path)
 	if err != nil {
-		return machine.File{}, bad(reason(err), "")
+		return machine.File{}, bad(fault.Reason(err), "")
 	}
 	if !st.Mode().IsRegular() {
 		return machine.File{}, bad(nil, "not a regular file")
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return machine.File{}, bad(reason(err), "")
+		return machine.File{}, bad(fault.Reason(err), "")
 	}
 	i.files = append(i.files, f)
 	return machine.File{Name: path, R: io.ReaderAt(f), Size: st.Size()}, nil
-}
-
-// reason strips "open PATH:" from an error: the path is named already.
-func reason(err error) error {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }
 
 // terminalType is the user's TERM, if it is one that a terminal may have.

@@ -21,7 +21,7 @@ func Create(path string, force bool, fill func(f *os.File) error) error {
 	if err == nil || errors.As(err, &said) {
 		return err
 	}
-	e := &fault.Error{Class: fault.Host, Thing: "make " + path, Err: reason(err)}
+	e := &fault.Error{Class: fault.Host, Thing: "make " + path, Err: fault.Reason(err)}
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		e.Class, e.Err, e.Cause, e.Mend = fault.Usage, nil, "it exists", "name another file, or overwrite it with "+fault.Field("Force")

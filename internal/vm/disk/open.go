@@ -77,7 +77,7 @@ func inUse(path string) string {
 func openAny(path string, a access) (*image, error) {
 	st, err := os.Stat(path)
 	if err != nil {
-		return nil, reason(err)
+		return nil, fault.Reason(err)
 	}
 	im := &image{path: path, isDevice: st.Mode()&fs.ModeDevice != 0 && st.Mode()&fs.ModeCharDevice == 0}
 	if !im.isDevice && !st.Mode().IsRegular() {
@@ -203,15 +203,6 @@ func open(path string, flags int) (fd int, err error) {
 		return -1, err
 	}
 	return fd, nil
-}
-
-// reason strips "stat PATH:" from an error: the path is named already.
-func reason(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }
 
 // when formats a time of baseMark.

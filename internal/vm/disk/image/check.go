@@ -112,7 +112,7 @@ func (r *Report) content(ctx context.Context, d *disk.Disk, f *disk.Facts, p *co
 	}
 	target, err := os.Open(name)
 	if err != nil {
-		return &fault.Error{Class: fault.Usage, Thing: "check " + f.Path, Err: reason(err)}
+		return &fault.Error{Class: fault.Usage, Thing: "check " + f.Path, Err: fault.Reason(err)}
 	}
 	defer target.Close() // read only
 	if replay {
@@ -200,7 +200,7 @@ func copyOut(ctx context.Context, d *disk.Disk, off, n int64) (name string, err 
 		}
 		if err != nil {
 			os.Remove(f.Name()) // the copy is no good
-			e := &fault.Error{Class: fault.Host, Thing: "copy to " + f.Name(), Err: reason(err), Mend: "name a directory with room in TMPDIR"}
+			e := &fault.Error{Class: fault.Host, Thing: "copy to " + f.Name(), Err: fault.Reason(err), Mend: "name a directory with room in TMPDIR"}
 			if ctx.Err() != nil {
 				e.Err, e.Cause, e.Mend = nil, "interrupted", ""
 			}

@@ -41,7 +41,7 @@ func (f *FromDir) Make(ctx context.Context) error {
 	}
 	st, err := os.Stat(f.Source)
 	if err != nil {
-		return &fault.Error{Class: fault.Usage, Thing: f.Source, Err: reason(err), Mend: "name a directory or a tar"}
+		return &fault.Error{Class: fault.Usage, Thing: f.Source, Err: fault.Reason(err), Mend: "name a directory or a tar"}
 	}
 	if !st.IsDir() {
 		if !st.Mode().IsRegular() && st.Mode()&fs.ModeNamedPipe == 0 {
@@ -211,13 +211,4 @@ const minExt4 = 1 << 20
 func (f *FromDir) tooSmall(size, total uint64) error {
 	return f.bad(fmt.Sprintf("%s are too little for a file system with %s of files", machine.Bytes(size), machine.Bytes(total)),
 		"ask for more with "+fault.Field("Size")+", or leave it out")
-}
-
-// reason strips "stat PATH:" from an error: the path is named already.
-func reason(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"terem/internal/fault"
 	"terem/internal/vm/disk/ext4"
 )
 
@@ -170,7 +171,7 @@ func (s *scanner) directory(fd int, n *ext4.Node) error {
 	n.Flags = flagsOf(here)
 	names, err := f.Readdirnames(-1)
 	if err != nil {
-		return reason(err)
+		return fault.Reason(err)
 	}
 	n.Children = make(map[string]*ext4.Node, len(names))
 	for _, name := range names {
@@ -230,7 +231,7 @@ func (s *scanner) regular(fd int, n *ext4.Node, id inode, sectors int64) error {
 func (s *scanner) again(name string, id inode, size int64) (ext4.Contents, error) {
 	f, err := s.top.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, reason(err)
+		return nil, fault.Reason(err)
 	}
 	var st unix.Statx_t
 	err = unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS, &st)
@@ -258,11 +259,11 @@ func (f *hostFile) Ranges() (list []ext4.Range, err error) {
 			break // no more bytes
 		}
 		if err != nil {
-			return nil, reason(err)
+			return nil, fault.Reason(err)
 		}
 		hole, err := f.Seek(data, unix.SEEK_HOLE)
 		if err != nil {
-			return nil, reason(err)
+			return nil, fault.Reason(err)
 		}
 		if end := min(hole, f.size); end > data {
 			list = append(list, ext4.Range{Off: data, Len: end - data})
