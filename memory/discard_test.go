@@ -10,9 +10,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// resident counts the pages of b that take memory of the host. Bit 63 of a page's entry in
-// /proc/self/pagemap says so (Documentation/admin-guide/mm/pagemap.rst).
+// resident counts the pages of b that take memory of the host, and ownPages those that nobody else has: bits 63 and 61 of
+// a page's entry in /proc/self/pagemap (Documentation/admin-guide/mm/pagemap.rst).
 func resident(t *testing.T, b []byte) int {
+	return countPages(t, b, func(entry uint64) bool { return entry>>63 != 0 })
+}
+
+func ownPages(t *testing.T, b []byte) int {
+	return countPages(t, b, func(entry uint64) bool { return entry>>63 != 0 && entry>>61&1 == 0 })
+}
+
+func countPages(t *testing.T, b []byte, counts func(entry uint64) bool) int {
 	t.Helper()
 	f, err := os.Open("/proc/self/pagemap")
 	if err != nil {
@@ -25,7 +33,7 @@ func resident(t *testing.T, b []byte) int {
 	}
 	n := 0
 	for ; len(entries) > 0; entries = entries[8:] {
-		if binary.LittleEndian.Uint64(entries)>>63 != 0 {
+		if counts(binary.LittleEndian.Uint64(entries)) {
 			n++
 		}
 	}

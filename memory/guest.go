@@ -41,6 +41,7 @@ func (r Region) End() Addr { return r.Addr + Addr(len(r.Host)) }
 type Guest struct {
 	regions  []Region
 	mappings [][]byte // as mapped: a region with its guard pages
+	blank    bool     // a page that nobody has touched reads as zeros
 }
 
 // RangeError reports an access of N bytes at Addr that does not lie within one region of RAM.
@@ -63,7 +64,7 @@ func New(size uint64) (*Guest, error) {
 		return nil, fmt.Errorf("%w: %d bytes: want a multiple of %d from %d to %d",
 			ErrSize, size, PageSize, PageSize, uint64(MaxSize))
 	}
-	g := &Guest{}
+	g := &Guest{blank: true}
 	low := min(size, uint64(PCIHole))
 	if err := g.mapRegion(0, low); err != nil {
 		return nil, err
@@ -91,14 +92,33 @@ func NewFromRegions(regions ...Region) (*Guest, error) {
 	return &Guest{regions: append([]Region(nil), regions...)}, nil
 }
 
-// mapRegion adds size bytes of RAM at a: a part of an inaccessible reservation, at least a page from
-// either end of it, that becomes readable and writable. MAP_NORESERVE, because a guest may be
-// promised more than the host has free; what counts is what it touches.
+// mapRegion adds size bytes of RAM at a, which read as zeros. MAP_NORESERVE, because a guest may be promised more than the host
+// has free; what counts is what it touches.
+func (g *Guest) mapRegion(a Addr, size uint64) error {
+	m, host, err := reserve(a, size)
+	if err != nil {
+		return err
+	}
+	if err := unix.Mprotect(host, unix.PROT_READ|unix.PROT_WRITE); err != nil {
+		err = fmt.Errorf("open %d bytes of guest RAM at %v: %w", size, a, err)
+		return errors.Join(err, unix.Munmap(m))
+	}
+	g.add(a, m, host)
+	return nil
+}
+
+func (g *Guest) add(a Addr, mapping, host []byte) {
+	g.mappings = append(g.mappings, mapping)
+	g.regions = append(g.regions, Region{Addr: a, Host: host})
+}
+
+// reserve finds a place in the host's address space for size bytes of RAM at a: host, the part of an inaccessible mapping
+// that is at least a page from either end of it.
 //
 // Host and guest addresses are equal modulo hugePage: only then can KVM map a huge page of the host
 // as one (arch/x86/kvm/x86.c, kvm_alloc_memslot_metadata). On VT-x under a kernel that gives huge pages
 // to whoever has room for them, the default guest's boot takes 1,150 exits then, in place of 3,770.
-func (g *Guest) mapRegion(a Addr, size uint64) error {
+func reserve(a Addr, size uint64) (mapping, host []byte, err error) {
 	guard, slack := os.Getpagesize(), 0
 	if size >= hugePage {
 		slack = hugePage
@@ -106,21 +126,14 @@ func (g *Guest) mapRegion(a Addr, size uint64) error {
 	m, err := unix.Mmap(-1, 0, int(size)+2*guard+slack, unix.PROT_NONE,
 		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
-		return fmt.Errorf("map %d bytes of guest RAM at %v: %w", size, a, err)
+		return nil, nil, fmt.Errorf("map %d bytes of guest RAM at %v: %w", size, a, err)
 	}
 	start := guard
 	if slack > 0 {
 		start += offsetIn(hugePage, uint64(a)-hostAddr(m[guard:]))
 	}
 	end := start + int(size)
-	host := m[start:end:end]
-	if err := unix.Mprotect(host, unix.PROT_READ|unix.PROT_WRITE); err != nil {
-		err = fmt.Errorf("open %d bytes of guest RAM at %v: %w", size, a, err)
-		return errors.Join(err, unix.Munmap(m))
-	}
-	g.mappings = append(g.mappings, m)
-	g.regions = append(g.regions, Region{Addr: a, Host: host})
-	return nil
+	return m, m[start:end:end], nil
 }
 
 // offsetIn is the distance of address n from the last boundary of unit, a power of two.
