@@ -44,6 +44,7 @@ func rooms() []room {
 			"github.com/klauspost/compress/zstd", "github.com/ulikunitz/xz"}, nil},
 		{"internal/vm/disk/qcow2", nil, nil, []string{"internal/vm/disk/qcow2/inflate"}},
 		{"internal/vm/disk/qcow2/inflate", nil, []string{"github.com/klauspost/compress/zstd"}, nil},
+		{"internal/vm/snapshot", []string{"memory", "internal/fault"}, []string{unix}, nil},
 		{"internal/vm/vsock", []string{"devices/virtio/vsock", "internal/vm/commas", "internal/fault"}, []string{unix}, nil},
 		{"internal/cli/command", []string{"boot", "devices/virtio/rng", "guest/...", "internal/cli/enter", "internal/cli/launch", "internal/container/...", "internal/fault", "internal/vm/disk", "internal/vm/machine", "internal/vm/vsock"},
 			[]string{"github.com/spf13/pflag"}, nil},

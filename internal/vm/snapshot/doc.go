@@ -1,0 +1,15 @@
+// Package snapshot keeps a machine on disk: a directory with its RAM and a description of all else. It knows files; what the
+// machine's state means is for package machine, which is not imported.
+//
+//	state.go     what DIR/state holds, its text and the checks of it
+//	identity.go  by which a file that was changed or copied is told
+//	write.go     Create; Writer, which makes a new directory beside the old one and puts it in its place
+//	memory.go    from a guest's RAM to DIR/memory, and the sums of its chunks
+//	open.go      Open; Snapshot
+//	verify.go    reads all of DIR/memory
+//	dir.go       directories by descriptor, and the removal of what a killed writer left
+//	errors.go    what the user is told
+//
+// docs/snapshot.md draws the files. Promises: DIR is at any time, whoever is killed and whatever loses its power, the whole old
+// snapshot or the whole new one. What Open returns has been checked, whoever made the directory.
+package snapshot

@@ -1,0 +1,213 @@
+package snapshot
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// Writer makes a snapshot in a directory beside the one that it is to become. The caller owes a Commit or an Abort. It is for
+// one goroutine at a time.
+type Writer struct {
+	dir     string // as the user named it
+	base    string // its name in parent
+	replace bool
+	parent  *os.File
+	name    string // of the unfinished directory
+	in      *os.File
+	memory  *os.File
+	about   Memory // nothing, unless all of memory is written
+}
+
+// Create begins a snapshot that will be dir, which does not exist or, with replace, is a snapshot. Until Commit, dir stays as
+// it is. What a writer of dir left that was killed is removed.
+func Create(dir string, replace bool) (*Writer, error) {
+	w := &Writer{dir: dir, replace: replace}
+	if err := w.create(); err != nil {
+		return nil, cannotMake(dir, errors.Join(err, w.Abort()))
+	}
+	return w, nil
+}
+
+func (w *Writer) create() (err error) {
+	path := filepath.Clean(w.dir)
+	if w.base = filepath.Base(path); w.dir == "" || w.base == "." || w.base == ".." || w.base == "/" {
+		return errNotSnapshot
+	}
+	if w.parent, err = openDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	if _, err = w.taken(); err != nil {
+		return err
+	}
+	sweep(w.parent, w.base)
+	if w.in, w.name, err = makeUnfinished(w.parent, w.base); err != nil {
+		return err
+	}
+	w.memory, err = openAt(w.in, memoryFile, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL)
+	return err
+}
+
+// taken says whether there is a snapshot to be replaced. Anything else at its place is an error.
+func (w *Writer) taken() (bool, error) {
+	var st unix.Stat_t
+	err := unix.Fstatat(int(w.parent.Fd()), w.base, &st, unix.AT_SYMLINK_NOFOLLOW)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	case !w.replace:
+		return false, fs.ErrExist
+	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
+		return false, errNotSnapshot
+	}
+	dir, err := openAt(w.parent, w.base, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return false, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err == nil && !areSnapshot(names) {
+		err = errNotSnapshot
+	}
+	return true, err
+}
+
+// areSnapshot says whether names are those of a snapshot, maybe a damaged one, and no others: somebody's own files do not go
+// with it.
+func areSnapshot(names []string) bool {
+	state := false
+	for _, name := range names {
+		if name != stateFile && name != memoryFile {
+			return false
+		}
+		state = state || name == stateFile
+	}
+	return state
+}
+
+// Commit writes the state and gives the snapshot its name, when all of it is on the medium. The guest may run meanwhile. After
+// an error nothing of the new snapshot is left, and an old one is whole. Either way the Writer has ended.
+func (w *Writer) Commit(s State) error {
+	if err := w.commit(&s); err != nil {
+		return cannotMake(w.dir, errors.Join(err, w.Abort()))
+	}
+	return nil
+}
+
+func (w *Writer) commit(s *State) error {
+	if w.about.Regions == nil {
+		return errors.New("the memory is not in it")
+	}
+	if err := w.memory.Sync(); err != nil {
+		return err
+	}
+	id, err := identify(w.memory)
+	if err != nil {
+		return err
+	}
+	s.Version, s.Memory = Version, w.about
+	s.Memory.File = id
+	if err := w.writeState(s); err != nil {
+		return err
+	}
+	if err := w.in.Sync(); err != nil {
+		return err
+	}
+	old, err := w.place()
+	if err != nil {
+		return err
+	}
+	if err := w.parent.Sync(); err != nil {
+		return errors.Join(err, w.takeBack(old))
+	}
+	if old {
+		w.removeOld()
+	}
+	w.name = "" // nothing is left that Abort could remove
+	return w.Abort()
+}
+
+func (w *Writer) writeState(s *State) error {
+	b, err := encode(s)
+	if err != nil {
+		return err
+	}
+	f, err := openAt(w.in, stateFile, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(b); err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// place gives the directory its name. The snapshot that had it, if one did, has the unfinished one's then.
+func (w *Writer) place() (old bool, err error) {
+	const tries = 10 // somebody makes and removes snapshots of this name all the time
+	for range tries {
+		if old, err = w.taken(); err != nil {
+			return old, err
+		}
+		if old {
+			err = w.rename(w.name, w.base, unix.RENAME_EXCHANGE)
+		} else {
+			err = w.rename(w.name, w.base, unix.RENAME_NOREPLACE)
+		}
+		came, went := !old && w.replace && errors.Is(err, fs.ErrExist), old && errors.Is(err, fs.ErrNotExist)
+		if !came && !went {
+			return old, err
+		}
+	}
+	return old, err
+}
+
+// takeBack undoes place.
+func (w *Writer) takeBack(old bool) error {
+	if old {
+		return w.rename(w.name, w.base, unix.RENAME_EXCHANGE)
+	}
+	return w.rename(w.base, w.name, unix.RENAME_NOREPLACE)
+}
+
+func (w *Writer) rename(from, to string, flags uint) error {
+	parent := int(w.parent.Fd())
+	err := unix.Renameat2(parent, from, parent, to, flags)
+	switch {
+	case !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS):
+		return err
+	case flags == unix.RENAME_EXCHANGE:
+		return errExchange
+	}
+	return unix.Renameat(parent, from, parent, to) // which replaces an empty directory at most
+}
+
+// removeOld removes the snapshot that was replaced. If that fails, the next Create does it: it is no fault of the new one.
+func (w *Writer) removeOld() {
+	dir, err := openAt(w.parent, w.name, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return
+	}
+	_ = remove(w.parent, w.name, dir)
+	dir.Close()
+}
+
+// Abort removes what there is of the snapshot. After Commit, or once more, it does nothing.
+func (w *Writer) Abort() error {
+	var errs []error
+	if w.name != "" {
+		errs = append(errs, remove(w.parent, w.name, w.in))
+	}
+	for _, f := range []*os.File{w.memory, w.in, w.parent} {
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
+	}
+	w.name, w.memory, w.in, w.parent, w.about = "", nil, nil, nil, Memory{}
+	return errors.Join(errs...)
+}
