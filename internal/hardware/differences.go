@@ -17,8 +17,6 @@ func differences() []difference {
 	return []difference{
 		{backend: "vtx", pkg: "vcpu", test: "TestStopIsBounded/cli_jmp", fatal: true,
 			why: "Bochs 2.7 leaves a guest for the host's interrupt only if the guest has interrupts on"},
-		{backend: "amdv", pkg: "internal/cli/launch", test: "TestBootKeepsVectorRegisters",
-			why: "KVM seems not to learn of the guest's XSETBV under this QEMU, and the guest kernel gives XSAVE up; not on VT-x"},
 	}
 }
 
