@@ -57,9 +57,12 @@ func NewFromFile(f *os.File, spans ...Span) (*Guest, error) {
 		return nil, fmt.Errorf("map guest RAM of %s: it has %d bytes, want %d", f.Name(), st.Size(), total)
 	}
 	g := &Guest{}
+	if g.file, err = duplicate(f); err != nil {
+		return nil, err
+	}
 	var off uint64
 	for _, s := range spans {
-		if err := g.mapFile(f, off, s); err != nil {
+		if err := g.mapFile(off, s); err != nil {
 			return nil, errors.Join(err, g.Close())
 		}
 		off += s.Size
@@ -67,14 +70,23 @@ func NewFromFile(f *os.File, spans ...Span) (*Guest, error) {
 	return g, nil
 }
 
+// duplicate is a file of the guest's own: what it has where the guest has not written is asked for later (Looker).
+func duplicate(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
+
 // mapFile adds a region that is the bytes of a file from off on.
-func (g *Guest) mapFile(f *os.File, off uint64, s Span) error {
+func (g *Guest) mapFile(off uint64, s Span) error {
 	m, host, err := reserve(s.Addr, s.Size)
 	if err != nil {
 		return err
 	}
-	if err := mapOver(host, int(f.Fd()), int64(off)); err != nil {
-		err = fmt.Errorf("map %d bytes of %s as guest RAM at %v: %w", s.Size, f.Name(), s.Addr, err)
+	if err := mapOver(host, int(g.file.Fd()), int64(off)); err != nil {
+		err = fmt.Errorf("map %d bytes of %s as guest RAM at %v: %w", s.Size, g.file.Name(), s.Addr, err)
 		return errors.Join(err, unix.Munmap(m))
 	}
 	g.add(s.Addr, m, host)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"testing"
 )
 
@@ -185,43 +184,6 @@ func TestTotalSize(t *testing.T) {
 		if got != c.want || (err == nil) != (c.want != 0) || err != nil && !errors.Is(err, ErrSpans) {
 			t.Errorf("TotalSize(%v) = %d, %v, want %d", c.spans, got, err, c.want)
 		}
-	}
-}
-
-func TestUntouched(t *testing.T) {
-	const pages = 8
-	g := mustNew(t, pages*PageSize)
-	ram := g.Regions()[0].Host
-	l := g.Looker()
-	defer l.Close()
-	if l.pagemap == nil {
-		t.Skip("no /proc/self/pagemap")
-	}
-	ram[2*PageSize], ram[3*PageSize], ram[7*PageSize+9] = 1, 1, 1
-	if err := g.Discard(3*PageSize, PageSize); err != nil {
-		t.Fatal(err)
-	}
-	got := make([]bool, pages)
-	l.Untouched(ram, got)
-	if want := []bool{true, true, false, true, true, true, true, false}; !slices.Equal(got, want) {
-		t.Errorf("untouched: %v, want %v", got, want)
-	}
-	if n := resident(t, ram); n != 2 {
-		t.Errorf("%d pages are there, want 2: looking must not bring any", n)
-	}
-	if n := testing.AllocsPerRun(100, func() { l.Untouched(ram, got) }); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-// TestUntouchedFile: a page of a file that is not there yet is no page of zeros.
-func TestUntouchedFile(t *testing.T) {
-	g := mustMap(t, ramFile(t, 2), Span{0, 2 * PageSize})
-	l := g.Looker()
-	defer l.Close()
-	pages := []bool{true, true}
-	if l.Untouched(g.Regions()[0].Host, pages); pages[0] || pages[1] {
-		t.Error("pages of a file are taken for zeros")
 	}
 }
 

@@ -42,6 +42,7 @@ type Guest struct {
 	regions  []Region
 	mappings [][]byte // as mapped: a region with its guard pages
 	blank    bool     // a page that nobody has touched reads as zeros
+	file     *os.File // or as this has it; nil: there is none
 }
 
 // RangeError reports an access of N bytes at Addr that does not lie within one region of RAM.
@@ -147,7 +148,10 @@ func (g *Guest) Close() error {
 			errs = append(errs, fmt.Errorf("unmap guest RAM: %w", err))
 		}
 	}
-	g.regions, g.mappings = nil, nil
+	if g.file != nil {
+		errs = append(errs, g.file.Close())
+	}
+	g.regions, g.mappings, g.file = nil, nil, nil
 	return errors.Join(errs...)
 }
 
