@@ -5,6 +5,8 @@
 //	identity.go  by which a file that was changed or copied is told
 //	write.go     Create; Writer, which makes a new directory beside the old one and puts it in its place
 //	memory.go    from a guest's RAM to DIR/memory, and the sums of its chunks
+//	chunks.go    the parts of RAM that have sums, and goroutines that share them out
+//	sums.go      CRC-32C of them
 //	open.go      Open; Snapshot
 //	verify.go    reads all of DIR/memory
 //	dir.go       directories by descriptor, and the removal of what a killed writer left

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"hash/crc32"
 	"os"
 
 	"terem/memory"
@@ -29,82 +28,77 @@ func (w *Writer) writeMemory(ctx context.Context, g *memory.Guest) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(w.memory.Truncate(0), w.memory.Truncate(int64(total))); err != nil {
+	if err := w.resize(int64(total)); err != nil {
 		return err
 	}
-	c := newCopier(w.memory, g)
-	defer c.look.Close()
-	if about.Sums, err = c.all(ctx, g, countChunks(about.Regions)); err != nil {
+	about.Sums = make(Sums, countChunks(about.Regions))
+	sum := newSummer()
+	err = eachChunk(ctx, about.Regions, func() worker {
+		return &copier{to: w.memory, from: g, look: g.Looker(), sum: sum, sums: about.Sums}
+	})
+	if err != nil {
 		return err
 	}
 	w.about = about
 	return nil
 }
 
-const chunkPages = ChunkSize / memory.PageSize
-
-// emptySum is the sum of a whole chunk of zeros.
-const emptySum = 0x6cdf7abe
+// resize makes DIR/memory one hole. A file that is cut to nothing, ext4 writes out as soon as it is closed (auto_da_alloc, ext4(5)),
+// even one that is removed: a file that is empty is not cut.
+func (w *Writer) resize(size int64) error {
+	st, err := w.memory.Stat()
+	if err == nil && st.Size() > 0 {
+		err = w.memory.Truncate(0)
+	}
+	return errors.Join(err, w.memory.Truncate(size))
+}
 
 // copier brings pages that are not zero from RAM to a file.
 type copier struct {
 	to    *os.File
+	from  *memory.Guest
 	look  *memory.Looker
-	table *crc32.Table
-	zeros []byte           // a page
-	zero  [chunkPages]bool // of the chunk at hand, which pages are
+	sum   *summer
+	sums  Sums                  // to be filled in
+	zero  [chunkPages]bool      // of the chunk at hand, which pages are
+	zeros [memory.PageSize]byte // such a page
 }
 
-func newCopier(to *os.File, g *memory.Guest) *copier {
-	return &copier{to: to, look: g.Looker(), table: castagnoli(), zeros: make([]byte, memory.PageSize)}
-}
+func (c *copier) end() { c.look.Close() }
 
-func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
-
-func (c *copier) all(ctx context.Context, g *memory.Guest, chunks int) (Sums, error) {
-	sums := make(Sums, 0, chunks)
-	var off int64
-	for _, r := range g.Regions() {
-		for b := r.Host; len(b) > 0; {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			n := min(len(b), ChunkSize)
-			sum, err := c.chunk(b[:n], off)
-			if err != nil {
-				return nil, err
-			}
-			sums, b, off = append(sums, sum), b[n:], off+int64(n)
-		}
+// do writes the pages of a chunk that are not zero and notes its sum.
+func (c *copier) do(k chunk) error {
+	b, err := c.from.Slice(k.addr, uint64(k.size))
+	if err != nil {
+		return err
 	}
-	return sums, nil
-}
-
-// chunk writes the pages of b that are not zero and gives its sum.
-func (c *copier) chunk(b []byte, off int64) (sum uint32, err error) {
-	zero := c.zero[:len(b)/memory.PageSize]
-	c.look.Untouched(b, zero)
+	zero := c.zero[:k.pages()]
+	if err := c.look.Blank(k.addr, zero); err != nil {
+		return err
+	}
 	for i := range zero {
-		zero[i] = zero[i] || bytes.Equal(page(b, i, i+1), c.zeros)
+		zero[i] = zero[i] || bytes.Equal(pages(b, i, i+1), c.zeros[:])
 	}
+	var sum uint32
 	for i := 0; i < len(zero); {
 		end := runEnd(zero, i)
 		if zero[i] {
-			sum = c.sumZeros(sum, end-i)
+			sum = c.sum.zeros(sum, end-i)
 		} else {
-			run := page(b, i, end)
-			sum = crc32.Update(sum, c.table, run)
-			if _, err := c.to.WriteAt(run, off+int64(i)*memory.PageSize); err != nil {
-				return 0, err
+			run := pages(b, i, end)
+			sum = c.sum.bytes(sum, run)
+			if _, err := c.to.WriteAt(run, k.off+int64(i)*memory.PageSize); err != nil {
+				return err
 			}
 		}
 		i = end
 	}
-	return sum, nil
+	c.sums[k.number] = sum
+	return nil
 }
 
-// page is the pages of b from i on, end not among them.
-func page(b []byte, i, end int) []byte { return b[i*memory.PageSize : end*memory.PageSize] }
+// pages is those of b from i on, end not among them.
+func pages(b []byte, i, end int) []byte { return b[i*memory.PageSize : end*memory.PageSize] }
 
 // runEnd is where the run of pages that begins at i ends.
 func runEnd(zero []bool, i int) int {
@@ -113,15 +107,4 @@ func runEnd(zero []bool, i int) int {
 		end++
 	}
 	return end
-}
-
-// sumZeros goes on with a sum over pages of zeros, without reading the guest's.
-func (c *copier) sumZeros(sum uint32, pages int) uint32 {
-	if pages == chunkPages {
-		return emptySum
-	}
-	for range pages {
-		sum = crc32.Update(sum, c.table, c.zeros)
-	}
-	return sum
 }

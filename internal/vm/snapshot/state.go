@@ -16,9 +16,6 @@ import (
 // Version is that of the format which is written, and the only one that is read.
 const Version = 1
 
-// ChunkSize is how much of a region has one sum, in bytes. The last chunk of a region may be shorter.
-const ChunkSize = 2 << 20
-
 // maxState bounds the size of DIR/state: enough for the sums of 16 TiB of RAM.
 const maxState = 64 << 20
 
@@ -161,12 +158,4 @@ func (m *Memory) Size() int64 {
 		n += r.Size
 	}
 	return int64(n)
-}
-
-func countChunks(regions []memory.Span) int {
-	n := uint64(0)
-	for _, r := range regions {
-		n += (r.Size + ChunkSize - 1) / ChunkSize
-	}
-	return int(n)
 }

@@ -60,12 +60,6 @@ func TestEveryBit(t *testing.T) {
 	}
 }
 
-func TestEmptySum(t *testing.T) {
-	if sum := crc32.Checksum(make([]byte, ChunkSize), castagnoli()); sum != emptySum {
-		t.Errorf("%#08x, want %#08x", emptySum, sum)
-	}
-}
-
 func TestTooLarge(t *testing.T) {
 	s := wholeState()
 	s.Machine = json.RawMessage(`"` + strings.Repeat("a", maxState) + `"`)

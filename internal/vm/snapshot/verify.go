@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 
@@ -12,17 +11,6 @@ import (
 
 	"terem/memory"
 )
-
-// errChunk is a part of DIR/memory that is not as it was written.
-type errChunk struct {
-	off  int64 // in the file
-	addr memory.Addr
-	size int
-}
-
-func (e *errChunk) Error() string {
-	return fmt.Sprintf("memory is damaged in the %d bytes at offset %#x, which are at %v in the guest", e.size, e.off, e.addr)
-}
 
 // Verify reads all of the memory and checks the sum of each chunk.
 func (s *Snapshot) Verify(ctx context.Context) error {
@@ -33,61 +21,61 @@ func (s *Snapshot) verify(ctx context.Context) error {
 	if _, err := s.identify(); err != nil {
 		return err
 	}
-	r := chunkReader{f: s.memory, table: castagnoli(), buf: make([]byte, ChunkSize)}
-	sums, off := s.Memory.Sums, int64(0)
-	for _, span := range s.Memory.Regions {
-		for done := uint64(0); done < span.Size; done += ChunkSize {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			n := int(min(span.Size-done, ChunkSize))
-			sum, err := r.sum(off, n)
-			if err != nil {
-				return err
-			}
-			if sum != sums[0] {
-				return &errChunk{off: off, addr: span.Addr + memory.Addr(done), size: n}
-			}
-			sums, off = sums[1:], off+int64(n)
-		}
-	}
-	return nil
+	sum := newSummer()
+	return eachChunk(ctx, s.Memory.Regions, func() worker {
+		return &checker{f: s.memory, sum: sum, sums: s.Memory.Sums, buf: make([]byte, ChunkSize)}
+	})
 }
 
-// chunkReader sums chunks of a file in ascending order.
-type chunkReader struct {
-	f     *os.File
-	table *crc32.Table
-	buf   []byte
-	data  int64 // nothing but holes before this offset
+// checker compares chunks of DIR/memory with their sums.
+type checker struct {
+	f    *os.File
+	sum  *summer
+	sums Sums
+	buf  []byte
 }
 
-// sum is that of n bytes at off. A hole is not read: a guest may have a hundred times as many of them as of data.
-func (r *chunkReader) sum(off int64, n int) (uint32, error) {
-	if n == ChunkSize && r.hole(off, off+int64(n)) {
-		return emptySum, nil
+func (c *checker) end() {}
+
+func (c *checker) do(k chunk) error {
+	sum, err := c.read(k.off, k.off+int64(k.size))
+	if err == nil && sum != c.sums[k.number] {
+		err = fmt.Errorf("memory is damaged in the %d bytes at offset %#x, which are at %v in the guest", k.size, k.off, k.addr)
 	}
-	b := r.buf[:n]
-	if m, err := r.f.ReadAt(b, off); m < n {
-		if errors.Is(err, io.EOF) {
-			err = fmt.Errorf("memory ends at %d bytes while it is read", off+int64(m))
-		}
-		return 0, err
-	}
-	return crc32.Checksum(b, r.table), nil
+	return err
 }
 
-// hole says whether the file has nothing from off to end. A file system that does not know says no.
-func (r *chunkReader) hole(off, end int64) bool {
-	if r.data <= off {
-		data, err := r.f.Seek(off, unix.SEEK_DATA)
-		switch {
-		case errors.Is(err, unix.ENXIO):
-			data = end
-		case err != nil:
-			return false
+// read sums what is in the file from off to end, which are whole pages. Holes are not read: a guest may have a hundred times as
+// much of them as of data.
+func (c *checker) read(off, end int64) (sum uint32, err error) {
+	for off < end {
+		data := c.seek(off, unix.SEEK_DATA, off, end)
+		start := data &^ (memory.PageSize - 1)
+		sum = c.sum.zeros(sum, int(start-off)/memory.PageSize)
+		if data == end {
+			break
 		}
-		r.data = data
+		off = min(end, (c.seek(data, unix.SEEK_HOLE, end, end)+memory.PageSize-1)&^(memory.PageSize-1))
+		b := c.buf[:off-start]
+		if n, err := c.f.ReadAt(b, start); n < len(b) {
+			if errors.Is(err, io.EOF) {
+				err = fmt.Errorf("memory ends at %d bytes while it is read", start+int64(n))
+			}
+			return 0, err
+		}
+		sum = c.sum.bytes(sum, b)
 	}
-	return r.data >= end
+	return sum, nil
+}
+
+// seek finds where data or a hole begins, from off on, or else end. It is unknown on a file system that has no holes.
+func (c *checker) seek(off int64, what int, unknown, end int64) int64 {
+	at, err := unix.Seek(int(c.f.Fd()), off, what)
+	switch {
+	case errors.Is(err, unix.ENXIO):
+		return end
+	case err != nil:
+		return unknown
+	}
+	return min(at, end)
 }
