@@ -77,8 +77,7 @@ func makeUnfinished(parent *os.File, base string) (*os.File, string, error) {
 		}
 		dir, err := openAt(parent, name, unix.O_RDONLY|unix.O_DIRECTORY)
 		if err == nil {
-			_ = again(func() error { return unix.Flock(int(dir.Fd()), unix.LOCK_EX) }) // without locks nobody can sweep
-			if isAt(parent, name, dir) {
+			if lock(dir); isAt(parent, name, dir) {
 				return dir, name, nil
 			}
 			err = errors.Join(fs.ErrNotExist, dir.Close())
@@ -126,6 +125,11 @@ func remove(parent *os.File, name string, dir *os.File) error {
 		return &fs.PathError{Op: "remove", Path: name, Err: err}
 	}
 	return nil
+}
+
+// lock waits for the lock of a directory, which lasts until it is closed. A file system without locks has no sweeping, either.
+func lock(dir *os.File) {
+	_ = again(func() error { return unix.Flock(int(dir.Fd()), unix.LOCK_EX) })
 }
 
 // isAt says whether a name in a directory is still that of an open one.

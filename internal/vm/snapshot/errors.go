@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"golang.org/x/sys/unix"
@@ -50,6 +51,14 @@ func cannotOpen(dir string, err error) error {
 			e.Mend = "take the terem that made it, or a newer one"
 		}
 	})
+}
+
+// then is err, and what failed when its mess was cleared up.
+func then(err, clearing error) error {
+	if clearing == nil {
+		return err
+	}
+	return fmt.Errorf("%w, and then %w", err, clearing)
 }
 
 // told makes an error one for the user. What he called off is no fault.

@@ -6,12 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Identity is by which a file is known again: as long as all of it is the same, nobody has written to the file. It is no
-// proof against somebody who can set the clock; the sums of the chunks are none against somebody who can write sums.
+// Identity is by which a file is known again: as long as all of it is the same, nobody has written to the file. The device is not
+// a part of it: some file systems have another number after each start of the host. It is no proof against somebody who can set
+// the clock; the sums of the chunks are none against somebody who can write sums.
 type Identity struct {
-	Device, Inode uint64
-	Size          int64
-	Mtime, Ctime  int64 // ns since 1970
+	Inode        uint64
+	Size         int64
+	Mtime, Ctime int64 // ns since 1970
 }
 
 // identify is the identity of an open file.
@@ -20,5 +21,5 @@ func identify(f *os.File) (Identity, error) {
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return Identity{}, os.NewSyscallError("fstat", err)
 	}
-	return Identity{Device: st.Dev, Inode: st.Ino, Size: st.Size, Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano()}, nil
+	return Identity{Inode: st.Ino, Size: st.Size, Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano()}, nil
 }

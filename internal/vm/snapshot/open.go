@@ -71,12 +71,16 @@ func readState(in *os.File) (*State, error) {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxState+1))
+	st, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if len(b) > maxState {
+	if st.Size() > maxState {
 		return nil, fmt.Errorf("state has more than %d bytes", maxState)
+	}
+	b := make([]byte, st.Size())
+	if _, err := io.ReadFull(f, b); err != nil {
+		return nil, err
 	}
 	return decode(b)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -179,6 +180,15 @@ func TestHoles(t *testing.T) {
 	take(t, dir, false, g, someState())
 	if n := usedBytes(t, dir+"/memory"); n > 256<<10 {
 		t.Errorf("one page of data takes %d bytes", n)
+	}
+	l := g.Looker()
+	defer l.Close()
+	blank := make([]bool, 64<<20/memory.PageSize)
+	if mustDo(t, l.Blank(0, blank)); slices.Contains(blank, true) { // else there is no pagemap
+		blank = slices.DeleteFunc(blank, func(b bool) bool { return b })
+		if len(blank) != 2 {
+			t.Errorf("%d pages are there, want the 2 that were touched", len(blank))
+		}
 	}
 }
 

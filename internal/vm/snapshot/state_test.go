@@ -19,7 +19,7 @@ func wholeState() *State {
 	s := someState()
 	s.Version = Version
 	s.Memory = Memory{Regions: []memory.Span{{Addr: 0, Size: ChunkSize + memory.PageSize}, {Addr: memory.HighRAM, Size: memory.PageSize}},
-		Sums: Sums{1, 0xffffffff, 0xab}, File: Identity{Device: 1, Inode: 2, Size: 3, Mtime: 4, Ctime: 5}}
+		Sums: Sums{1, 0xffffffff, 0xab}, File: Identity{Inode: 2, Size: 3, Mtime: 4, Ctime: 5}}
 	return &s
 }
 

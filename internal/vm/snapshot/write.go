@@ -19,7 +19,8 @@ type Writer struct {
 	name    string // of the unfinished directory
 	in      *os.File
 	memory  *os.File
-	about   Memory // nothing, unless all of memory is written
+	old     *os.File // the snapshot that was replaced, under the unfinished one's name
+	about   Memory   // nothing, unless all of memory is written
 }
 
 // Create begins a snapshot that will be dir, which does not exist or, with replace, is a snapshot. Until Commit, dir stays as
@@ -27,7 +28,7 @@ type Writer struct {
 func Create(dir string, replace bool) (*Writer, error) {
 	w := &Writer{dir: dir, replace: replace}
 	if err := w.create(); err != nil {
-		return nil, cannotMake(dir, errors.Join(err, w.Abort()))
+		return nil, cannotMake(dir, then(err, w.Abort()))
 	}
 	return w, nil
 }
@@ -40,8 +41,12 @@ func (w *Writer) create() (err error) {
 	if w.parent, err = openDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	if _, err = w.taken(); err != nil {
+	old, err := w.occupant()
+	if err != nil {
 		return err
+	}
+	if old != nil {
+		old.Close()
 	}
 	sweep(w.parent, w.base)
 	if w.in, w.name, err = makeUnfinished(w.parent, w.base); err != nil {
@@ -51,30 +56,32 @@ func (w *Writer) create() (err error) {
 	return err
 }
 
-// taken says whether there is a snapshot to be replaced. Anything else at its place is an error.
-func (w *Writer) taken() (bool, error) {
+// occupant is the snapshot to be replaced; nil: there is none. Anything else at its place is an error.
+func (w *Writer) occupant() (*os.File, error) {
 	var st unix.Stat_t
 	err := unix.Fstatat(int(w.parent.Fd()), w.base, &st, unix.AT_SYMLINK_NOFOLLOW)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
+		return nil, nil
 	case err != nil:
-		return false, err
+		return nil, err
 	case !w.replace:
-		return false, fs.ErrExist
+		return nil, fs.ErrExist
 	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
-		return false, errNotSnapshot
+		return nil, errNotSnapshot
 	}
 	dir, err := openAt(w.parent, w.base, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
 	if err == nil && !areSnapshot(names) {
 		err = errNotSnapshot
 	}
-	return true, err
+	if err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return dir, nil
 }
 
 // areSnapshot says whether names are those of a snapshot, maybe a damaged one, and no others: somebody's own files do not go
@@ -94,7 +101,7 @@ func areSnapshot(names []string) bool {
 // an error nothing of the new snapshot is left, and an old one is whole. Either way the Writer has ended.
 func (w *Writer) Commit(s State) error {
 	if err := w.commit(&s); err != nil {
-		return cannotMake(w.dir, errors.Join(err, w.Abort()))
+		return cannotMake(w.dir, then(err, w.Abort()))
 	}
 	return nil
 }
@@ -118,15 +125,14 @@ func (w *Writer) commit(s *State) error {
 	if err := w.in.Sync(); err != nil {
 		return err
 	}
-	old, err := w.place()
-	if err != nil {
+	if err := w.place(); err != nil {
 		return err
 	}
 	if err := w.parent.Sync(); err != nil {
-		return errors.Join(err, w.takeBack(old))
+		return then(err, w.takeBack())
 	}
-	if old {
-		w.removeOld()
+	if w.old != nil {
+		_ = remove(w.parent, w.name, w.old) // or the next Create does it: it is no fault of the new one
 	}
 	w.name = "" // nothing is left that Abort could remove
 	return w.Abort()
@@ -147,29 +153,36 @@ func (w *Writer) writeState(s *State) error {
 	return errors.Join(err, f.Close())
 }
 
-// place gives the directory its name. The snapshot that had it, if one did, has the unfinished one's then.
-func (w *Writer) place() (old bool, err error) {
+// place gives the directory its name. The snapshot that had it, if one did, has the unfinished one's then, and its lock is held: it
+// must not be swept before the new one is sure to stay.
+func (w *Writer) place() (err error) {
 	const tries = 10 // somebody makes and removes snapshots of this name all the time
 	for range tries {
-		if old, err = w.taken(); err != nil {
-			return old, err
+		if w.old, err = w.occupant(); err != nil {
+			return err
 		}
-		if old {
+		if w.old == nil {
+			err = w.rename(w.name, w.base, unix.RENAME_NOREPLACE)
+		} else if lock(w.old); isAt(w.parent, w.base, w.old) {
 			err = w.rename(w.name, w.base, unix.RENAME_EXCHANGE)
 		} else {
-			err = w.rename(w.name, w.base, unix.RENAME_NOREPLACE)
+			err = fs.ErrNotExist
 		}
-		came, went := !old && w.replace && errors.Is(err, fs.ErrExist), old && errors.Is(err, fs.ErrNotExist)
+		came, went := w.old == nil && w.replace && errors.Is(err, fs.ErrExist), w.old != nil && errors.Is(err, fs.ErrNotExist)
 		if !came && !went {
-			return old, err
+			return err
+		}
+		if went {
+			w.old.Close()
+			w.old = nil
 		}
 	}
-	return old, err
+	return err
 }
 
 // takeBack undoes place.
-func (w *Writer) takeBack(old bool) error {
-	if old {
+func (w *Writer) takeBack() error {
+	if w.old != nil {
 		return w.rename(w.name, w.base, unix.RENAME_EXCHANGE)
 	}
 	return w.rename(w.base, w.name, unix.RENAME_NOREPLACE)
@@ -187,27 +200,17 @@ func (w *Writer) rename(from, to string, flags uint) error {
 	return unix.Renameat(parent, from, parent, to) // which replaces an empty directory at most
 }
 
-// removeOld removes the snapshot that was replaced. If that fails, the next Create does it: it is no fault of the new one.
-func (w *Writer) removeOld() {
-	dir, err := openAt(w.parent, w.name, unix.O_RDONLY|unix.O_DIRECTORY)
-	if err != nil {
-		return
-	}
-	_ = remove(w.parent, w.name, dir)
-	dir.Close()
-}
-
 // Abort removes what there is of the snapshot. After Commit, or once more, it does nothing.
 func (w *Writer) Abort() error {
 	var errs []error
 	if w.name != "" {
 		errs = append(errs, remove(w.parent, w.name, w.in))
 	}
-	for _, f := range []*os.File{w.memory, w.in, w.parent} {
+	for _, f := range []*os.File{w.memory, w.in, w.parent, w.old} {
 		if f != nil {
 			errs = append(errs, f.Close())
 		}
 	}
-	w.name, w.memory, w.in, w.parent, w.about = "", nil, nil, nil, Memory{}
+	*w = Writer{dir: w.dir}
 	return errors.Join(errs...)
 }
