@@ -1,10 +1,12 @@
 package snapshot
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,9 +60,12 @@ func BenchmarkMemory(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // of both, and of removing them
 }
 
+// BenchmarkOpen has a machine's state of 64 KiB.
 func BenchmarkOpen(b *testing.B) {
 	dir := filepath.Join(b.TempDir(), "snap")
-	take(b, dir, false, usedGuest(b), someState())
+	s := someState()
+	s.Machine = json.RawMessage("[0" + strings.Repeat(`,{"a":[1]}`, 64<<10/10) + "]")
+	take(b, dir, false, usedGuest(b), s)
 	for b.Loop() {
 		s, err := Open(dir)
 		mustDo(b, err, s.Close())

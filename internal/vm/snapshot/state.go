@@ -2,12 +2,13 @@ package snapshot
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
-	"strconv"
 	"time"
 
 	"terem/memory"
@@ -23,9 +24,9 @@ const maxState = 64 << 20
 type State struct {
 	Version int
 	Made    Origin
-	Request json.RawMessage // what was asked for, to build the same machine again
-	Machine json.RawMessage // registers, interrupt controllers, clocks, devices
 	Memory  Memory
+	Request json.RawMessage `json:"-"` // what was asked for, to build the same machine again
+	Machine json.RawMessage `json:"-"` // registers, interrupt controllers, clocks, devices
 }
 
 // Origin says where a snapshot was made: not every host can restore it.
@@ -64,19 +65,20 @@ func (s *Sums) UnmarshalText(b []byte) error {
 	if len(b)%sumDigits != 0 {
 		return errors.New("sums of chunks are not of 8 digits each")
 	}
-	*s = make(Sums, 0, len(b)/sumDigits)
-	for ; len(b) > 0; b = b[sumDigits:] {
-		sum, err := strconv.ParseUint(string(b[:sumDigits]), 16, 32)
-		if err != nil {
-			return fmt.Errorf("sum of chunk %d: %w", len(*s), err)
-		}
-		*s = append(*s, uint32(sum))
+	raw := make([]byte, len(b)/2)
+	if _, err := hex.Decode(raw, b); err != nil {
+		return fmt.Errorf("sums of chunks: %w", err)
+	}
+	*s = make(Sums, len(b)/sumDigits)
+	for i := range *s {
+		(*s)[i] = binary.BigEndian.Uint32(raw[4*i:])
 	}
 	return nil
 }
 
-// The text of DIR/state: a line with the State, and one with the CRC-32C of that line and its end. Both are JSON, so that tools
-// for it show them.
+// The text of DIR/state: four lines, the State, Request, Machine, and the CRC-32C of these three and their ends. Each is JSON, so
+// that tools for it show them. Request and Machine are not a part of the State's line, since package json would scan them
+// three times over, and a machine is to be restored in a few milliseconds.
 const (
 	seal     = `{"CRC32C":"%08x"}` + "\n"
 	sealSize = len(`{"CRC32C":"00000000"}` + "\n")
@@ -84,14 +86,17 @@ const (
 
 // encode is the text of s.
 func encode(s *State) ([]byte, error) {
-	b, err := json.Marshal(s)
-	if err != nil {
-		return nil, fmt.Errorf("write the state: %w", err)
+	var b []byte
+	for _, v := range []any{s, s.Request, s.Machine} {
+		line, err := json.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("write the state: %w", err)
+		}
+		b = append(append(b, line...), '\n')
 	}
-	if len(b) > maxState-1-sealSize {
+	if len(b) > maxState-sealSize {
 		return nil, fmt.Errorf("a state of %d bytes; %d are the most", len(b), maxState)
 	}
-	b = append(b, '\n')
 	return fmt.Appendf(b, seal, crc32.Checksum(b, castagnoli())), nil
 }
 
@@ -116,10 +121,15 @@ func decode(b []byte) (*State, error) {
 	if cut < 1 || string(b[cut:]) != fmt.Sprintf(seal, crc32.Checksum(b[:cut], castagnoli())) {
 		return nil, errDamaged
 	}
-	s, err := unmarshal(b[:cut])
+	lines := bytes.Split(b[:cut], []byte("\n"))
+	s, err := unmarshal(lines[0])
 	if err != nil {
 		return nil, err
 	}
+	if len(lines) != 4 || len(lines[3]) > 0 {
+		return nil, fmt.Errorf("state has %d lines, not 4", len(lines))
+	}
+	s.Request, s.Machine = lines[1], lines[2]
 	total, err := memory.TotalSize(s.Memory.Regions)
 	if err != nil {
 		return nil, err

@@ -74,13 +74,17 @@ func FuzzState(f *testing.F) {
 	mustDo(f, err)
 	f.Add(text)
 	f.Add(text[:len(text)-sealSize])
-	f.Add([]byte(`{"Version":2,"Novel":[]}`))
-	f.Add([]byte(`{"Version":1,"Memory":{"Regions":[{"Addr":18446744073709547520,"Size":4096}],"Sums":"00000000"}}`))
-	f.Add([]byte(`{"Version":1,"Memory":{"Regions":[{"Addr":0,"Size":70368744177664},{"Addr":4294967296,"Size":4096}],"Sums":""}}`))
-	f.Add([]byte(`{"Version":1,"Memory":{"Regions":null,"Sums":null},"Machine":null}`))
+	for _, line := range []string{
+		`{"Version":2,"Novel":[]}`,
+		`{"Version":1,"Memory":{"Regions":[{"Addr":18446744073709547520,"Size":4096}],"Sums":"00000000"}}`,
+		`{"Version":1,"Memory":{"Regions":[{"Addr":0,"Size":70368744177664},{"Addr":4294967296,"Size":4096}],"Sums":""}}`,
+		`{"Version":1,"Memory":{"Regions":null,"Sums":null}}`,
+	} {
+		f.Add([]byte(line + "\n{}\nnull\n"))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		line := append(b[:len(b):len(b)], '\n')
-		for _, text := range [][]byte{b, fmt.Appendf(line, seal, crc32.Checksum(line, castagnoli()))} {
+		sealed := fmt.Appendf(b[:len(b):len(b)], seal, crc32.Checksum(b, castagnoli()))
+		for _, text := range [][]byte{b, sealed} {
 			if s, err := decode(text); err == nil {
 				check(t, s)
 			}
@@ -97,6 +101,7 @@ func check(t *testing.T, s *State) {
 	if (total+ChunkSize-1)/ChunkSize > uint64(len(s.Memory.Sums)) {
 		t.Errorf("%d sums of %d bytes", len(s.Memory.Sums), total)
 	}
+	s.Request, s.Machine = nil, nil // which whoever knows them checks
 	text, err := encode(s)
 	mustDo(t, err)
 	again, err := decode(text)
