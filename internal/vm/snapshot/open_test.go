@@ -109,6 +109,10 @@ func TestOpenRefuses(t *testing.T) {
 		{"memory longer", func(t *testing.T, dir string) { mustDo(t, os.Truncate(dir+"/memory", 8<<20)) }, "memory has 8388608 bytes, not 4206592"},
 		{"memory flipped", func(t *testing.T, dir string) { patch(t, dir+"/memory", ChunkSize+77, 1, 2, 3) },
 			"memory is damaged in the 2097152 bytes at offset 0x200000, which are at 0x200000 in the guest; make it anew"},
+		{"two chunks flipped", func(t *testing.T, dir string) {
+			patch(t, dir+"/memory", ChunkSize+77, 1, 2, 3)
+			patch(t, dir+"/memory", 77, 1, 2, 3)
+		}, "bytes at offset 0x0, which are at 0x0 in the guest"},
 		{"last chunk flipped", func(t *testing.T, dir string) { patch(t, dir+"/memory", 2*ChunkSize+7, 1, 2, 3) }, "in the 12288 bytes at offset 0x400000"},
 		{"memory all holes", func(t *testing.T, dir string) {
 			mustDo(t, os.Truncate(dir+"/memory", 0), os.Truncate(dir+"/memory", 4206592))
@@ -199,7 +203,11 @@ func TestReplacedWhileOpened(t *testing.T) {
 			}
 		}
 	}()
-	for n := range byte(100) {
+	times := byte(100)
+	if testing.Short() {
+		times = 20
+	}
+	for n := range times {
 		put(n + 1)
 	}
 	close(stop)
@@ -233,7 +241,11 @@ func TestDescriptors(t *testing.T) {
 		}
 	}
 	s, err := Open(dir)
-	mustDo(t, err, s.Verify(t.Context()), s.Close())
+	mustDo(t, err, s.Verify(t.Context()))
+	restored, err := s.Guest()
+	mustDo(t, err, s.Close())
+	take(t, dir, true, restored, someState())
+	mustDo(t, restored.Close())
 	patch(t, dir+"/memory", 0, 1)
 	if _, err := Open(dir); err == nil {
 		t.Error("opened")

@@ -61,6 +61,9 @@ func TestEveryBit(t *testing.T) {
 }
 
 func TestTooLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes 64 MiB of JSON")
+	}
 	s := wholeState()
 	s.Machine = json.RawMessage(`"` + strings.Repeat("a", maxState) + `"`)
 	if _, err := encode(s); err == nil {
