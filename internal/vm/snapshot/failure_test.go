@@ -23,7 +23,7 @@ import (
 const helperVar = "TEREM_TEST_HELPER"
 
 func TestMain(m *testing.M) {
-	helpers := map[string]func(dir string) error{"loop": helpLoop, "space": helpSpace, "limit": helpLimit}
+	helpers := map[string]func(dir string) error{"loop": helpLoop, "space": helpSpace, "limit": helpLimit, "power": helpPower}
 	if f := helpers[os.Getenv(helperVar)]; f != nil {
 		if err := f(os.Args[1]); err != nil {
 			os.Stderr.WriteString(err.Error())
@@ -90,9 +90,8 @@ func TestKill(t *testing.T) {
 	}
 	for range kills {
 		killAfter(t, dir, time.Duration(rand.IntN(40_000))*time.Microsecond)
-		s, err := Open(dir)
-		mustDo(t, err, s.Verify(t.Context()))
-		checkNumber(t, s)
+		_, err := numberOf(dir)
+		mustDo(t, err)
 		entries, err := os.ReadDir(top)
 		if mustDo(t, err); len(entries) > 2 {
 			t.Fatalf("left: %s", names(t, top))
@@ -121,19 +120,29 @@ func killAfter(t *testing.T, dir string, d time.Duration) {
 	_ = c.Wait() // killed
 }
 
-// checkNumber: memory and state are of one snapshot.
-func checkNumber(t *testing.T, s *Snapshot) {
-	t.Helper()
+// numberOf opens a snapshot of helpLoop's. Memory and state must be of one number.
+func numberOf(dir string) (uint64, error) {
+	s, err := Open(dir)
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	if err := s.Verify(context.Background()); err != nil {
+		return 0, err
+	}
 	g, err := s.Guest()
-	mustDo(t, err, s.Close())
+	if err != nil {
+		return 0, err
+	}
 	defer g.Close()
-	for page := memory.Addr(0); page < loopPages; page++ {
-		n, err := g.Load64(page * memory.PageSize)
-		want, e := strconv.ParseUint(string(s.Machine), 10, 64)
-		if mustDo(t, err, e); page%stride == 0 && n != want || page%stride != 0 && n != 0 {
-			t.Fatalf("page %d has number %d, the state %d", page, n, want)
+	want, err := strconv.ParseUint(string(s.Machine), 10, 64)
+	for page := memory.Addr(0); page < loopPages && err == nil; page++ {
+		n, e := g.Load64(page * memory.PageSize)
+		if err = e; page%stride == 0 && n != want || page%stride != 0 && n != 0 {
+			err = fmt.Errorf("page %d has number %d, the state %d", page, n, want)
 		}
 	}
+	return want, err
 }
 
 // failing makes one snapshot and then, by spoil, others that fail. The first must stay as it is, and nothing else.
