@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -42,8 +43,10 @@ func snapshotOf(t testing.TB, pages int) string {
 	return dir
 }
 
+// patch writes to a file, after a tick of the clock that kernels before 6.13 stamp files with.
 func patch(t testing.TB, path string, off int64, b ...byte) {
 	t.Helper()
+	time.Sleep(20 * time.Millisecond)
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	mustDo(t, err)
 	_, err = f.WriteAt(b, off)
