@@ -14,7 +14,8 @@ package memory
 //	0x000a_0000   VGA window and option ROMs on a PC: nothing here
 //	0x000e_0000   ACPI: RSDP first, then the tables                       60 KiB
 //	0x000e_f000   ACPI: FACS, which the guest may not reclaim              4 KiB
-//	0x000f_0000   MP configuration table, where a PC has its BIOS         64 KiB
+//	0x000f_0000   MP configuration table, where a PC has its BIOS         60 KiB
+//	0x000f_f000   what a restored guest is told (internal/vm/generation)   4 KiB
 //	0x0010_0000   RAM: kernel low, initrd as high as it may be
 //	0xc000_0000   hole for devices; RAM goes on at 4 GiB
 //	0xd000_0000   virtio-mmio, one page for each device                    1 MiB
@@ -44,7 +45,11 @@ const (
 	FACS      Addr = 0xe_f000
 	ACPIEnd   Addr = 0xf_0000
 	MPTable   Addr = 0xf_0000
-	BIOSEnd   Addr = 0x10_0000
+
+	// Generation is zero until the machine is restored from a snapshot. The default kernel finds it by
+	// its command line.
+	Generation Addr = 0xf_f000
+	BIOSEnd    Addr = 0x10_0000
 
 	// KernelBase is where RAM resumes above the legacy areas, and so the lowest address at which
 	// an image may lie.
@@ -83,7 +88,8 @@ const (
 	EBDASize        = 0x400
 	ACPISize        = uint64(FACS - ACPI)
 	FACSSize        = uint64(ACPIEnd - FACS)
-	MPTableSize     = uint64(BIOSEnd - MPTable)
+	MPTableSize     = uint64(Generation - MPTable)
+	GenerationSize  = uint64(BIOSEnd - Generation)
 )
 
 // I/O ports of the devices that the house puts at addresses of its own choice or that tables

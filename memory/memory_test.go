@@ -247,7 +247,7 @@ func TestLayoutHasNoOverlap(t *testing.T) {
 		{"ZeroPage", ZeroPage, ZeroPageSize}, {"PageTables", PageTables, PageTablesSize},
 		{"SetupData", SetupData, SetupDataSize}, {"CommandLine", CommandLine, CommandLineSize},
 		{"EBDA", EBDA, EBDASize}, {"RSDP", RSDP, uint64(ACPI - RSDP)}, {"ACPI", ACPI, ACPISize}, {"FACS", FACS, FACSSize},
-		{"MPTable", MPTable, MPTableSize}, {"RAM", KernelBase, uint64(PCIHole - KernelBase)},
+		{"MPTable", MPTable, MPTableSize}, {"Generation", Generation, GenerationSize}, {"RAM", KernelBase, uint64(PCIHole - KernelBase)},
 		{"VirtioMMIO", VirtioMMIO, VirtioMMIOSlots * VirtioMMIOStride},
 		{"IOAPIC", IOAPIC, PageSize}, {"LAPIC", LAPIC, PageSize},
 		{"KVMIdentityMap", KVMIdentityMap, PageSize}, {"KVMTSS", KVMTSS, KVMTSSSize},
