@@ -4,6 +4,6 @@ package guest
 
 // The hashes of what this module brings to the kernel and to the first root file system (package recipe).
 const (
-	kernelHash = "8ef15570634a"
+	kernelHash = "92cf610cd47d"
 	initrdHash = "0fd950ae7f32"
 )

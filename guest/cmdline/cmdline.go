@@ -12,6 +12,13 @@ const eventPort = 0x5f9
 // EventPortWord makes the default kernel itself write to that port, at power off and at a panic.
 func EventPortWord() string { return fmt.Sprintf("vmm_port=%#x", eventPort) }
 
+// generationPage is where a guest that was restored is told so; memory/layout.go has it.
+const generationPage = 0xf_f000
+
+// GenerationWord names that page to the default kernel. It is not among Kernel's words: another hypervisor has its
+// firmware there.
+func GenerationWord() string { return fmt.Sprintf("vmm_generation=%#x", generationPage) }
+
 // What PID 1 takes in pipe mode, once it has said that it listens: the input, each byte 04 of it twice, and these
 // (guest/init/src/relay.c).
 const (

@@ -29,6 +29,11 @@ func ExampleEventPortWord() {
 	// Output: vmm_port=0x5f9
 }
 
+func ExampleGenerationWord() {
+	fmt.Println(GenerationWord())
+	// Output: vmm_generation=0xff000
+}
+
 func TestEncodeDecode(t *testing.T) {
 	for _, words := range [][]string{{"true"}, {"sh", "-c", "echo 'a b' \"c\" = $x"}, {"echo", ""}, {""}, {"é\n\t"}} {
 		s, err := Encode(words)

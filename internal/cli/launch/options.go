@@ -165,7 +165,7 @@ func terminalType() string {
 func kernelLine(o *Options, own, pipe bool, way way) (string, error) {
 	words := []string{"console=ttyS0", "reboot=k", "panic=-1"}
 	if own {
-		words = append(words, cmdline.Kernel(o.CPUs))
+		words = append(words, cmdline.Kernel(o.CPUs), cmdline.GenerationWord())
 		cols, rows := tty.Size(o.Stdout)
 		g := cmdline.Options{Argv: o.Command, Pipe: pipe && !way.streams, Agent: way.agent, Streams: way.streams, Rows: rows, Cols: cols, Term: terminalType()}
 		if !cmdline.Short(o.Command) {

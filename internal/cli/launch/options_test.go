@@ -31,7 +31,7 @@ func files(t *testing.T, o Options) *Options {
 func TestKernelLine(t *testing.T) {
 	t.Setenv("TERM", "xterm")
 	const common = "console=ttyS0 reboot=k panic=-1"
-	own := common + " " + cmdline.Kernel(1)
+	own := common + " " + cmdline.Kernel(1) + " " + cmdline.GenerationWord()
 	for _, tt := range []struct {
 		name      string
 		o         Options
@@ -44,7 +44,7 @@ func TestKernelLine(t *testing.T) {
 		{"own, pipe", Options{}, true, true, own + " terem.pipe=1 terem.agent=1"},
 		{"own, command", Options{Command: []string{"uname", "-s"}}, true, true, own + " terem.cmd=dW5hbWUALXMA terem.pipe=1 terem.agent=1"},
 		{"own, words added last", Options{Append: "panic=5"}, true, true, own + " terem.pipe=1 terem.agent=1 panic=5"},
-		{"own, two CPUs", Options{CPUs: 2}, true, true, common + " " + cmdline.Kernel(2) + " terem.pipe=1 terem.agent=1"},
+		{"own, two CPUs", Options{CPUs: 2}, true, true, common + " " + cmdline.Kernel(2) + " " + cmdline.GenerationWord() + " terem.pipe=1 terem.agent=1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := kernelLine(files(t, tt.o), tt.own, tt.pipe, way{agent: tt.own})

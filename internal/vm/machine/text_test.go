@@ -144,6 +144,13 @@ func TestEventPort(t *testing.T) {
 	}
 }
 
+// TestGenerationPage: the page that the command line names to the default kernel is the one of the layout.
+func TestGenerationPage(t *testing.T) {
+	if got, want := cmdline.GenerationWord(), fmt.Sprintf("vmm_generation=%#x", uint64(memory.Generation)); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestOldKVM takes one capability after the other away.
 func TestOldKVM(t *testing.T) {
 	for _, n := range kvm.Needs() {
