@@ -53,11 +53,14 @@ const (
 	nrSetMSRs            = 0x89
 	nrSetCPUID2          = 0x90
 	nrSetGuestDebug      = 0x9b
+	nrSetTSCKHz          = 0xa2
 	nrEnableCap          = 0xa3
 	nrGetXSave           = 0xa4
 	nrSetXSave           = 0xa5
+	nrClockCtrl          = 0xad
 	nrSetMSRFilter       = 0xc6
 	nrGetStatsFD         = 0xce
+	nrGetXSave2          = 0xcf
 )
 
 // maxCPUID bounds a CPUID table; the kernel's own bound is 256

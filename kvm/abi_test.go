@@ -60,6 +60,10 @@ func TestIoctlNumbers(t *testing.T) {
 		{"KVM_SET_MSRS", ioc(dirWrite, nrSetMSRs, 8), 0x4008ae89},
 		{"KVM_SET_CPUID2", ioc(dirWrite, nrSetCPUID2, 8), 0x4008ae90},
 		{"KVM_GET_XSAVE", ioc(dirRead, nrGetXSave, sizeof[XSave]()), 0x9000aea4},
+		{"KVM_SET_XSAVE", ioc(dirWrite, nrSetXSave, sizeof[XSave]()), 0x5000aea5},
+		{"KVM_GET_XSAVE2", ioc(dirRead, nrGetXSave2, sizeof[XSave]()), 0x9000aecf},
+		{"KVM_SET_TSC_KHZ", ioc(dirNone, nrSetTSCKHz, 0), 0xaea2},
+		{"KVM_KVMCLOCK_CTRL", ioc(dirNone, nrClockCtrl, 0), 0xaead},
 		{"KVM_SET_GUEST_DEBUG", ioc(dirWrite, nrSetGuestDebug, sizeof[guestDebug]()), 0x4048ae9b},
 		{"KVM_X86_SET_MSR_FILTER", ioc(dirWrite, nrSetMSRFilter, sizeof[msrFilter]()), 0x4188aec6},
 	} {

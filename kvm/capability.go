@@ -27,6 +27,7 @@ const (
 	CapBinaryStats      Capability = 203
 
 	CapExitOnEmulationFailure Capability = 204
+	CapXSave2                 Capability = 208
 )
 
 // A Need is a capability that this program uses.

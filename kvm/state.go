@@ -1,7 +1,13 @@
 package kvm
 
-// State of a vCPU. Every method is for the vCPU's own thread. Those that nobody calls yet are what a
-// snapshot saves and restores: LAPIC, XCRs, XSAVE, FPU, debug registers, events, MP state and MSRs.
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// State of a vCPU. Every method is for the vCPU's own thread.
 
 // Regs reads the general registers.
 func (c *VCPU) Regs() (Regs, error) {
@@ -86,8 +92,41 @@ func (c *VCPU) SetXSave(x *XSave) error {
 	return ioctl(c.fd, "KVM_SET_XSAVE", ioc(dirWrite, nrSetXSave, sizeof[XSave]()), x)
 }
 
+// XSaveArea reads the same registers, of which there are size bytes ([VM.XSaveSize]).
+func (c *VCPU) XSaveArea(size int) ([]byte, error) {
+	area := make([]byte, max(size, int(sizeof[XSave]())))
+	if size <= int(sizeof[XSave]()) { // any kernel has this one
+		return area, ioctl(c.fd, "KVM_GET_XSAVE", ioc(dirRead, nrGetXSave, sizeof[XSave]()), &area[0])
+	}
+	return area, ioctl(c.fd, "KVM_GET_XSAVE2", ioc(dirRead, nrGetXSave2, sizeof[XSave]()), &area[0])
+}
+
+// SetXSaveArea writes an area as XSaveArea gives it: KVM reads as many bytes of it as its guest has.
+func (c *VCPU) SetXSaveArea(area []byte) error {
+	if len(area) < int(sizeof[XSave]()) {
+		return &Error{Op: "KVM_SET_XSAVE", Err: fmt.Errorf("%d bytes: want %d at least", len(area), sizeof[XSave]())}
+	}
+	return ioctl(c.fd, "KVM_SET_XSAVE", ioc(dirWrite, nrSetXSave, sizeof[XSave]()), &area[0])
+}
+
+// ClockCtrl tells a guest with kvm-clock that it was stopped, so that its watchdog does not take the time for a hang. A guest
+// without kvm-clock, or one that has not set it up yet, is told nothing (KVM_KVMCLOCK_CTRL, api.rst section 4.70).
+func (c *VCPU) ClockCtrl() error {
+	_, err := ioctlInt(c.fd, "KVM_KVMCLOCK_CTRL", ioc(dirNone, nrClockCtrl, 0), 0)
+	if errors.Is(err, unix.EINVAL) {
+		return nil
+	}
+	return err
+}
+
 // TSCKHz is the frequency of the guest's time-stamp counter, in kHz.
 func (c *VCPU) TSCKHz() (int, error) { return tscKHz(c.fd) }
+
+// SetTSCKHz sets the frequency, where the processor can scale it; see [VCPU.TSCKHz].
+func (c *VCPU) SetTSCKHz(khz int) error {
+	_, err := ioctlInt(c.fd, "KVM_SET_TSC_KHZ", ioc(dirNone, nrSetTSCKHz, 0), uintptr(khz))
+	return err
+}
 
 // BreakAt arms hardware breakpoint 0 on the execution of a linear address, of
 // which Run reports ExitDebug. Zero disarms it (KVM_SET_GUEST_DEBUG).

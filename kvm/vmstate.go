@@ -38,3 +38,10 @@ func (v *VM) Clock() (ClockData, error) {
 
 // SetClock writes it.
 func (v *VM) SetClock(c ClockData) error { return setClock(v.fd, &c) }
+
+// XSaveSize is how many bytes of extended registers a vCPU of this VM has at most. It is 4096, but where the process has
+// permission for more (AMX).
+func (v *VM) XSaveSize() (int, error) {
+	n, err := checkExtension(v.fd, CapXSave2) // 0: a kernel before 5.17
+	return max(n, int(sizeof[XSave]())), err
+}

@@ -103,6 +103,9 @@ func Start(vm *kvm.VM, c Config) (*Runner, error) {
 	return r, nil
 }
 
+// CPUID is the vCPU's leaves. The caller must not change them.
+func (r *Runner) CPUID() []kvm.CPUIDEntry { return r.conf.CPUID }
+
 // Do calls f on the vCPU's thread, while it is paused or has ended. f must not
 // call the Runner's methods.
 func (r *Runner) Do(f func(*kvm.VCPU) error) error {

@@ -142,6 +142,9 @@ func (q *Queue) next() (head uint16, ok bool) {
 	return head, true
 }
 
+// Offered counts the requests that the driver has made available so far, modulo 2^16, whether or not they were popped.
+func (q *Queue) Offered() uint16 { return q.ring.availIdx.load() }
+
 // Push gives a request back to the driver, with the number of bytes that the device has written
 // into c.Write. The driver sees it at once, and is interrupted by [Queue.Interrupt]. A chain that
 // this queue has not popped, or that has been pushed, is ignored.

@@ -80,6 +80,7 @@ type Device struct {
 	up       bool          // a driver is there, though it may be paused
 	closed   bool
 	owed     bool // the guest is to be told that its connections are gone
+	mute     bool // until it has dealt with that, it is told nothing else
 	conns    map[ports]*conn
 	live     map[*conn]struct{} // those, and those that have ended but for their host's end
 	large    int                // how many of them have the large buffer
@@ -127,9 +128,11 @@ func (d *Device) Activate(_ uint64, queues []*virtio.Queue) error {
 	}
 	d.mu.Lock()
 	d.up, d.rx = true, queues[rxQueue]
-	owed := d.owed
+	q := queues[eventQueue]
+	owed := d.owed && q != nil
+	d.mute = owed
 	d.mu.Unlock()
-	if q := queues[eventQueue]; q != nil && owed && !d.announce(q) {
+	if owed {
 		d.workers.Go(func() { d.serveEvents(q) })
 	}
 	if q := queues[txQueue]; q != nil {
@@ -166,7 +169,7 @@ func (d *Device) Reset() {
 
 // forget ends all connections, for a guest that knows of none.
 func (d *Device) forget() {
-	d.up, d.owed = false, false
+	d.up, d.owed, d.mute = false, false, false
 	for _, c := range d.conns {
 		d.drop(c, ErrDown)
 	}

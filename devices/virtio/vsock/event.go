@@ -3,6 +3,7 @@ package vsock
 import (
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"terem/devices/virtio"
 )
@@ -36,11 +37,34 @@ func (d *Device) announce(q *virtio.Queue) bool {
 	return true
 }
 
-// serveEvents waits for a buffer to announce the reset in.
+// serveEvents waits for a buffer to announce the reset in, and then for the driver to have done what that says.
 func (d *Device) serveEvents(q *virtio.Queue) {
+	offered := q.Offered()
 	for !d.stopping.Load() && !d.announce(q) {
 		if err := q.Wait(); err != nil {
 			q.Fail(err)
+			return
+		}
+		offered = q.Offered()
+	}
+	d.heed(q, offered)
+	d.locked(func() {
+		d.mute = false
+		d.pump()
+	})
+}
+
+// How long a driver may take to give the buffer of an event back, and how often that is looked for.
+const (
+	heeds = 5 * time.Second
+	look  = 50 * time.Microsecond
+)
+
+// heed waits until the driver offers another buffer, as Linux's does when it has dealt with an event. A connection that it heard
+// of before might be among those that it ends then.
+func (d *Device) heed(q *virtio.Queue, offered uint16) {
+	for end := time.Now().Add(heeds); q.Offered() == offered && time.Now().Before(end); time.Sleep(look) {
+		if d.stopping.Load() {
 			return
 		}
 	}

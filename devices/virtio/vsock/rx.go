@@ -40,7 +40,7 @@ func (d *Device) refuse(h header) {
 // pump puts packets into the guest's buffers for as long as there are both. It takes one of each
 // connection in turn.
 func (d *Device) pump() {
-	if d.rx == nil {
+	if d.rx == nil || d.mute {
 		return
 	}
 	filled := false

@@ -89,7 +89,11 @@ func TestRestore(t *testing.T) {
 		}
 		old := back(h, opRW)
 		old.srcCID++
+		told := g.rx.UsedIdx()
 		g.raw(old, nil)
+		time.Sleep(20 * time.Millisecond)
+		want(t, "packets for a driver that has not dealt with the event", g.rx.UsedIdx(), told)
+		events.Submit(nil, []int{eventLen})
 		r := g.rx.WaitUsed(virtiotest.Timeout)
 		want(t, "answer", binary.LittleEndian.Uint16(r.Request.Written()[30:]), opRST)
 		ours, _ := pair(t)

@@ -24,7 +24,7 @@ func (m *Machine) attachVirtio() error {
 			return err
 		}
 		m.conf.Disks = m.conf.Disks[1:] // its backend is the disk's to close
-		if err := m.virtio.attach(m, strings.TrimSpace("disk "+c.ID), d); err != nil {
+		if err := attach(m, strings.TrimSpace(fmt.Sprintf("disk %d %s", m.disks-1, c.ID)), d); err != nil {
 			return err
 		}
 	}
@@ -39,7 +39,7 @@ func (m *Machine) attachRNG() error {
 	if err != nil {
 		return err
 	}
-	return m.virtio.attach(m, "rng", d)
+	return attach(m, "rng", d)
 }
 
 func (m *Machine) attachBalloon() (err error) {
@@ -53,7 +53,7 @@ func (m *Machine) attachBalloon() (err error) {
 	if err := m.balloon.SetTarget(m.conf.Balloon.Target); err != nil {
 		return err // validate has looked at it
 	}
-	return m.virtio.attach(m, "balloon", m.balloon)
+	return attach(m, "balloon", m.balloon)
 }
 
 func (m *Machine) attachVsock() (err error) {
@@ -63,7 +63,7 @@ func (m *Machine) attachVsock() (err error) {
 	if m.vsock, err = vsock.New(*m.conf.Vsock); err != nil {
 		return err
 	}
-	return m.virtio.attach(m, "vsock", m.vsock)
+	return attach(m, "vsock", m.vsock)
 }
 
 // ErrNoVsock is Connect's error where Config.Vsock is nil.

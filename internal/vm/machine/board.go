@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"terem/devices"
@@ -31,6 +32,8 @@ type board struct {
 	uart       *serial.UART
 	pm         *acpipm.Block
 	lines      []io.Closer
+	parts      []part      // the devices that have a state
+	timer      atomic.Bool // KVM has the interval timer, and port 0x61
 }
 
 // handlers are what the devices report to the machine.
@@ -89,25 +92,32 @@ func (b *board) attach(vm *kvm.VM, c *Config, h handlers) error {
 			h.mark(e)
 		}
 	})
+	timer := pit.New(wantPIT(vm, portB, &b.timer, h.failed))
+	post, delay, port92, host := &legacy.Delay{}, &legacy.Delay{}, legacy.NewPort92(h.reset), legacy.NewPCIHost(h.reset)
+	b.parts = []part{
+		partOf("pit", timer), partOf("port b", portB), partOf("i8042", keyboard), partOf("rtc", clock), partOf("post", post),
+		partOf("port 92", port92), partOf("delay", delay), partOf("serial", b.uart), partOf("control", control),
+		partOf("acpi", b.pm), partOf("pci", host),
+	}
 	devs := []struct {
 		base, size uint64
 		name       string
 		dev        devices.Device
 	}{
-		{memory.PITPort, pit.Size, "pit", pit.New(wantPIT(vm, portB, h.failed))},
+		{memory.PITPort, pit.Size, "pit", timer},
 		{memory.SystemPortB, 1, "port b", portB},
 		{memory.I8042DataPort, 1, "i8042 data", keyboard.Data()},
 		{memory.I8042CommandPort, 1, "i8042 command", keyboard.Port()},
 		{memory.RTCPort, memory.RTCPorts, "rtc", clock},
-		{memory.PostPort, 1, "delay", &legacy.Delay{}},
-		{memory.SystemPortA, 1, "port 92", legacy.NewPort92(h.reset)},
-		{memory.DelayPort, 1, "delay", &legacy.Delay{}},
+		{memory.PostPort, 1, "delay", post},
+		{memory.SystemPortA, 1, "port 92", port92},
+		{memory.DelayPort, 1, "delay", delay},
 		{memory.COM1Port, memory.COM1Ports, "serial", b.uart},
 		{memory.CtlPort, memory.CtlPorts, "control", control},
 		{memory.PM1EventPort, memory.PM1EventPorts, "acpi", b.pm.Events()},
 		{memory.PM1ControlPort, memory.PM1ControlPorts, "acpi", b.pm.Control()},
 		{memory.PMTimerPort, memory.PMTimerPorts, "acpi", b.pm.Timer()},
-		{memory.PCIHostPort, memory.PCIHostPorts, "pci", legacy.NewPCIHost(h.reset)},
+		{memory.PCIHostPort, memory.PCIHostPorts, "pci", host},
 	}
 	for _, d := range devs {
 		if err := b.ports.Attach(devices.Range{Base: d.base, Size: d.size}, d.name, d.dev); err != nil {

@@ -36,7 +36,8 @@ type Machine struct {
 	leaves      func() ([]kvm.CPUIDEntry, error) // what KVM offers; fetched while the VM is made
 	clock       bool                             // the guest has kvm-clock
 	disregarded []string                         // see Disregarded
-	soft        bool                             // KVM leaves SYSCALL to us: it interprets guest kernel code
+	interprets  bool                             // KVM interprets guest kernel code
+	soft        bool                             // and leaves SYSCALL to us
 
 	state   sync.Mutex // held while vCPUs are paused and resumed
 	running bool       // what Pause and Resume have asked for; guarded by state
@@ -58,7 +59,14 @@ type Machine struct {
 
 // New builds a machine, its kernel loaded, its vCPUs paused. The caller owes a
 // Close.
-func New(c Config) (_ *Machine, err error) {
+func New(c Config) (*Machine, error) {
+	return build(c, func(m *Machine) []func() error {
+		return []func() error{m.conf.validate, m.makeVM, func() error { return m.makeCPUs(m.modelled) }, m.ready}
+	})
+}
+
+// build makes a machine by steps.
+func build(c Config, steps func(*Machine) []func() error) (_ *Machine, err error) {
 	m := &Machine{conf: c, done: make(chan struct{}), listens: make(chan struct{}), asked: make(chan struct{}, 1), mouth: make(chan struct{}, 1)}
 	m.marks.begin(c.Since)
 	m.ctx, m.cancel = context.WithCancel(context.Background())
@@ -72,7 +80,7 @@ func New(c Config) (_ *Machine, err error) {
 			err = errors.Join(err, m.Close())
 		}
 	}()
-	for _, step := range []func() error{m.conf.validate, m.makeVM, m.makeCPUs, m.ready} {
+	for _, step := range steps(m) {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -87,13 +95,21 @@ func (m *Machine) makeVM() (err error) {
 		}
 		return err
 	}
-	m.leaves = sync.OnceValues(func() ([]kvm.CPUIDEntry, error) { return offered(m.sys) })
+	m.leaves = sync.OnceValues(func() ([]kvm.CPUIDEntry, error) {
+		leaves, err := offered(m.sys)
+		if m.interprets = assist.Interprets(m.sys.Check); m.interprets {
+			assist.Hide(leaves)
+		}
+		return leaves, err
+	})
 	m.workers.Go(func() { _, _ = m.leaves() }) // it takes as long as all the rest of makeVM
 	if err := checkHost(m.sys, &m.conf); err != nil {
 		return err
 	}
-	if m.ram, err = memory.New(m.conf.Memory); err != nil {
-		return &fault.Error{Class: fault.Host, Thing: "guest memory of " + Bytes(m.conf.Memory), Err: err, Mend: "ask for less " + fault.Field("Memory")}
+	if m.ram == nil {
+		if m.ram, err = memory.New(m.conf.Memory); err != nil {
+			return &fault.Error{Class: fault.Host, Thing: "guest memory of " + Bytes(m.conf.Memory), Err: err, Mend: "ask for less " + fault.Field("Memory")}
+		}
 	}
 	if m.virtio, err = newVirtioBus(m.sys, m.conf.virtioDevices()); err != nil {
 		return err
@@ -117,18 +133,23 @@ func (m *Machine) makeVM() (err error) {
 	return m.attachVirtio()
 }
 
-// makeCPUs starts every vCPU, paused. KVM gives all but the first the state "wait
-// for INIT", which is how an operating system expects to find them.
-func (m *Machine) makeCPUs() error {
+// modelled gives the leaves of vCPU id that this host and the model make.
+func (m *Machine) modelled(id int) ([]kvm.CPUIDEntry, error) {
 	leaves, err := m.leaves()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if assist.Interprets(m.sys.Check) {
-		assist.Hide(leaves)
-	}
+	return m.conf.CPU.leaves(leaves, id, m.conf.CPUs), nil
+}
+
+// makeCPUs starts every vCPU, paused. KVM gives all but the first the state "wait
+// for INIT", which is how an operating system expects to find them.
+func (m *Machine) makeCPUs(leaves func(id int) ([]kvm.CPUIDEntry, error)) error {
 	for id := range m.conf.CPUs {
-		cpuid := m.conf.CPU.leaves(leaves, id, m.conf.CPUs)
+		cpuid, err := leaves(id)
+		if err != nil {
+			return err
+		}
 		m.clock = hasBit(cpuid, kvmClock())
 		c := vcpu.Config{ID: id, CPUID: cpuid, Ports: &m.board.ports, Memory: &m.board.mem}
 		if m.relay != nil {
@@ -203,6 +224,7 @@ func (m *Machine) Start() error {
 	m.started = time.Now()
 	m.marks.note(markEntered)
 	m.workers.Go(m.watchHalt)
+	m.virtio.resume() // those of a machine that was restored wait for this
 	return m.Resume()
 }
 
@@ -273,6 +295,9 @@ func (m *Machine) Wait() Outcome {
 
 // Kill ends the machine as if the plug were pulled.
 func (m *Machine) Kill() { m.over(Outcome{Kind: Killed}) }
+
+// Exit ends the machine as its init would, with the status of its command.
+func (m *Machine) Exit(status uint8) { m.ended(Outcome{Kind: Exited, Status: status}) }
 
 // Close stops the vCPUs and frees everything. It may be called at any time, once.
 func (m *Machine) Close() error {

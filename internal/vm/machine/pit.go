@@ -2,6 +2,7 @@ package machine
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"terem/devices/legacy"
 	"terem/devices/pit"
@@ -11,8 +12,9 @@ import (
 // wantPIT is what makes the interval timer when a guest comes to use it (ADR 0015): from
 // its return on, KVM answers the ports of the two devices that stood there. It takes some milliseconds, once:
 // KVM waits for an SRCU grace period.
-func wantPIT(vm *kvm.VM, b *legacy.PortB, failed func(error)) func(pit.State) {
+func wantPIT(vm *kvm.VM, b *legacy.PortB, made *atomic.Bool, failed func(error)) func(pit.State) {
 	return func(s pit.State) {
+		made.Store(true)
 		err := vm.CreatePIT()
 		if err == nil {
 			err = vm.SetPIT(pitState(s, b.Save().Control))

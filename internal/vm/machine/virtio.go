@@ -31,6 +31,7 @@ type virtioSlot struct {
 	at    boot.MMIODevice
 	bells []*kvm.Event
 	acks  *kvm.Event // takes acknowledgements; nil where they are exits
+	parts []part     // the device, and then the transport
 }
 
 // The pages follow each other in the host as in the guest, which sees them in one memory slot.
@@ -75,7 +76,11 @@ func (b *virtioBus) mapInto(vm *kvm.VM, slot uint32) error {
 }
 
 // attach wires a device, which is the bus's to close from then on, also after an error.
-func (b *virtioBus) attach(m *Machine, name string, d virtio.Device) error {
+func attach[D interface {
+	virtio.Device
+	device[S]
+}, S any](m *Machine, name string, d D) error {
+	b := m.virtio
 	i := len(b.slots)
 	gsi, _ := memory.VirtioGSI(i) // there is one: newVirtioBus has counted
 	s := &virtioSlot{at: boot.MMIODevice{Addr: memory.VirtioMMIOAddr(i), GSI: gsi}}
@@ -87,6 +92,7 @@ func (b *virtioBus) attach(m *Machine, name string, d virtio.Device) error {
 	if err != nil {
 		return err
 	}
+	s.parts = []part{partOf(name, d), partWith(name+" transport", s.mmio.Save, s.mmio.Restore)}
 	return m.board.mem.Attach(devices.Range{Base: uint64(s.at.Addr), Size: virtio.RegisterSize}, name, s.mmio)
 }
 
@@ -143,6 +149,19 @@ func (s *virtioSlot) Close() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// pause has all devices stop where they are, and resume go on: see [virtio.MMIO.Pause].
+func (b *virtioBus) pause() {
+	for _, s := range b.slots {
+		s.mmio.Pause()
+	}
+}
+
+func (b *virtioBus) resume() {
+	for _, s := range b.slots {
+		s.mmio.Resume()
+	}
 }
 
 // closeDevices stops the devices: from then on none of them touches RAM or a line.
