@@ -52,6 +52,7 @@ type Options struct {
 	Pipe       bool // the host's standard input is no terminal
 	Agent      bool // the host may start programs, over vsock (docs/agent.md)
 	Streams    bool // as Pipe, but the command's streams go over vsock, too
+	Idle       bool // as Pipe, but there is no command; PID 1 says that it listens when it has nothing more to do
 	Rows, Cols int
 	Term       string
 }
@@ -92,6 +93,9 @@ func (o Options) Words() ([]string, error) {
 	}
 	if o.Streams {
 		add("stdio", "agent")
+	}
+	if o.Idle {
+		add("stdio", "none")
 	}
 	if o.Rows > 0 && o.Cols > 0 {
 		add("rows", fmt.Sprint(o.Rows))

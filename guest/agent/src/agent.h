@@ -107,6 +107,7 @@ int agent_finished(const struct agent *a);
 
 // run.c
 int agent_call(struct agent *a); // makes the run connection; 1: it is there
+int run_again(struct conn *c); // 1: the connection is a new one
 int agent_pipes(struct agent *a, int fds[3]);
 void agent_began(struct agent *a, int fds[3], int pid);
 void agent_drain(struct agent *a);
@@ -128,6 +129,7 @@ void frame_flush(struct conn *c);
 void frame_started(struct conn *c, int pid);
 void frame_exit(struct conn *c);
 void frame_taken(struct conn *c);
+void frame_again(struct conn *c);
 
 // input.c
 void input_take(struct conn *c, const unsigned char *p, unsigned n);

@@ -35,6 +35,8 @@ void frame_flush(struct conn *c)
 
 		if (n == -EAGAIN || n == -EINTR)
 			return;
+		if (n <= 0 && c->main)
+			return; // reading says why
 		if (n <= 0) {
 			conn_close(c);
 			return;
@@ -172,12 +174,32 @@ void frame_obey(struct agent *a, struct conn *c)
 	c->got -= used;
 }
 
+// frame_again begins anew with a host that knows nothing of what was said to another one.
+void frame_again(struct conn *c)
+{
+	unsigned char *out = c->b->out;
+	unsigned said = 0, n = 0;
+	const unsigned char began[] = {STARTED, 4, 0, 0, 0, (unsigned char)c->pid, (unsigned char)(c->pid >> 8), (unsigned char)(c->pid >> 16), (unsigned char)(c->pid >> 24)};
+
+	while (said < c->fill && said + (n = FRAME_HEADER + word(out + said + 1)) <= c->sent)
+		said += n;
+	memcpy(out, out + said, c->fill - said); // it goes upwards (text.c)
+	c->fill -= said;
+	c->sent = c->got = c->flight = c->taken = 0;
+	sys3(__NR_write, c->sock, began, sizeof began); // a new connection has room for it
+	if (c->closing && c->fill == 0)
+		frame_exit(c);
+	frame_flush(c);
+}
+
 // frame_receive takes what the host has sent.
 void frame_receive(struct agent *a, struct conn *c)
 {
 	long n = sys3(__NR_read, c->sock, c->b->in + c->got, sizeof c->b->in - c->got);
 
 	if (n == -EAGAIN || n == -EINTR)
+		return;
+	if ((n == -ENOTCONN || n == -ECONNRESET) && c->main && run_again(c))
 		return;
 	if (n <= 0) {
 		conn_close(c);

@@ -2,19 +2,47 @@
 
 #include "agent.h"
 
-// agent_call waits for the host's answer: two seconds at the most, as the kernel has it.
-int agent_call(struct agent *a)
+// call waits for the host's answer: two seconds at the most, as the kernel has it.
+static long call(void)
 {
 	struct vsock_address host = {.family = AF_VSOCK_, .port = AGENT_PORT, .cid = CID_HOST};
 	long fd = sys3(__NR_socket, AF_VSOCK_, SOCK_STREAM_ | SOCK_CLOEXEC_, 0);
 
-	if (fd < 0 || sys3(__NR_connect, fd, &host, sizeof host) < 0)
-		return 0;
+	if (fd < 0)
+		return fd;
+	if (sys3(__NR_connect, fd, &host, sizeof host) < 0) {
+		sys1(__NR_close, fd);
+		return -1;
+	}
 	sys3(__NR_fcntl, fd, F_SETFL, O_NONBLOCK);
+	return fd;
+}
+
+int agent_call(struct agent *a)
+{
+	long fd = call();
+
+	if (fd < 0)
+		return 0;
 	a->run = agent_take(a, fd);
 	if (!a->run)
 		return 0;
 	a->run->main = a->run->began = 1;
+	return 1;
+}
+
+// run_again calls the host that has taken the place of the one before: when a machine is restored from a snapshot, the driver
+// ends all its connections. What was on its way is lost, and so is input that the process has not taken.
+int run_again(struct conn *c)
+{
+	long fd = call();
+
+	if (fd < 0)
+		return 0;
+	shut(&c->sock);
+	c->sock = (int)fd;
+	c->from = c->to = 0;
+	frame_again(c);
 	return 1;
 }
 

@@ -85,12 +85,17 @@ static long wait_signal(struct options *o, int wait)
 static void watch(struct options *o, int main_pid, int linking)
 {
 	unsigned long applet = 0;
+	int ready = !o->idle;
 
 	if (linking)
 		sys3(__NR_setpriority, PRIO_PROCESS_, 0, LOWEST);
 	for (;;) {
 		if (o->ended && agent_finished(&o->agent))
 			host_exit(o->status);
+		if (!ready && !linking) { // a host that takes a snapshot takes it now
+			ready = 1;
+			host_listen();
+		}
 		switch (wait_signal(o, !linking)) {
 		case -EAGAIN:
 			if (!linking)
@@ -147,7 +152,7 @@ void init_main(void)
 	rootfs_make();
 	mount_rest();
 	console_reopen();
-	if (o.pipe && !o.stdio)
+	if (o.pipe && !o.stdio && !o.idle)
 		host_listen(); // what came before would have met an echo and the wrong modes
 	if (o.hostname)
 		sys2(__NR_sethostname, o.hostname, length(o.hostname));
@@ -162,14 +167,14 @@ void init_main(void)
 		if (o.root && !o.argv[0] && !o.pipe)
 			root_init(&o);
 	}
-	if (!o.argv[0])
+	if (!o.argv[0] && !o.idle)
 		choose_shell(&o);
 	missing = loop_open(&o, &watched);
 	if (missing) {
 		SAY("terem: the guest cannot ", missing);
 		host_exit(126);
 	}
-	pid = child_start(&o);
+	pid = o.idle ? 0 : child_start(&o);
 	if (pid < 0) {
 		SAY("terem: the guest cannot start a process");
 		host_exit(126);

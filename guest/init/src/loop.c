@@ -26,7 +26,7 @@ const char *loop_open(struct options *o, const unsigned long *watched)
 
 	if (!o->pipe && !o->listen)
 		return 0;
-	if (o->pipe && !o->stdio && !relay_open(&o->relay))
+	if (o->pipe && !o->stdio && !o->idle && !relay_open(&o->relay))
 		return "make a pipe";
 	if ((o->listen || o->stdio) && (missing = agent(o)))
 		return missing;

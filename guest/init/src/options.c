@@ -6,6 +6,7 @@
 //   terem.hostname=S  host name, if it is not the kernel's default
 //   terem.agent=1     the host may start programs, over vsock (agent.c)
 //   terem.stdio=agent the same as terem.pipe=1, but the command's streams go over vsock, too
+//   terem.stdio=none  no command: what the host starts by the agent is all
 //   terem.pipe=1      the host's standard input is no terminal: no echo, no prompt, no banner, and no
 //                     message of the kernel's but its last words (unless there is a loglevel=)
 //   terem.rows=N      size of the host's terminal
@@ -176,6 +177,8 @@ static void option(struct options *o, char *word)
 		o->listen = 1;
 	else if (after(t, "stdio=agent"))
 		o->pipe = o->stdio = 1;
+	else if (after(t, "stdio=none"))
+		o->pipe = o->idle = 1;
 	else if ((v = after(t, "rows=")))
 		o->rows = number(v);
 	else if ((v = after(t, "cols=")))
