@@ -1,6 +1,6 @@
 // Command terem boots Linux guests on KVM, and lets people see what a virtual machine is beside a container.
 //
-// This program has what must start at once: `terem run`, `terem exec` and `terem container run`. For everything else, help among it, it
+// This program has what must start at once: `terem run`, `terem restore`, `terem exec` and `terem container run`. For everything else, help among it, it
 // becomes terem-tools, which is beside it.
 package main
 
@@ -57,6 +57,13 @@ func start(args []string) (status int, err error) {
 	case len(args) > 0 && args[0] == "run":
 		c := &command.Run{}
 		fs, err := parse("terem run", c.Define, args[1:])
+		if err != nil {
+			return 0, err
+		}
+		return c.Execute(fs, launch.Decoders{})
+	case len(args) > 0 && args[0] == "restore":
+		c := &command.Restore{}
+		fs, err := parse("terem restore", c.Define, args[1:])
 		if err != nil {
 			return 0, err
 		}

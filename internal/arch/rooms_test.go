@@ -66,7 +66,7 @@ func rooms() []room {
 		{"internal/measure/lastwords", nil, nil, nil},
 		{"internal/cli/signals", nil, nil, []string{"internal/cli/signals/signalstest"}},
 		{"internal/cli/signals/signalstest", nil, nil, nil},
-		{"internal/cli/launch", []string{"internal/cli/presence", "internal/vm/control", "internal/vm/agent", "internal/vm/machine", "internal/cli/signals", "internal/cli/tty", "internal/vm/disk/...", "internal/vm/vsock", "devices/virtio/blk", "devices/virtio/rng", "devices/virtio/vsock", "boot", "guest/...", "vcpu/assist", "internal/fault"},
+		{"internal/cli/launch", []string{"internal/cli/presence", "internal/vm/control", "internal/vm/agent", "internal/vm/machine", "internal/cli/signals", "internal/cli/tty", "internal/vm/disk/...", "internal/vm/vsock", "internal/vm/snapshot", "internal/vm/generation", "internal/cli/enter", "memory", "devices/virtio/blk", "devices/virtio/rng", "devices/virtio/vsock", "boot", "guest/...", "vcpu/assist", "internal/fault"},
 			[]string{unix}, []string{"kvm", "internal/cli/tty/ttytest", "boot/unpack", "github.com/klauspost/compress/...", "github.com/pierrec/lz4/v4", "github.com/ulikunitz/xz"}},
 		{"internal/vm/machine", []string{"vcpu/...", "boot", "devices/...", "guest/...", "kvm", "memory", "internal/vm/generation", "internal/fault"}, nil, nil},
 		{"internal/measure/smaps", nil, nil, nil},

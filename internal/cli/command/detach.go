@@ -32,10 +32,7 @@ func detach() (status int, err error) {
 	failed := func(err error) (int, error) {
 		return 0, &fault.Error{Class: fault.Host, Thing: fault.Field("Detach"), Err: err}
 	}
-	self, err := os.Executable()
-	if caller := os.Getenv(programVar); caller != "" {
-		self, err = caller, nil // terem-tools runs only where terem has called it
-	}
+	self, err := this()
 	if err != nil {
 		return failed(err)
 	}
@@ -61,4 +58,12 @@ func detach() (status int, err error) {
 	}
 	_, err = fmt.Println(name)
 	return 0, err
+}
+
+// this is the path of terem.
+func this() (string, error) {
+	if caller := os.Getenv(programVar); caller != "" { // terem-tools runs only where terem has called it
+		return caller, nil
+	}
+	return os.Executable()
 }

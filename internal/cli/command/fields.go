@@ -19,6 +19,7 @@ func FlagOf(field string) string {
 		"Kernel":   "--kernel",
 		"Memory":   "--memory",
 		"Network":  "--network",
+		"Number":   "--number",
 		"PIDs":     "--pids",
 		"ReadBPS":  "--io-read",
 		"Root":     "--root",
@@ -27,6 +28,7 @@ func FlagOf(field string) string {
 		"Targets":  "--targets",
 		"Users":    "--userns",
 		"Vsock":    "--vsock",
+		"Warm":     "--warm",
 		"WriteBPS": "--io-write",
 	}[field]
 	if !known {

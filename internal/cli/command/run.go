@@ -51,6 +51,8 @@ func (f *Run) Define(fs *pflag.FlagSet) {
 	fs.StringVar(&o.Console, "console", "stdio", "where the console goes: stdio, none, or a `file`")
 	fs.StringVar(&o.Name, "name", "", "the `name` for `terem exec`, `stop` and the like (default: one is drawn; see `terem ps`)")
 	fs.BoolVarP(&f.detach, "detach", "D", false, "run in the background, with the console in a file (`terem logs`); print the name")
+	fs.StringVar(&o.Warm, "warm", "", "begin where a guest like it has booted already, at this `moment`: ready (if none is given)")
+	fs.Lookup("warm").NoOptDefVal = launch.WarmReady
 	fs.DurationVar(&f.timeout, "timeout", 0, "end the guest after this `time`: 30s, 5m; 0 is never")
 	fs.StringVar(&f.exits, "exits", "", "print the exit ledger at the end, in this `form`: table (if none is given) or json")
 	fs.Lookup("exits").NoOptDefVal = "table"
@@ -66,7 +68,7 @@ func (f *Run) Execute(fs *pflag.FlagSet, d launch.Decoders) (status int, err err
 	if err := notEmpty(fs); err != nil {
 		return 0, err
 	}
-	if err := noValue(fs, "rng", "balloon", "exits"); err != nil {
+	if err := noValue(fs, "rng", "balloon", "exits", "warm"); err != nil {
 		return 0, &UsageError{Command: runPath, Err: err}
 	}
 	if err := f.options(fs.Args()); err != nil {
@@ -75,7 +77,7 @@ func (f *Run) Execute(fs *pflag.FlagSet, d launch.Decoders) (status int, err err
 	if !fs.Lookup("console").Changed {
 		f.o.Console = "" // a guest may have a better way for its command's streams
 	}
-	f.o.Decoders = d
+	f.o.Decoders, f.o.Version = d, Version
 	if f.detach {
 		if f.o.Detached = detached(); f.o.Detached == nil {
 			return detach()

@@ -23,6 +23,7 @@ type Options struct {
 	Start       agent.Start
 	Interactive bool // standard input goes to the program
 	Quiet       bool
+	Dial        func() (agent.Conn, error) // nil: by the name
 
 	Stdin, Stdout, Stderr *os.File
 }
@@ -50,7 +51,10 @@ func Run(o *Options) (status int, err error) {
 	if err := o.Start.Check(); err != nil {
 		return 0, &fault.Error{Class: fault.Usage, Thing: o.Name, Err: err}
 	}
-	c, err := Dial(o.Name)
+	if o.Dial == nil {
+		o.Dial = func() (agent.Conn, error) { return Dial(o.Name) }
+	}
+	c, err := o.Dial()
 	if err != nil {
 		return 0, err
 	}

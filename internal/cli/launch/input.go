@@ -34,7 +34,7 @@ func (s *session) connect() error {
 	s.raw = raw
 	s.watchContinue(raw)
 	if !s.o.Quiet {
-		s.say("terem: booting; Ctrl-A x ends the guest, Ctrl-A h helps\r\n")
+		s.say("terem: %s; Ctrl-A x ends the guest, Ctrl-A h helps\r\n", s.verb)
 	}
 	go s.typed()
 	return nil

@@ -29,6 +29,7 @@ type Options struct {
 	Console        string // "stdio", "none", or a file to write to; "": stdio, but for a command whose streams go another way
 	Timeout        time.Duration
 	Name           string   // under which others find it; "": one is drawn
+	Warm           string   // begin from a snapshot of a guest that has booted: WarmReady; "": boot
 	Detached       *os.File // not nil: in the background; gets the machine's name and is closed when the guest runs
 	Exits          string   // "", "table" or "json"
 	Payload        boot.Payload
@@ -43,7 +44,8 @@ type Options struct {
 	Root           string // the guest's root file system: "", "none", or a device of its own
 	Command        []string
 	Decoders       Decoders
-	tryRoot        string // the disk that becomes the root if there is a program on it
+	Version        func() string // of this program, for a snapshot; nil: nobody knows
+	tryRoot        string        // the disk that becomes the root if there is a program on it
 
 	Stdin, Stdout, Stderr *os.File
 	CacheDir              string
@@ -167,8 +169,11 @@ func kernelLine(o *Options, own, pipe bool, way way) (string, error) {
 	if own {
 		words = append(words, cmdline.Kernel(o.CPUs), cmdline.GenerationWord())
 		cols, rows := tty.Size(o.Stdout)
-		g := cmdline.Options{Argv: o.Command, Pipe: pipe && !way.streams, Agent: way.agent, Streams: way.streams, Rows: rows, Cols: cols, Term: terminalType()}
-		if !cmdline.Short(o.Command) {
+		g := cmdline.Options{Argv: o.Command, Pipe: pipe && !way.streams && !way.idle, Idle: way.idle, Agent: way.agent, Streams: way.streams, Rows: rows, Cols: cols, Term: terminalType()}
+		switch {
+		case way.idle:
+			g.Argv = nil
+		case !cmdline.Short(o.Command):
 			g.Argv, g.Handed = nil, true
 		}
 		if pipe {

@@ -59,12 +59,13 @@ const statusKilled = statusSignal + int(syscall.SIGKILL)
 
 func (s *session) verbs() control.Verbs {
 	v := control.Verbs{
-		Info:   s.info,
-		Stats:  s.stats,
-		Pause:  s.pause,
-		Resume: s.resume,
-		Stop:   s.stop,
-		Kill:   func() { s.end(statusKilled, "killed by `terem kill`") },
+		Info:     s.info,
+		Stats:    s.stats,
+		Pause:    s.pause,
+		Resume:   s.resume,
+		Snapshot: s.snapshot,
+		Stop:     s.stop,
+		Kill:     func() { s.end(statusKilled, "killed by `terem kill`") },
 	}
 	if s.o.Exits != "" {
 		v.Exits = s.ledger

@@ -29,6 +29,9 @@ type session struct {
 	o       *Options
 	since   time.Time // when the run began
 	pipe    bool      // standard input or output is no terminal
+	make    func(machine.Config) (*machine.Machine, error)
+	conf    machine.Config // as it was given to make
+	verb    string         // what was done to the guest
 	m       *machine.Machine
 	out     *tty.Output
 	raw     *tty.Raw
@@ -37,7 +40,8 @@ type session struct {
 	begun   bool       // the guest was started
 	voice   *tty.Voice // terem's own lines
 	here    place
-	streams *streams // of the guest's command, if they do not go over the console
+	streams *streams   // of the guest's command, if they do not go over the console
+	kept    chan error // has how the snapshot for other warm starts came out; nil: none is made
 
 	mu     sync.Mutex
 	status int           // overrides the outcome's status, if why is set
@@ -45,10 +49,17 @@ type session struct {
 	forced chan struct{} // closed when why is set
 }
 
+func newSession(o *Options, since time.Time) *session {
+	return &session{
+		o: o, since: since, pipe: !tty.IsTerminal(o.Stdin) || !tty.IsTerminal(o.Stdout), voice: tty.NewVoice(o.Stderr), forced: make(chan struct{}),
+		make: machine.New, verb: "booting",
+	}
+}
+
 // Run boots a guest, waits for its end and returns terem's exit status. An error
 // means that the guest never ran, or that terem failed.
 func Run(o *Options) (status int, err error) {
-	s := &session{o: o, since: time.Now(), pipe: !tty.IsTerminal(o.Stdin) || !tty.IsTerminal(o.Stdout), voice: tty.NewVoice(o.Stderr), forced: make(chan struct{})}
+	s := newSession(o, time.Now())
 	im, err := openImages(o)
 	if err != nil {
 		return 0, err
@@ -63,6 +74,11 @@ func Run(o *Options) (status int, err error) {
 	defer func() { err = errors.Join(err, s.here.Vanish()) }()
 	if err != nil {
 		return 0, err
+	}
+	if o.Warm != "" {
+		if err := checkWarm(o); err != nil {
+			return 0, err
+		}
 	}
 	if s.console, err = openConsole(o); err != nil {
 		return 0, err
@@ -84,19 +100,29 @@ func Run(o *Options) (status int, err error) {
 		return 0, err
 	}
 	conf.Disks = disks
-	closeOutput, err := s.openOutput(&conf)
+	return s.carryOut(conf, func(c machine.Config) (int, error) {
+		if o.Warm != "" {
+			return s.warm(im, c)
+		}
+		return s.run(c)
+	})
+}
+
+// carryOut opens what the guest writes to, and runs it.
+func (s *session) carryOut(c machine.Config, run func(machine.Config) (int, error)) (status int, err error) {
+	closeOutput, err := s.openOutput(&c)
 	if err != nil {
 		return 0, err
 	}
 	defer closeOutput()
-	return s.run(conf)
+	return run(c)
 }
 
 // openOutput opens what the guest writes to.
 func (s *session) openOutput(c *machine.Config) (closeAll func(), err error) {
 	closeAll = func() {}
 	switch {
-	case s.streams != nil:
+	case s.streams != nil || s.o.Warm != "":
 		// The console has what the kernel says, and nobody ends a guest because that is not read.
 		s.out, err = tty.NewOutput(s.o.Stderr, func(error) {})
 	case s.console.File != nil:
@@ -120,7 +146,7 @@ func (s *session) openOutput(c *machine.Config) (closeAll func(), err error) {
 
 func (s *session) config(im *images) (machine.Config, error) {
 	o := s.o
-	pipe := (s.pipe || !o.stdio()) && !s.idle()
+	pipe := (s.pipe || !o.stdio() || o.Warm != "") && !s.idle()
 	way := s.chooseWay(im, pipe)
 	line, err := kernelLine(o, im.own, pipe, way)
 	if err != nil {
@@ -131,7 +157,7 @@ func (s *session) config(im *images) (machine.Config, error) {
 		return machine.Config{}, err
 	}
 	initrd := im.initrd
-	if im.own && !cmdline.Short(o.Command) {
+	if im.own && o.Warm == "" && !cmdline.Short(o.Command) {
 		if initrd, err = handOver(initrd, o.Command); err != nil {
 			return machine.Config{}, err
 		}
@@ -158,7 +184,8 @@ func (s *session) config(im *images) (machine.Config, error) {
 func (s *session) run(c machine.Config) (status int, err error) {
 	heard := make(chan os.Signal, 4)
 	go signals.Listen(heard, signals.Faults()...) // which takes time, and the machine does
-	if s.m, err = machine.New(c); err != nil {
+	s.conf = c
+	if s.m, err = s.make(c); err != nil {
 		return 0, err
 	}
 	defer func() {

@@ -21,12 +21,14 @@ import (
 type way struct {
 	agent   bool // it has an agent, which the host may call
 	streams bool // that calls the host with the streams of the command
+	idle    bool // there is no command but what the host starts
 }
 
 // chooseWay: who names an initrd, or what to execute in it, may have another PID 1; and who names a console wants the streams there.
 func (s *session) chooseWay(im *images, pipe bool) (w way) {
 	w.agent = im.own && s.o.Initrd == "" && !strings.Contains(s.o.Append, "rdinit=")
-	w.streams = w.agent && pipe && s.o.Console == ""
+	w.idle = s.o.Warm != ""
+	w.streams = w.agent && pipe && s.o.Console == "" && !w.idle
 	return w
 }
 
@@ -38,6 +40,11 @@ func (s *session) vsock(c *machine.Config, w way) {
 	case w.agent:
 		c.Vsock = vsock.Plain()
 	}
+	s.answers(c, w)
+}
+
+// answers has the session take the guest's call, if it is to make one.
+func (s *session) answers(c *machine.Config, w way) {
 	if w.streams {
 		s.streams = newStreams(s)
 		c.Asker = s.streams

@@ -48,6 +48,14 @@ func Claim(name, prefix string, waiter *os.File) (*Presence, error) {
 	return p, nil
 }
 
+// Name is the name, or "" if none is needed yet.
+func (p *Presence) Name() string {
+	if p.dir == nil {
+		return ""
+	}
+	return p.dir.Name
+}
+
 // Log is the file for all that is shown in the background, or nil.
 func (p *Presence) Log() *os.File { return p.log }
 

@@ -64,3 +64,11 @@ func (s said) want(t *testing.T, status int, out string) {
 		t.Errorf("status %d, output %q, standard error %q; want status %d, output %q and nothing", s.status, s.out, s.stderr, status, out)
 	}
 }
+
+// wantAll is want for a program that also says something on standard error.
+func (s said) wantAll(t *testing.T, status int, out, stderr string) {
+	t.Helper()
+	if s.status != status || s.out != out || s.stderr != stderr {
+		t.Errorf("status %d, output %q, standard error %q; want status %d, %q, %q", s.status, s.out, s.stderr, status, out, stderr)
+	}
+}

@@ -65,6 +65,9 @@ type Verbs struct {
 	Stop    func(grace time.Duration) // asks, waits so long, ends it; returns at its end
 	Kill    func()
 	Balloon func(bytes uint64) error
+	// Snapshot writes it into a directory, an absolute path; one that is a snapshot is replaced if that is wanted. It gives up when the
+	// context ends.
+	Snapshot func(ctx context.Context, dir string, replace bool) error
 	// Ended is closed at its end; End then says how it was.
 	Ended <-chan struct{}
 	End   func() End
@@ -72,6 +75,11 @@ type Verbs struct {
 
 type stopRequest struct {
 	Seconds float64 `json:"seconds"`
+}
+
+type snapshotRequest struct {
+	Dir     string `json:"dir"`
+	Replace bool   `json:"replace"`
 }
 
 type balloonRequest struct {

@@ -4,7 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"path/filepath"
+	"strings"
 	"time"
+
+	"terem/internal/fault"
 )
 
 // guestPatience bounds the wait for what a guest says of itself.
@@ -18,15 +22,16 @@ type handler func(s *Server, c *client, body []byte) (any, error)
 
 // routes are the verbs, by path and method.
 var routes = map[string]map[string]handler{
-	"/v1/info":    {"GET": (*Server).info},
-	"/v1/stats":   {"GET": (*Server).stats},
-	"/v1/exits":   {"GET": (*Server).exits},
-	"/v1/wait":    {"GET": (*Server).wait},
-	"/v1/pause":   {"POST": (*Server).pause},
-	"/v1/resume":  {"POST": (*Server).resume},
-	"/v1/stop":    {"POST": (*Server).stop},
-	"/v1/kill":    {"POST": (*Server).kill},
-	"/v1/balloon": {"PUT": (*Server).balloon},
+	"/v1/info":     {"GET": (*Server).info},
+	"/v1/stats":    {"GET": (*Server).stats},
+	"/v1/exits":    {"GET": (*Server).exits},
+	"/v1/wait":     {"GET": (*Server).wait},
+	"/v1/pause":    {"POST": (*Server).pause},
+	"/v1/resume":   {"POST": (*Server).resume},
+	"/v1/stop":     {"POST": (*Server).stop},
+	"/v1/kill":     {"POST": (*Server).kill},
+	"/v1/balloon":  {"PUT": (*Server).balloon},
+	"/v1/snapshot": {"POST": (*Server).snapshot},
 }
 
 func (s *Server) answer(c *client, q request) (any, error) {
@@ -166,6 +171,43 @@ func (s *Server) balloon(_ *client, body []byte) (any, error) {
 	}
 	return done{}, nil
 }
+
+// snapshot takes as long as the memory takes, and gives up if the client goes.
+func (s *Server) snapshot(c *client, body []byte) (any, error) {
+	var q snapshotRequest
+	if err := read(body, &q); err != nil {
+		return nil, err
+	}
+	switch {
+	case !filepath.IsAbs(q.Dir):
+		return nil, refuse(statusBadRequest, "dir %q: want an absolute path", q.Dir)
+	case s.verbs.Snapshot == nil:
+		return nil, lacks("only a machine has snapshots")
+	case s.ended():
+		return nil, refuse(statusConflict, "it has ended")
+	}
+	if !s.waiters.take() {
+		return nil, errCrowd()
+	}
+	defer s.waiters.give()
+	c.leave()
+	_ = c.SetDeadline(time.Time{})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		_, _ = c.Read(make([]byte, 1)) // a client has nothing more to say: this is its end, or ours
+		cancel()
+	}()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.verbs.Snapshot(ctx, q.Dir, q.Replace); err != nil {
+		return nil, refuse(statusConflict, "%s", fault.Say(err, flag))
+	}
+	return done{}, nil
+}
+
+// flag is a field as people know it.
+func flag(field string) string { return "--" + strings.ToLower(field) }
 
 // read reads a body, which may be left out.
 func read(body []byte, into any) error {

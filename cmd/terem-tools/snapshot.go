@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"terem/internal/cli/command"
+	"terem/internal/cli/launch"
+	"terem/internal/cli/signals"
+	"terem/internal/cli/steer"
+	"terem/internal/vm/control"
+	"terem/internal/vm/disk/qcow2/inflate"
+	"terem/internal/vm/snapshot"
+)
+
+const snapshotLong = `Write a machine that runs into a directory: its memory, its processors and its devices.
+"terem restore" has it go on from there, as often as wanted, on a host like this one. The
+machine stands still while its memory is copied, and then goes on. Its disks are not in the
+snapshot, so that it may have read-only ones alone.`
+
+func newSnapshot() *cobra.Command {
+	replace := false
+	c := byName(&cobra.Command{
+		Use:     "snapshot name dir",
+		Short:   "Write a running machine into a directory",
+		Long:    snapshotLong,
+		Example: "  terem snapshot web web.snap\n  terem restore web.snap\n  terem snapshot verify web.snap",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir, err := filepath.Abs(args[1])
+			if err != nil {
+				return err
+			}
+			return steer.Each(args[:1], say, func(_ string, c control.Client) error { return c.Snapshot(dir, replace) })
+		},
+	})
+	c.Flags().BoolVar(&replace, "force", false, "take the place of a snapshot that is there")
+	c.AddCommand(&cobra.Command{
+		Use:   "verify dir...",
+		Short: "Read all of a snapshot and compare it with its checksums",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, dirs []string) error {
+			ctx, stop := signals.Context(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+			defer stop()
+			return verify(ctx, dirs)
+		},
+	})
+	return c
+}
+
+func verify(ctx context.Context, dirs []string) error {
+	for _, dir := range dirs {
+		s, err := snapshot.Open(dir)
+		if err != nil {
+			return err
+		}
+		err = s.Verify(ctx)
+		s.Close()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stdout, "%s: whole\n", dir)
+	}
+	return nil
+}
+
+const restoreLong = `Have a machine go on from a snapshot that "terem snapshot" has taken, on a host like the one
+where it was taken. For the machine that is as after a suspend: its clock is right, its timers go on, and its
+random numbers are new. Its memory is the snapshot's file until it writes to it: what many machines of one snapshot have
+in common is there once.
+
+A machine with its console on a terminal has it on this one. A command whose output went
+elsewhere has it on standard output and standard error now; what was on its way at the moment of the snapshot
+is lost.`
+
+func newRestore(status *int) *cobra.Command {
+	f := &command.Restore{}
+	c := &cobra.Command{
+		Use:     "restore [flags] dir",
+		Short:   "Have a machine go on from a snapshot",
+		Long:    restoreLong + "\n" + runStatuses,
+		Example: "  terem restore web.snap\n  terem restore -D --name web web.snap\n  terem restore --name clone --number 100 web.snap",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			*status, err = f.Execute(c.Flags(), launch.Decoders{Disk: inflate.New})
+			return examined(err)
+		},
+	}
+	f.Define(c.Flags())
+	complete(c, map[string]cobra.CompletionFunc{"console": words("stdio", "none"), "exits": words("table", "json")})
+	return c
+}

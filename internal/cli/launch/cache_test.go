@@ -1,0 +1,82 @@
+package launch
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"terem/devices/virtio/rng"
+	"terem/internal/vm/disk"
+)
+
+// TestPrune keeps what was used last.
+func TestPrune(t *testing.T) {
+	dir := t.TempDir()
+	for i, name := range []string{"oldest", "old", "new", "newest"} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Join(path, "memory"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Unix(int64(1000+i), 0)
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	prune(dir, 4)
+	prune(dir, 2)
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 2 || entries[0].Name() != "new" || entries[1].Name() != "newest" {
+		t.Errorf("%v, %v", entries, err)
+	}
+	prune(filepath.Join(dir, "missing"), 2)
+}
+
+// TestWarmDir: guests that differ have different snapshots; what they are asked to do is no difference.
+func TestWarmDir(t *testing.T) {
+	cache := t.TempDir()
+	image := filepath.Join(cache, "image")
+	f, err := os.Create(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	dir := func(change func(*Options)) string {
+		t.Helper()
+		o := &Options{CacheDir: cache, Memory: 128 << 20, CPUs: 1, CPU: "host", Warm: WarmReady, Command: []string{"true"}}
+		change(o)
+		d, err := newSession(o, time.Now()).warmDir(&images{own: true, files: []*os.File{f}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	usual := dir(func(*Options) {})
+	if same := dir(func(o *Options) { o.Command = []string{"false", "x"} }); same != usual {
+		t.Error("another command has another guest")
+	}
+	seen := map[string]string{usual: "the usual one"}
+	for name, change := range map[string]func(*Options){
+		"memory": func(o *Options) { o.Memory *= 2 },
+		"CPUs":   func(o *Options) { o.CPUs = 2 },
+		"CPU":    func(o *Options) { o.CPU = "host,-avx" },
+		"append": func(o *Options) { o.Append = "x=y" },
+		"rng":    func(o *Options) { o.RNG = &rng.Config{Rate: 1} },
+		"disk":   func(o *Options) { o.Disks = []disk.Spec{{Path: image, ReadOnly: true}} },
+		"image": func(*Options) {
+			if _, err := f.WriteString("another"); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		d := dir(change)
+		if other, dup := seen[d]; dup {
+			t.Errorf("%s has the guest of %s", name, other)
+		}
+		seen[d] = name
+	}
+	o := &Options{CacheDir: cache, Disks: []disk.Spec{{Path: image}}}
+	if _, err := newSession(o, time.Now()).warmDir(&images{}); err == nil {
+		t.Error("a guest with a disk that it writes to has a snapshot")
+	}
+}

@@ -1,0 +1,112 @@
+package launch
+
+import (
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"terem/devices/virtio/rng"
+	"terem/internal/fault"
+	"terem/internal/vm/disk"
+	"terem/internal/vm/machine"
+)
+
+// request is what a snapshot keeps of a machine besides its state: all that it takes to build a machine like it.
+type request struct {
+	Memory   uint64 // bytes
+	CPUs     int
+	CPU      string
+	CmdLine  string // the kernel's
+	Command  []string
+	Disks    []diskRequest
+	RNG      *rng.Config
+	Balloon  *machine.Balloon
+	CID      uint64 // of the vsock device; 0: none
+	Agent    bool   // the guest has one
+	Streams  bool   // and calls the host with its command's streams
+	Init     bool   // as in machine.Config
+	ACPI     bool
+	NoAssist bool
+}
+
+// diskRequest is a disk and the file that it was.
+type diskRequest struct {
+	Spec disk.Spec
+	File fileStamp
+}
+
+// fileStamp changes with a file's contents.
+type fileStamp struct {
+	Dev, Ino uint64
+	Size     int64
+	Modified int64 // nanoseconds since 1970
+}
+
+func stampOf(path string) (s fileStamp, err error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return s, err
+	}
+	return fileStamp{Dev: st.Dev, Ino: st.Ino, Size: st.Size, Modified: st.Mtim.Nano()}, nil
+}
+
+// request is this machine's. A disk that the guest may write to has changed by the time that the snapshot is restored.
+func (s *session) request() (r request, err error) {
+	o, c := s.o, s.conf
+	r = request{
+		Memory: o.Memory, CPUs: o.CPUs, CPU: o.CPU, CmdLine: s.m.CmdLine(), Command: o.Command, RNG: o.RNG, Balloon: o.Balloon,
+		Agent: s.here.agent, Streams: s.streams != nil, Init: c.Init, ACPI: c.ACPI, NoAssist: o.NoAssist,
+	}
+	if c.Vsock != nil {
+		r.CID = c.Vsock.CID
+	}
+	r.Disks, err = s.diskRequests()
+	return r, err
+}
+
+// diskRequests are the machine's disks, if nobody writes to them.
+func (s *session) diskRequests() (list []diskRequest, err error) {
+	for _, d := range s.o.Disks {
+		if !d.ReadOnly {
+			return nil, &fault.Error{Class: fault.Usage, Thing: "disk " + d.Path, Cause: "the guest may write to it, and the snapshot would not have what is on it",
+				Mend: "start the machine with " + fault.Field("Disks") + " " + d.Path + ",ro"}
+		}
+		if d.Path, err = filepath.Abs(d.Path); err != nil {
+			return nil, err
+		}
+		stamp, err := stampOf(d.Path)
+		if err != nil {
+			return nil, &fault.Error{Class: fault.Host, Thing: "disk " + d.Path, Err: fault.Reason(err)}
+		}
+		list = append(list, diskRequest{d, stamp})
+	}
+	return list, nil
+}
+
+// disks are those of the request, if they are as they were.
+func (r *request) disks() (list []disk.Spec, err error) {
+	for _, d := range r.Disks {
+		now, err := stampOf(d.Spec.Path)
+		if err == nil && now != d.File {
+			err = errChanged
+		}
+		if err != nil {
+			return nil, &fault.Error{Class: fault.Usage, Thing: "disk " + d.Spec.Path, Err: fault.Reason(err),
+				Mend: "bring back the file with which the snapshot was taken"}
+		}
+		d.Spec.ReadOnly = true // whatever a stranger has written there
+		d.Spec.Overlay = ""
+		list = append(list, d.Spec)
+	}
+	return list, nil
+}
+
+// options are those of a run of that machine.
+func (r *request) options() (o Options, err error) {
+	o = Options{
+		Memory: r.Memory, CPUs: r.CPUs, CPU: r.CPU, Command: slices.Clone(r.Command), RNG: r.RNG, Balloon: r.Balloon, NoAssist: r.NoAssist,
+	}
+	o.Disks, err = r.disks()
+	return o, err
+}

@@ -1,0 +1,140 @@
+package launch
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	"terem/guest/cmdline"
+	"terem/internal/fault"
+	"terem/internal/vm/generation"
+	"terem/internal/vm/machine"
+	"terem/internal/vm/snapshot"
+	"terem/internal/vm/vsock"
+	"terem/memory"
+)
+
+// RestoreOptions are what the user asked `terem restore` for.
+type RestoreOptions struct {
+	Dir                   string
+	Name                  string // as in Options
+	Detached              *os.File
+	Console               string
+	Timeout               time.Duration
+	Exits                 string
+	Quiet, Verbose        bool
+	Decoders              Decoders
+	Version               func() string
+	Stdin, Stdout, Stderr *os.File
+}
+
+// errChanged is the error of a file that is not what it was.
+var errChanged = errors.New("it is not the file that it was when the snapshot was taken")
+
+// Restore has a machine go on from a snapshot, waits for its end and returns terem's exit status, as Run does.
+func Restore(ro *RestoreOptions) (status int, err error) {
+	since := time.Now()
+	sn, err := snapshot.Open(ro.Dir)
+	if err != nil {
+		return 0, err
+	}
+	defer sn.Close()
+	var r request
+	var state machine.State
+	if err := errors.Join(strictly(sn.Request, &r), strictly(sn.Machine, &state)); err != nil {
+		return 0, notOurs(ro.Dir, err)
+	}
+	o, err := r.options()
+	if err != nil {
+		return 0, err
+	}
+	o.Name, o.Detached, o.Console, o.Timeout, o.Exits = ro.Name, ro.Detached, ro.Console, ro.Timeout, ro.Exits
+	o.Quiet, o.Verbose, o.Decoders, o.Version = ro.Quiet, ro.Verbose, ro.Decoders, ro.Version
+	o.Stdin, o.Stdout, o.Stderr = ro.Stdin, ro.Stdout, ro.Stderr
+	s := newSession(&o, since)
+	s.make = func(c machine.Config) (*machine.Machine, error) {
+		ram, err := sn.Guest()
+		if err != nil {
+			return nil, &fault.Error{Class: fault.Host, Thing: "memory of " + ro.Dir, Err: err}
+		}
+		m, err := s.restoreOn(c, &state, ram)
+		var told *fault.Error
+		if err != nil && !errors.As(err, &told) {
+			err = notOurs(ro.Dir, err)
+		}
+		return m, err
+	}
+	return s.restore(&r)
+}
+
+// restoreOn has the guest know that it is another one, and builds its machine. The RAM is the machine's to close.
+func (s *session) restoreOn(c machine.Config, state *machine.State, ram *memory.Guest) (*machine.Machine, error) {
+	if strings.Contains(c.CmdLine, cmdline.GenerationWord()) {
+		if err := s.tell(ram, state.Taken); err != nil {
+			return nil, errors.Join(err, ram.Close())
+		}
+	}
+	return machine.Restore(c, state, ram)
+}
+
+// tell writes for the guest how long it was away, and what makes it different from all others of its snapshot.
+func (s *session) tell(ram *memory.Guest, since time.Time) error {
+	at, err := ram.Slice(memory.Generation, generation.Size)
+	if err != nil {
+		return err
+	}
+	name := s.here.Name()
+	if generation.CheckName(name) != nil {
+		name = ""
+	}
+	p, err := generation.New(time.Since(since), name)
+	if err == nil {
+		p.Put(at)
+	}
+	return err
+}
+
+// notOurs is the error of a snapshot that is whole and makes no sense.
+func notOurs(dir string, err error) error {
+	return &fault.Error{Class: fault.Usage, Thing: "snapshot " + dir, Err: err, Mend: "take it again"}
+}
+
+func strictly(b []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return d.Decode(into)
+}
+
+func (s *session) restore(r *request) (status int, err error) {
+	err = s.claim()
+	defer func() { err = errors.Join(err, s.here.Vanish()) }()
+	if err != nil {
+		return 0, err
+	}
+	if s.console, err = openConsole(s.o); err != nil {
+		return 0, err
+	}
+	defer func() { s.console.end(s.begun) }()
+	disks, err := s.openDisks()
+	if err != nil {
+		return 0, err
+	}
+	cpu, err := machine.ParseCPU(r.CPU)
+	if err != nil {
+		return 0, notOurs("", err)
+	}
+	s.verb = "restored"
+	c := machine.Config{
+		CmdLine: r.CmdLine, Memory: r.Memory, CPUs: r.CPUs, CPU: cpu, RNG: r.RNG, Balloon: r.Balloon, Init: r.Init, ACPI: r.ACPI,
+		NoAssist: r.NoAssist, CountExits: s.o.Exits != "", Since: s.since, Disks: disks,
+	}
+	if r.CID != 0 {
+		c.Vsock = vsock.Plain()
+		c.Vsock.CID = r.CID
+		s.answers(&c, way{agent: r.Agent, streams: r.Streams})
+	}
+	return s.carryOut(c, s.run)
+}
