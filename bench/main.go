@@ -28,7 +28,7 @@ type config struct {
 
 // measures are what -only may name, in the order in which they run.
 func measures() []string {
-	return []string{"start", "inits", "exit", "boot", "exec", "timer", "memory", "disk"}
+	return []string{"start", "inits", "exit", "boot", "exec", "warm", "timer", "memory", "disk"}
 }
 
 func parseFlags(args []string, stderr io.Writer) (config, error) {
@@ -96,7 +96,7 @@ func measure(c config, stdout, stderr io.Writer) error {
 		return err
 	}
 	var errs []error
-	steps := map[string]func() error{"start": s.start, "inits": s.inits, "exit": s.exit, "boot": s.boot, "exec": s.exec, "timer": s.timer, "memory": s.memory, "disk": s.disk}
+	steps := map[string]func() error{"start": s.start, "inits": s.inits, "exit": s.exit, "boot": s.boot, "exec": s.exec, "warm": s.warm, "timer": s.timer, "memory": s.memory, "disk": s.disk}
 	for _, name := range measures() {
 		if !slices.Contains(c.only, name) {
 			continue

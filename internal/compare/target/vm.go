@@ -40,10 +40,23 @@ func (*vm) Find(context.Context) (string, error) {
 	return "Linux " + a.KernelVersion, nil
 }
 
-func (t *vm) Command(r Run) (spawn.Command, error) {
-	argv := []string{t.w.Terem, "run", "--quiet", "--exits=json", "--memory", strconv.Itoa(Memory)}
+func (t *vm) Command(r Run) (spawn.Command, error) { return t.command(r) }
+
+// command starts a machine with more flags.
+func (t *vm) command(r Run, flags ...string) (spawn.Command, error) {
+	argv := append([]string{t.w.Terem, "run", "--quiet", "--exits=json", "--memory", strconv.Itoa(Memory)}, flags...)
 	if r.Data != "" {
 		argv = append(argv, "--disk", r.Data+",ro", "--root", "none")
 	}
 	return spawn.Command{Argv: append(append(argv, "--"), r.argv("/dev/vda")...)}, nil
 }
+
+// warmVM is the same machine, which begins from a snapshot of one that has booted. The first run takes that snapshot.
+type warmVM struct{ vm }
+
+func (*warmVM) About() About {
+	return About{Name: "vm-warm", Title: "terem VM, warm", Kind: result.VM,
+		Note: "as the cold one, but it goes on from a snapshot of a guest that has booted: what starts is one program; all such machines share their memory until they write to it"}
+}
+
+func (t *warmVM) Command(r Run) (spawn.Command, error) { return t.command(r, "--warm") }
