@@ -191,19 +191,19 @@ func TestStalledForGood(t *testing.T) {
 // TestStalledForAll: terem ends, though it has a last line for a terminal that takes nothing.
 func TestStalledForAll(t *testing.T) {
 	root := newRoot(t)
-	keyboard, tty := ttytest.Open(t)
 	protect := make(chan os.Signal, 1) // this process, when the session listens no more
 	signal.Notify(protect, syscall.SIGTERM)
 	defer signal.Stop(protect)
 	for _, tt := range []struct {
 		name  string
 		o     Options
-		again func() // the first may come too early
+		again func(keyboard *os.File) // the first may come too early
 	}{
-		{"timeout", Options{Timeout: time.Second, Quiet: true}, func() {}},
-		{"signal", Options{Verbose: true}, func() { _ = syscall.Kill(os.Getpid(), syscall.SIGTERM) }},
-		{"key", Options{}, func() { _, _ = keyboard.WriteString("\x01h\x01x") }},
+		{"timeout", Options{Timeout: time.Second, Quiet: true}, func(*os.File) {}},
+		{"signal", Options{Verbose: true}, func(*os.File) { _ = syscall.Kill(os.Getpid(), syscall.SIGTERM) }},
+		{"key", Options{}, func(keyboard *os.File) { _, _ = keyboard.WriteString("\x01h\x01x") }},
 	} {
+		keyboard, tty := ttytest.Open(t) // whose keys no session of before reads
 		tt.o.Config = config(root, "flood", "1000000")
 		tt.o.Config.Stdin, tt.o.Config.Stdout, tt.o.Config.Stderr = tty, tty, tty
 		done := make(chan error, 1)
@@ -221,7 +221,7 @@ func TestStalledForAll(t *testing.T) {
 				if time.Now().After(limit) {
 					t.Fatalf("%s: it does not end", tt.name)
 				}
-				tt.again()
+				tt.again(keyboard)
 			}
 		}
 	}
