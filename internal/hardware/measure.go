@@ -92,7 +92,7 @@ func (o options) measureJob() (wire.Job, error) {
 		j.Argv = []string{"/bin/terem", "compare", "--quick", "--rounds", "6", "--targets", "process,container,bwrap,crun,vm,qemu", "--json", reportFile}
 	case o.what == measureBench:
 		j.Argv = []string{benchFile, "-peers", peersDir, "-terem", "/bin/terem", "-ips", strconv.Itoa(measureIPS),
-			"-only", "start,inits,exit,boot,exec,timer", "-rounds", "3", "-boots", "2", "-commit", strings.TrimSpace(string(commit)), "-o", reportFile}
+			"-only", "start,inits,exit,boot,exec,warm,timer", "-rounds", "3", "-boots", "2", "-commit", strings.TrimSpace(string(commit)), "-o", reportFile}
 	default:
 		return j, fmt.Errorf("--measure %s: %s, %s or %s", o.what, measureBench, measureCompare, measureSelftests)
 	}
