@@ -3,6 +3,7 @@ package launch
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,5 +79,45 @@ func TestWarmDir(t *testing.T) {
 	o := &Options{CacheDir: cache, Disks: []disk.Spec{{Path: image}}}
 	if _, err := newSession(o, time.Now()).warmDir(&images{}); err == nil {
 		t.Error("a guest with a disk that it writes to has a snapshot")
+	}
+}
+
+// TestListCache: what is no snapshot is listed as such, and nothing is no error.
+func TestListCache(t *testing.T) {
+	cache := t.TempDir()
+	if list, err := ListCache(cache); err != nil || len(list) != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+	for i, name := range []string{"a", "b"} {
+		path := filepath.Join(warmCache(cache), name)
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(path, "state"), make([]byte, 5000), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Date(2026, 1, 1+i, 0, 0, 0, 0, time.Local)
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := ListCache(cache)
+	if err != nil || len(list) != 2 || list[0].Disk < 5000 {
+		t.Fatalf("%v, %v", list, err)
+	}
+	list[0].Disk, list[1] = 8192, Cached{Name: "c", Used: list[1].Used, Disk: 17 << 20, Memory: 128 << 20, CPUs: 2, Whole: true}
+	var out strings.Builder
+	if err := WriteCache(&out, list); err != nil {
+		t.Fatal(err)
+	}
+	want := "NAME  USED              DISK    CPUS  MEMORY\n" +
+		"b     2026-01-02 00:00  8 KiB   -     not usable\n" +
+		"c     2026-01-01 00:00  17 MiB  2     128 MiB\n"
+	if out.String() != want {
+		t.Errorf("got\n%swant\n%s", &out, want)
+	}
+	PruneCache(cache, 1)
+	if list, err = ListCache(cache); err != nil || len(list) != 1 || list[0].Name != "b" {
+		t.Errorf("%v, %v", list, err)
 	}
 }
