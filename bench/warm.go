@@ -2,12 +2,17 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"time"
 )
 
 const (
-	measureWarm = "/bin/true, from the process to its end"
+	measureFirst = "a program's first output, from the process's start"
+	measureGone  = "that program, until all of it is gone"
 
 	nameCold      = "terem run"
 	nameWarm      = "terem run --warm"
@@ -24,18 +29,39 @@ func (s *suite) warm() error {
 		return err
 	}
 	defer os.RemoveAll(filepath.Join(cache, "terem", "warm")) // others are made again
-	err = s.rounds(measureWarm, s.conf.rounds, s.vmms[:1], func(vmm) error {
-		cold, err1 := s.command(nil, "run", "--", "/bin/true")
-		warm, err2 := s.command(nil, "run", "--warm", "--", "/bin/true")
-		container, err3 := s.command(nil, "container", "run", "--", "/bin/true")
-		if err := errors.Join(err1, err2, err3); err != nil {
-			return err
+	err = s.rounds(measureFirst, s.conf.rounds, s.vmms[:1], func(vmm) error {
+		for _, way := range []struct {
+			name string
+			args []string
+		}{{nameCold, []string{"run"}}, {nameWarm, []string{"run", "--warm"}}, {nameContainer, []string{"container", "run"}}} {
+			first, gone, err := s.output(append(way.args, "--", "/bin/echo", "x")...)
+			if err != nil {
+				return err
+			}
+			s.addMillis(measureFirst, way.name, first)
+			s.addMillis(measureGone, way.name, gone)
 		}
-		s.addMillis(measureWarm, nameCold, cold)
-		s.addMillis(measureWarm, nameWarm, warm)
-		s.addMillis(measureWarm, nameContainer, container)
 		return nil
 	})
-	s.report.ratio(measureWarm, nameWarm, nameContainer, 1)
+	s.report.ratio(measureFirst, nameWarm, nameContainer, 1)
 	return err
+}
+
+// output runs terem and says when the first byte came out, and when all was over.
+func (s *suite) output(args ...string) (first, gone time.Duration, err error) {
+	c := exec.Command(s.vmms[0].boot(linux{})[0], args...)
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return 0, 0, err
+	}
+	begin := time.Now()
+	if err := c.Start(); err != nil {
+		return 0, 0, err
+	}
+	_, err = io.ReadFull(out, make([]byte, 1))
+	first = time.Since(begin)
+	if err = errors.Join(err, c.Wait()); err != nil {
+		err = fmt.Errorf("terem %q: %w", args, err)
+	}
+	return first, time.Since(begin), err
 }
