@@ -108,6 +108,7 @@ func (s *State) Restore(c *kvm.VCPU, l Layout) error {
 		{"LAPIC", func() error { return c.SetLAPIC(apic) }},
 		{"MSRs", func() error { return restoreMSRs(c, s.MSRs) }},
 		{"events", func() error { return c.SetEvents(s.Events) }},
+		{"clock", c.ClockCtrl},
 	} {
 		if err := step.do(); err != nil {
 			return fmt.Errorf("restore vCPU %d: %s: %w", c.ID(), step.name, err)

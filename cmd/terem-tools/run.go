@@ -31,6 +31,10 @@ With --detach the machine runs in the background, and without a command it waits
 who enter it (terem exec). What it says is in a file (terem logs), which goes with it;
 --console FILE keeps it.
 
+With --warm nothing boots: the run begins from a snapshot of a guest that has booted, which terem keeps for
+each kind of guest ("terem cache"). If there is none, this run boots one and keeps it. The command is started by the
+guest's agent. There is no --detach, --kernel, --initrd, --vsock or --console then, and disks are read-only.
+
 --disk takes path[,ro][,id=NAME][,cache=writeback|writethrough|none][,overlay=PATH]:
   ro       read-only
   id       the serial number that the guest reads, 20 characters at most
@@ -49,6 +53,7 @@ const runExample = `  terem run                                  a shell in a gu
   terem run -- uname -a                      one command
   echo 'ls /proc | wc -l' | terem run        commands from a pipe
   terem run --memory 1G --cpus 2 -- nproc
+  terem run --warm -- make test              without a boot
   terem run --disk root.img                  a disk; its file system becomes the root
   terem run --disk base.qcow2,overlay=my.over --disk data.img,ro
   terem run --vsock guest.sock               sockets between guest and host

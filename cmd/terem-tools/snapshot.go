@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,10 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"terem/boot/unpack"
 	"terem/internal/cli/command"
 	"terem/internal/cli/launch"
 	"terem/internal/cli/signals"
 	"terem/internal/cli/steer"
+	"terem/internal/fault"
 	"terem/internal/vm/control"
 	"terem/internal/vm/disk/qcow2/inflate"
 	"terem/internal/vm/snapshot"
@@ -32,6 +35,9 @@ func newSnapshot() *cobra.Command {
 		Example: "  terem snapshot web web.snap\n  terem restore web.snap\n  terem snapshot verify web.snap",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if args[1] == "" {
+				return &command.UsageError{Command: "terem snapshot", Err: errors.New("the directory's name is empty")}
+			}
 			dir, err := filepath.Abs(args[1])
 			if err != nil {
 				return err
@@ -53,20 +59,32 @@ func newSnapshot() *cobra.Command {
 	return c
 }
 
-func verify(ctx context.Context, dirs []string) error {
+// verify reads all of them; the last that is not whole is the error, and those before are told at once.
+func verify(ctx context.Context, dirs []string) (last error) {
 	for _, dir := range dirs {
-		s, err := snapshot.Open(dir)
-		if err != nil {
-			return err
+		err := verifyOne(ctx, dir)
+		if err != nil && last != nil {
+			say(last)
 		}
-		err = s.Verify(ctx)
-		s.Close()
 		if err != nil {
-			return err
+			last = err
+			continue
 		}
 		fmt.Fprintf(os.Stdout, "%s: whole\n", dir)
 	}
-	return nil
+	return last
+}
+
+func verifyOne(ctx context.Context, dir string) error {
+	s, err := snapshot.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.Verify(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &fault.Error{Class: fault.Host, Thing: "snapshot " + dir, Cause: "interrupted before all was read"}
 }
 
 const restoreLong = `Have a machine go on from a snapshot that "terem snapshot" has taken, on a host like the one
@@ -87,7 +105,7 @@ func newRestore(status *int) *cobra.Command {
 		Example: "  terem restore web.snap\n  terem restore -D --name web web.snap\n  terem restore --name clone --number 100 web.snap",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
-			*status, err = f.Execute(c.Flags(), launch.Decoders{Disk: inflate.New})
+			*status, err = f.Execute(c.Flags(), launch.Decoders{Kernel: unpack.Open, Disk: inflate.New})
 			return examined(err)
 		},
 	}

@@ -33,7 +33,6 @@ func (d *Device) announce(q *virtio.Queue) bool {
 	}
 	q.Push(&c, eventLen)
 	q.Interrupt()
-	d.locked(func() { d.owed = false })
 	return true
 }
 
@@ -47,9 +46,11 @@ func (d *Device) serveEvents(q *virtio.Queue) {
 		}
 		offered = q.Offered()
 	}
-	d.heed(q, offered)
+	if d.heed(q, offered); d.stopping.Load() {
+		return // and owes it still: it may come once more
+	}
 	d.locked(func() {
-		d.mute = false
+		d.owed, d.mute = false, false
 		d.pump()
 	})
 }

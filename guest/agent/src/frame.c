@@ -178,13 +178,19 @@ void frame_obey(struct agent *a, struct conn *c)
 void frame_again(struct conn *c)
 {
 	unsigned char *out = c->b->out;
-	unsigned said = 0, n = 0;
+	unsigned said = 0, n = 0, fill = 0;
 	const unsigned char began[] = {STARTED, 4, 0, 0, 0, (unsigned char)c->pid, (unsigned char)(c->pid >> 8), (unsigned char)(c->pid >> 16), (unsigned char)(c->pid >> 24)};
 
 	while (said < c->fill && said + (n = FRAME_HEADER + word(out + said + 1)) <= c->sent)
 		said += n;
-	memcpy(out, out + said, c->fill - said); // it goes upwards (text.c)
-	c->fill -= said;
+	for (; said < c->fill; said += n) { // it never heard of a start, and has sent nothing
+		n = FRAME_HEADER + word(out + said + 1);
+		if (out[said] == STARTED || out[said] == TAKEN)
+			continue;
+		memcpy(out + fill, out + said, n); // it goes upwards (text.c)
+		fill += n;
+	}
+	c->fill = fill;
 	c->sent = c->got = c->flight = c->taken = 0;
 	sys3(__NR_write, c->sock, began, sizeof began); // a new connection has room for it
 	if (c->closing && c->fill == 0)

@@ -42,6 +42,7 @@ int run_again(struct conn *c)
 	shut(&c->sock);
 	c->sock = (int)fd;
 	c->from = c->to = 0;
+	c->input_ended = 0;
 	frame_again(c);
 	return 1;
 }

@@ -60,6 +60,12 @@ func (f *Restore) Execute(fs *pflag.FlagSet, d launch.Decoders) (status int, err
 		o.Console = ""
 	}
 	if f.clones > 1 {
+		if o.Console != "" && o.Console != "none" {
+			return 0, bad("--console " + o.Console + ": " + fmt.Sprint(f.clones) + " machines cannot share it")
+		}
+		if f.clones > mostClones {
+			return 0, bad(fmt.Sprintf("--number %d: %d at the most", f.clones, mostClones))
+		}
 		return f.many(fs)
 	}
 	if f.detach {
@@ -69,6 +75,9 @@ func (f *Restore) Execute(fs *pflag.FlagSet, d launch.Decoders) (status int, err
 	}
 	return launch.Restore(o)
 }
+
+// mostClones is how many machines one command starts: more is a slip of the finger.
+const mostClones = 10_000
 
 // many starts one terem for each machine, in the background. The first that fails is the last: those before it run.
 func (f *Restore) many(fs *pflag.FlagSet) (status int, err error) {

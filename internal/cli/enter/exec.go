@@ -77,7 +77,7 @@ func Run(o *Options) (status int, err error) {
 	for told := false; ; {
 		select {
 		case r := <-ended:
-			return s.status(r.status, r.err)
+			return o.Status(r.status, r.err)
 		case <-s.quit:
 			fmt.Fprint(o.Stderr, "\r\nterem: left by Ctrl-A x\r\n") // the cursor may be anywhere
 			return 0, c.Close()                                     // the program gets SIGHUP
@@ -92,31 +92,31 @@ func Run(o *Options) (status int, err error) {
 	}
 }
 
-// status is the exit status for the way in which it ended.
-func (s *session) status(st agent.Status, err error) (int, error) {
+// Status is the exit status for the way in which it ended.
+func (o *Options) Status(st agent.Status, err error) (int, error) {
 	var start *agent.StartError
 	var out *agent.OutputError
-	program := s.o.Start.Argv[0]
+	program := o.Start.Argv[0]
 	switch {
 	case err == nil:
 		return st.Exit(), nil
 	case errors.As(err, &start) && start.Exit() == fault.StatusNoProgram:
-		return 0, &fault.Error{Class: fault.NoProgram, Thing: program, Err: s.inItsWords(start)}
+		return 0, &fault.Error{Class: fault.NoProgram, Thing: program, Err: o.inItsWords(start)}
 	case errors.As(err, &start):
-		return 0, &fault.Error{Class: fault.NotExecutable, Thing: program, Err: s.inItsWords(start)}
+		return 0, &fault.Error{Class: fault.NotExecutable, Thing: program, Err: o.inItsWords(start)}
 	case errors.As(err, &out) && errors.Is(err, syscall.EPIPE):
 		return 128 + int(syscall.SIGPIPE), nil
 	case errors.As(err, &out):
 		return 0, &fault.Error{Class: fault.Host, Thing: out.Stream, Err: out.Err}
 	case errors.Is(err, agent.ErrGone):
-		return 0, &fault.Error{Class: fault.Gone, Thing: s.o.Name, Cause: fmt.Sprintf("it ended before %s did", program), Mend: "see `terem ps`"}
+		return 0, &fault.Error{Class: fault.Gone, Thing: o.Name, Cause: fmt.Sprintf("it ended before %s did", program), Mend: "see `terem ps`"}
 	}
-	return 0, &fault.Error{Class: fault.Guest, Thing: s.o.Name, Err: err}
+	return 0, &fault.Error{Class: fault.Guest, Thing: o.Name, Err: err}
 }
 
 // inItsWords says what failed of a container, which is no guest.
-func (s *session) inItsWords(e *agent.StartError) error {
-	dir, err := running.Find(running.Root(), s.o.Name)
+func (o *Options) inItsWords(e *agent.StartError) error {
+	dir, err := running.Find(running.Root(), o.Name)
 	if err != nil {
 		return e
 	}

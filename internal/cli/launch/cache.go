@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -26,23 +27,23 @@ type warmKey struct {
 	Images  []fileStamp // kernel, initrd
 	Terem   fileStamp   // this program
 	Host    string      // the host's kernel
+	NoWords bool        // no kernel parameters for a software KVM
 	Machine string      // and its hardware's kind
 }
 
-// warmDir is the directory of the guest that was asked for. Its name is the key's hash.
-func (s *session) warmDir(im *images) (string, error) {
+// warmKey gives the key of the guest that was asked for.
+func (s *session) warmKey(im *images) (k warmKey, err error) {
 	o := s.o
-	k := warmKey{Request: request{Memory: o.Memory, CPUs: o.CPUs, CPU: o.CPU, RNG: o.RNG, Balloon: o.Balloon, NoAssist: o.NoAssist}}
-	var err error
+	k = warmKey{NoWords: o.NoParams, Request: request{Memory: o.Memory, CPUs: o.CPUs, CPU: o.CPU, RNG: o.RNG, Balloon: o.Balloon, NoAssist: o.NoAssist}}
 	if k.Request.Disks, err = s.diskRequests(); err != nil {
-		return "", err
+		return k, err
 	}
 	if k.Line, err = kernelLine(o, true, true, way{agent: true, idle: true}); err != nil {
-		return "", err
+		return k, err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return "", &fault.Error{Class: fault.Host, Thing: "this program", Err: err}
+		return k, &fault.Error{Class: fault.Host, Thing: "this program", Err: err}
 	}
 	files := []string{self}
 	for _, f := range im.files {
@@ -51,7 +52,7 @@ func (s *session) warmDir(im *images) (string, error) {
 	for i, f := range files {
 		stamp, err := stampOf(f)
 		if err != nil {
-			return "", &fault.Error{Class: fault.Host, Thing: f, Err: fault.Reason(err)}
+			return k, &fault.Error{Class: fault.Host, Thing: f, Err: fault.Reason(err)}
 		}
 		if i == 0 {
 			k.Terem = stamp
@@ -61,20 +62,28 @@ func (s *session) warmDir(im *images) (string, error) {
 	}
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
-		return "", err
+		return k, err
 	}
 	k.Host, k.Machine = unix.ByteSliceToString(u.Release[:])+" "+unix.ByteSliceToString(u.Version[:]), unix.ByteSliceToString(u.Machine[:])
+	return k, nil
+}
+
+// dir is the directory of that guest's snapshot, whose name is the key's hash.
+func (k *warmKey) dir(cacheDir string) (string, error) {
 	b, err := json.Marshal(k)
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256(b)
-	dir := warmCache(o.CacheDir)
+	dir := warmCache(cacheDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", &fault.Error{Class: fault.Host, Thing: dir, Err: fault.Reason(err)}
 	}
 	return filepath.Join(dir, hex.EncodeToString(sum[:16])), nil
 }
+
+// goneSuffix ends the name of a snapshot that is being removed.
+const goneSuffix = ".gone"
 
 // prune removes all but the most snapshots that were used last.
 func prune(dir string, most int) {
@@ -88,12 +97,22 @@ func prune(dir string, most int) {
 	}
 	var list []used
 	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), goneSuffix) { // by one that was killed
+			_ = os.RemoveAll(filepath.Join(dir, e.Name()))
+			continue
+		}
+		if strings.Contains(e.Name(), ".new-") { // by package snapshot, which removes what is left
+			continue
+		}
 		if st, err := e.Info(); err == nil {
 			list = append(list, used{filepath.Join(dir, e.Name()), st.ModTime().UnixNano()})
 		}
 	}
 	slices.SortFunc(list, func(a, b used) int { return int(min(max(b.at-a.at, -1), 1)) })
 	for _, u := range list[min(most, len(list)):] {
-		_ = os.RemoveAll(u.path) // who has it open keeps it
+		gone := u.path + goneSuffix // at once, so that nobody finds a half
+		if os.Rename(u.path, gone) == nil {
+			_ = os.RemoveAll(gone) // who has it open keeps it
+		}
 	}
 }

@@ -46,7 +46,11 @@ func TestWarmDir(t *testing.T) {
 		t.Helper()
 		o := &Options{CacheDir: cache, Memory: 128 << 20, CPUs: 1, CPU: "host", Warm: WarmReady, Command: []string{"true"}}
 		change(o)
-		d, err := newSession(o, time.Now()).warmDir(&images{own: true, files: []*os.File{f}})
+		k, err := newSession(o, time.Now()).warmKey(&images{own: true, files: []*os.File{f}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := k.dir(cache)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +81,7 @@ func TestWarmDir(t *testing.T) {
 		seen[d] = name
 	}
 	o := &Options{CacheDir: cache, Disks: []disk.Spec{{Path: image}}}
-	if _, err := newSession(o, time.Now()).warmDir(&images{}); err == nil {
+	if _, err := newSession(o, time.Now()).warmKey(&images{}); err == nil {
 		t.Error("a guest with a disk that it writes to has a snapshot")
 	}
 }

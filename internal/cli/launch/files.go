@@ -2,9 +2,11 @@ package launch
 
 import (
 	"os"
+	"path/filepath"
 
 	"terem/internal/fault"
 	"terem/internal/vm/disk"
+	"terem/internal/vm/snapshot"
 )
 
 // fileUse is a file that a run reads or writes.
@@ -47,6 +49,22 @@ func checkFiles(o *Options, im *images, c console) error {
 		if s.used && s.file != nil {
 			uses = append(uses, fileUse{name: s.name, is: disk.Identify(s.file), writes: s.writes, stream: true})
 		}
+	}
+	return clash(uses)
+}
+
+// checkSnapshot refuses a restore that writes what it restores from.
+func checkSnapshot(o *Options, dir string, c console) error {
+	uses := []fileUse{{field: "Console", name: o.Console, is: disk.Identify(c.File), writes: true}}
+	if !c.own {
+		return nil
+	}
+	for _, name := range snapshot.Files() {
+		path := filepath.Join(dir, name)
+		uses = append(uses, fileUse{name: path, is: disk.IdentifyPath(path)})
+	}
+	for _, d := range o.Disks {
+		uses = append(uses, fileUse{name: "disk " + d.Path, is: disk.IdentifyPath(d.Path)})
 	}
 	return clash(uses)
 }

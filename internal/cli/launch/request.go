@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 
@@ -40,7 +41,7 @@ type diskRequest struct {
 type fileStamp struct {
 	Dev, Ino uint64
 	Size     int64
-	Modified int64 // nanoseconds since 1970
+	Changed  int64 // its inode, or its bytes, nanoseconds since 1970
 }
 
 func stampOf(path string) (s fileStamp, err error) {
@@ -48,15 +49,21 @@ func stampOf(path string) (s fileStamp, err error) {
 	if err := unix.Stat(path, &st); err != nil {
 		return s, err
 	}
-	return fileStamp{Dev: st.Dev, Ino: st.Ino, Size: st.Size, Modified: st.Mtim.Nano()}, nil
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return s, errNoFile
+	}
+	return fileStamp{Dev: st.Dev, Ino: st.Ino, Size: st.Size, Changed: st.Ctim.Nano()}, nil
 }
+
+// errNoFile is the error of a device, whose contents change without a trace.
+var errNoFile = errors.New("it is no regular file, and whether it is the same later cannot be told")
 
 // request is this machine's. A disk that the guest may write to has changed by the time that the snapshot is restored.
 func (s *session) request() (r request, err error) {
 	o, c := s.o, s.conf
 	r = request{
 		Memory: o.Memory, CPUs: o.CPUs, CPU: o.CPU, CmdLine: s.m.CmdLine(), Command: o.Command, RNG: o.RNG, Balloon: o.Balloon,
-		Agent: s.here.agent, Streams: s.streams != nil, Init: c.Init, ACPI: c.ACPI, NoAssist: o.NoAssist,
+		Agent: s.here.agent, Streams: s.streams != nil && o.Warm == "", Init: c.Init, ACPI: c.ACPI, NoAssist: o.NoAssist,
 	}
 	if c.Vsock != nil {
 		r.CID = c.Vsock.CID
@@ -70,7 +77,7 @@ func (s *session) diskRequests() (list []diskRequest, err error) {
 	for _, d := range s.o.Disks {
 		if !d.ReadOnly {
 			return nil, &fault.Error{Class: fault.Usage, Thing: "disk " + d.Path, Cause: "the guest may write to it, and the snapshot would not have what is on it",
-				Mend: "start the machine with " + fault.Field("Disks") + " " + d.Path + ",ro"}
+				Mend: "give it to the machine read-only: " + d.Path + ",ro"}
 		}
 		if d.Path, err = filepath.Abs(d.Path); err != nil {
 			return nil, err

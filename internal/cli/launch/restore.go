@@ -42,10 +42,13 @@ func Restore(ro *RestoreOptions) (status int, err error) {
 		return 0, err
 	}
 	defer sn.Close()
-	var r request
-	var state machine.State
-	if err := errors.Join(strictly(sn.Request, &r), strictly(sn.Machine, &state)); err != nil {
+	r, state, err := decode(sn)
+	if err != nil {
 		return 0, notOurs(ro.Dir, err)
+	}
+	cpu, err := machine.ParseCPU(r.CPU)
+	if err != nil {
+		return 0, notOurs(ro.Dir, errors.New("its CPU model is none"))
 	}
 	o, err := r.options()
 	if err != nil {
@@ -60,20 +63,29 @@ func Restore(ro *RestoreOptions) (status int, err error) {
 		if err != nil {
 			return nil, &fault.Error{Class: fault.Host, Thing: "memory of " + ro.Dir, Err: err}
 		}
-		m, err := s.restoreOn(c, &state, ram)
+		m, err := restoreOn(c, state, ram, s.here.Name())
 		var told *fault.Error
 		if err != nil && !errors.As(err, &told) {
 			err = notOurs(ro.Dir, err)
 		}
 		return m, err
 	}
-	return s.restore(&r)
+	return s.restore(r, cpu, ro.Dir)
+}
+
+// decode reads what terem itself has put into a snapshot.
+func decode(sn *snapshot.Snapshot) (*request, *machine.State, error) {
+	r, state := new(request), new(machine.State)
+	if err := strictly(sn.Request, r); err != nil {
+		return nil, nil, err
+	}
+	return r, state, strictly(sn.Machine, state)
 }
 
 // restoreOn has the guest know that it is another one, and builds its machine. The RAM is the machine's to close.
-func (s *session) restoreOn(c machine.Config, state *machine.State, ram *memory.Guest) (*machine.Machine, error) {
+func restoreOn(c machine.Config, state *machine.State, ram *memory.Guest, name string) (*machine.Machine, error) {
 	if strings.Contains(c.CmdLine, cmdline.GenerationWord()) {
-		if err := s.tell(ram, state.Taken); err != nil {
+		if err := tell(ram, state.Taken, name); err != nil {
 			return nil, errors.Join(err, ram.Close())
 		}
 	}
@@ -81,12 +93,11 @@ func (s *session) restoreOn(c machine.Config, state *machine.State, ram *memory.
 }
 
 // tell writes for the guest how long it was away, and what makes it different from all others of its snapshot.
-func (s *session) tell(ram *memory.Guest, since time.Time) error {
+func tell(ram *memory.Guest, since time.Time, name string) error {
 	at, err := ram.Slice(memory.Generation, generation.Size)
 	if err != nil {
 		return err
 	}
-	name := s.here.Name()
 	if generation.CheckName(name) != nil {
 		name = ""
 	}
@@ -108,7 +119,7 @@ func strictly(b []byte, into any) error {
 	return d.Decode(into)
 }
 
-func (s *session) restore(r *request) (status int, err error) {
+func (s *session) restore(r *request, cpu machine.CPUModel, dir string) (status int, err error) {
 	err = s.claim()
 	defer func() { err = errors.Join(err, s.here.Vanish()) }()
 	if err != nil {
@@ -118,17 +129,16 @@ func (s *session) restore(r *request) (status int, err error) {
 		return 0, err
 	}
 	defer func() { s.console.end(s.begun) }()
+	if err := checkSnapshot(s.o, dir, s.console); err != nil {
+		return 0, err
+	}
 	disks, err := s.openDisks()
 	if err != nil {
 		return 0, err
 	}
-	cpu, err := machine.ParseCPU(r.CPU)
-	if err != nil {
-		return 0, notOurs("", err)
-	}
 	s.verb = "restored"
 	c := machine.Config{
-		CmdLine: r.CmdLine, Memory: r.Memory, CPUs: r.CPUs, CPU: cpu, RNG: r.RNG, Balloon: r.Balloon, Init: r.Init, ACPI: r.ACPI,
+		Kernel: machine.File{Name: "as in " + dir}, CmdLine: r.CmdLine, Memory: r.Memory, CPUs: r.CPUs, CPU: cpu, RNG: r.RNG, Balloon: r.Balloon, Init: r.Init, ACPI: r.ACPI,
 		NoAssist: r.NoAssist, CountExits: s.o.Exits != "", Since: s.since, Disks: disks,
 	}
 	if r.CID != 0 {

@@ -40,8 +40,8 @@ type session struct {
 	begun   bool       // the guest was started
 	voice   *tty.Voice // terem's own lines
 	here    place
-	streams *streams   // of the guest's command, if they do not go over the console
-	kept    chan error // has how the snapshot for other warm starts came out; nil: none is made
+	streams *streams // of the guest's command, if they do not go over the console
+	warmth  warm
 
 	mu     sync.Mutex
 	status int           // overrides the outcome's status, if why is set
@@ -102,7 +102,7 @@ func Run(o *Options) (status int, err error) {
 	conf.Disks = disks
 	return s.carryOut(conf, func(c machine.Config) (int, error) {
 		if o.Warm != "" {
-			return s.warm(im, c)
+			return s.startWarm(im, c)
 		}
 		return s.run(c)
 	})
@@ -134,7 +134,7 @@ func (s *session) openOutput(c *machine.Config) (closeAll func(), err error) {
 		return closeAll, err
 	}
 	c.Out = s.out
-	if s.streams == nil {
+	if s.streams == nil { // of a warm run they are opened later
 		return func() { s.out.Close() }, nil
 	}
 	if err := s.streams.open(); err != nil {
@@ -221,6 +221,9 @@ func (s *session) run(c machine.Config) (status int, err error) {
 	s.appear()
 	if err := s.here.Leave(); err != nil {
 		return 0, err
+	}
+	if s.o.Warm != "" {
+		go s.inside()
 	}
 	s.watchMemory()
 	s.wait(heard)

@@ -3,21 +3,29 @@ package launch
 import (
 	"context"
 	"encoding/json"
-	"errors"
 
+	"terem/internal/fault"
 	"terem/internal/vm/snapshot"
 	"terem/memory"
 )
 
 // snapshot writes the machine into a directory. It stands still while its memory is copied, and not while that gets to the medium.
 func (s *session) snapshot(ctx context.Context, dir string, replace bool) error {
+	if s.o.Warm != "" {
+		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Warm"), Cause: "the machine came out of a snapshot for one command, and ends with it"}
+	}
+	r, err := s.request() // which may refuse
+	if err != nil {
+		return err
+	}
 	w, err := snapshot.Create(dir, replace)
 	if err != nil {
 		return err
 	}
-	out, err := s.take(ctx, w)
+	out, err := s.takeAs(ctx, w, r)
 	if err != nil {
-		return errors.Join(err, w.Abort())
+		_ = w.Abort() // what came before says more
+		return err
 	}
 	return w.Commit(out)
 }
@@ -28,7 +36,15 @@ func (s *session) take(ctx context.Context, w *snapshot.Writer) (out snapshot.St
 	if err != nil {
 		return out, err
 	}
-	state, err := s.m.Save(func(g *memory.Guest) error { return w.Memory(ctx, g) })
+	return s.takeAs(ctx, w, r)
+}
+
+func (s *session) takeAs(ctx context.Context, w *snapshot.Writer, r request) (out snapshot.State, err error) {
+	state, err := s.m.Save(func(ends context.Context, g *memory.Guest) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer context.AfterFunc(ends, cancel)()
+		return w.Memory(ctx, g)
+	})
 	if err != nil {
 		return out, err
 	}

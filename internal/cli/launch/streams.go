@@ -106,7 +106,7 @@ func (st *streams) close() {
 
 // stop calls off writes that wait for a reader.
 func (st *streams) stop() {
-	if st == nil {
+	if st == nil || st.out == nil { // a terminal needs none
 		return
 	}
 	st.out.Stop()

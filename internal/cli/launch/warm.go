@@ -3,13 +3,13 @@ package launch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"terem/internal/cli/enter"
-	"terem/internal/cli/tty"
 	"terem/internal/fault"
 	"terem/internal/vm/agent"
 	"terem/internal/vm/machine"
@@ -32,6 +32,8 @@ func checkWarm(o *Options) error {
 		return bad("Kernel", "only terem's own guest has an agent that says when it is ready")
 	case o.Initrd != "":
 		return bad("Initrd", "only terem's own guest has an agent that says when it is ready")
+	case strings.Contains(o.Append, "init="):
+		return bad("Append", "only terem's own init has an agent that says when it is ready")
 	case o.Detached != nil:
 		return bad("Detach", "what is warm runs a command and ends with it; `terem snapshot` and `terem restore` are for machines in the background")
 	case !o.stdio():
@@ -42,168 +44,192 @@ func checkWarm(o *Options) error {
 	return nil
 }
 
-// warm starts a command in a guest that has booted before: from the cache of snapshots, or, if there is none of such a guest, by
-// booting one and keeping it there.
-func (s *session) warm(im *images, c machine.Config) (status int, err error) {
-	dir, err := s.warmDir(im)
+// warm is a run that begins from a snapshot in the cache; or, if there is none of such a guest, that boots one and keeps it there.
+type warm struct {
+	dir  string // of the snapshot; "": there is no place for one
+	cold bool   // the guest boots
+	kept chan error
+}
+
+// startWarm runs a command in a guest that has booted before.
+func (s *session) startWarm(im *images, c machine.Config) (status int, err error) {
+	key, err := s.warmKey(im)
 	if err != nil {
 		return 0, err
 	}
-	if status, err = s.warmFrom(dir, c); !errors.Is(err, errCold) {
-		return status, err
+	w := &s.warmth
+	if w.dir, err = key.dir(s.o.CacheDir); err != nil {
+		s.murmur(err) // the command runs all the same
 	}
-	w, err := snapshot.Create(dir, true)
-	if err != nil && s.o.Verbose {
-		s.say("terem: %v\n", err) // the command runs all the same
-	}
-	return s.inside(c, func() error {
-		if err := s.m.AwaitListener(); err != nil {
-			return nil // it has ended, and says how
+	s.streams = newStreams(s)
+	c.Asker = s.streams
+	if s.pipe {
+		if err := s.streams.open(); err != nil {
+			return 0, err
 		}
-		if w == nil {
-			return nil
-		}
-		return s.keep(w)
-	})
-}
-
-// errCold says that there is no snapshot to begin from.
-var errCold = errors.New("no such guest in the cache")
-
-// warmFrom starts from a snapshot, if there is one that fits.
-func (s *session) warmFrom(dir string, c machine.Config) (status int, err error) {
-	sn, err := snapshot.Open(dir)
-	if err != nil {
-		return 0, errCold
+		defer s.streams.close()
 	}
-	defer sn.Close()
-	var r request
-	var state machine.State
-	if errors.Join(strictly(sn.Request, &r), strictly(sn.Machine, &state)) != nil {
-		return 0, errCold
+	s.make = s.makeWarm
+	status, err = s.run(c)
+	if w.kept != nil {
+		s.murmur(<-w.kept)
 	}
-	c.CmdLine = r.CmdLine
-	made := false
-	s.make = func(c machine.Config) (*machine.Machine, error) {
-		ram, err := sn.Guest()
-		if err != nil {
-			return nil, err
-		}
-		m, err := s.restoreOn(c, &state, ram)
-		made = err == nil
-		return m, err
-	}
-	status, err = s.inside(c, func() error { return nil })
-	if s.make = machine.New; !made {
-		return 0, errCold // whatever it was, a cold start does not need it
-	}
-	now := time.Now()
-	_ = os.Chtimes(dir, now, now) // it was of use; who cannot say so may lose it sooner
 	return status, err
 }
 
-// keep makes the machine the snapshot that others start from. It is on the medium some time later.
-func (s *session) keep(w *snapshot.Writer) error {
-	out, err := s.take(context.Background(), w)
-	if err != nil {
-		return errors.Join(err, w.Abort())
+// murmur says what only those want to know who want to know all.
+func (s *session) murmur(err error) {
+	if err != nil && s.o.Verbose {
+		s.say("terem: %s\r\n", fault.Say(err, func(f string) string { return f }))
 	}
-	s.kept = make(chan error, 1)
-	go func() {
-		err := w.Commit(out)
-		if err == nil {
-			prune(filepath.Dir(w.Dir()), warmMost)
-		}
-		s.kept <- err
-	}()
-	return nil
 }
 
-// inside runs the command by the guest's agent, and ends the machine with it. Before that, ready is called.
-func (s *session) inside(c machine.Config, ready func() error) (status int, err error) {
-	if s.m, err = s.make(c); err != nil {
-		return 0, err
+// makeWarm makes the machine from the snapshot, if there is one that fits, and else as any other.
+func (s *session) makeWarm(c machine.Config) (*machine.Machine, error) {
+	m, err := s.fromCache(c)
+	if err == nil {
+		now := time.Now()
+		_ = os.Chtimes(s.warmth.dir, now, now) // it was of use; who cannot say so may lose it sooner
+		return m, nil
 	}
-	defer func() {
-		s.stopOutput()
-		err = errors.Join(err, s.m.Close())
-		if s.kept != nil {
-			if bad := <-s.kept; bad != nil && s.o.Verbose {
-				s.say("terem: %v\n", bad)
-			}
+	s.murmur(err)
+	s.warmth.cold = true
+	if !errors.Is(err, errNotOpened) { // the machine that came to nothing has closed them
+		if c.Disks, err = s.openDisks(); err != nil {
+			return nil, err
 		}
-	}()
-	s.verbose(c)
-	s.warn()
-	s.begun = true
-	if err := s.m.Start(); err != nil {
-		return 0, err
 	}
-	s.here.ports, s.here.agent = true, true
-	s.appear()
-	if s.o.Timeout > 0 {
-		t := time.AfterFunc(s.o.Timeout, func() { s.end(StatusTimeout, fmt.Sprintf("the timeout of %v ran out", s.o.Timeout)) })
-		defer t.Stop()
+	return machine.New(c)
+}
+
+// errNotOpened is the error of a snapshot that no machine was made of.
+var errNotOpened = errors.New("no snapshot of such a guest can be used: it boots")
+
+// fromCache makes the machine from the snapshot.
+func (s *session) fromCache(c machine.Config) (*machine.Machine, error) {
+	if s.warmth.dir == "" {
+		return nil, errNotOpened
 	}
-	if err := ready(); err != nil {
-		return 0, err
-	}
-	status, err = enter.Run(s.entry())
+	sn, err := snapshot.Open(s.warmth.dir)
 	if err != nil {
-		s.awaitEnd(err)
+		return nil, errNotOpened
 	}
-	select {
-	case <-s.m.Done(): // by itself: that says more
-		return s.finish()
+	defer sn.Close()
+	r, state, err := decode(sn)
+	if err != nil {
+		return nil, errNotOpened
+	}
+	ram, err := sn.Guest()
+	if err != nil {
+		return nil, errNotOpened
+	}
+	c.CmdLine = r.CmdLine
+	return restoreOn(c, state, ram, "")
+}
+
+// inside waits until the guest is ready, keeps it for others, runs the command by its agent, and ends the machine with it.
+func (s *session) inside() {
+	st := s.streams
+	defer close(st.done)
+	if s.warmth.cold {
+		if s.m.AwaitListener() != nil {
+			return // it has ended, and says how
+		}
+		s.keep()
+	}
+	conn, err := s.callAgent()
+	if err != nil {
+		s.end(StatusBroken, "the guest's agent: "+err.Error())
+		return
+	}
+	st.taken.Store(true)
+	close(st.called)
+	status, err := s.command(conn)
+	var f *fault.Error
+	switch {
+	case err == nil:
+		s.m.Exit(uint8(status))
+	case errors.As(err, &f) && f.Class == fault.Gone:
+		s.gone()
 	default:
+		s.end(fault.Status(err), fault.Say(err, func(f string) string { return f }))
 	}
-	if err != nil {
-		s.m.Kill()
-		s.here.Ended(fault.Status(err), err.Error())
-		return 0, err
-	}
-	s.m.Exit(uint8(status))
-	return s.finish()
 }
 
 // goes is how long a guest that has let go of its connections may take to end: it has begun to.
 const goes = 3 * time.Second
 
-func (s *session) awaitEnd(err error) {
-	var f *fault.Error
-	if !errors.As(err, &f) || f.Class != fault.Gone {
-		return
-	}
+func (s *session) gone() {
 	select {
 	case <-s.m.Done():
 	case <-time.After(goes):
+		s.end(StatusBroken, "the guest's agent has gone")
 	}
 }
 
-// entry is how the command is started.
-func (s *session) entry() *enter.Options {
-	o := s.o
-	e := &enter.Options{
-		Name: "the guest", Interactive: true, Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, Dial: s.callAgent,
-		Start: agent.Start{Argv: o.Command, Dir: "/", TTY: tty.IsTerminal(o.Stdin) && tty.IsTerminal(o.Stdout)},
-	}
-	if len(o.Command) == 0 {
-		e.Start.Argv = []string{"/bin/sh"}
-	}
-	return e
-}
-
-// callAgent connects with the guest's agent, until the machine ends.
+// callAgent connects with the guest's agent.
 func (s *session) callAgent() (agent.Conn, error) {
 	ours, theirs := vsock.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		<-s.m.Done()
 		cancel()
-		_ = ours.Close() // an end of a pipe of ours
 	}()
-	if _, err := s.m.Connect(ctx, agent.Port, theirs); err != nil {
-		return nil, &fault.Error{Class: fault.Guest, Thing: "the guest's agent", Err: err}
+	_, err := s.m.Connect(ctx, agent.Port, theirs)
+	return ours, err
+}
+
+// command runs the command, on the user's terminal if there is one.
+func (s *session) command(conn agent.Conn) (status int, err error) {
+	o, st := s.o, s.streams
+	e := &enter.Options{
+		Name: "the guest", Interactive: true, Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr,
+		Dial:  func() (agent.Conn, error) { return conn, nil },
+		Start: agent.Start{Argv: o.Command, TTY: !s.pipe},
 	}
-	return ours, nil
+	if len(o.Command) == 0 {
+		e.Start.Argv = []string{"/bin/sh"}
+	}
+	if e.Start.TTY {
+		return enter.Run(e)
+	}
+	how, err := agent.Exec(conn, e.Start, agent.Streams{
+		Stdin: &input{o.Stdin, s}, Stdout: noted{st, st.out}, Stderr: noted{st, st.errs}, Signals: st.signals,
+	})
+	var out *agent.OutputError
+	if errors.As(err, &out) { // the output says so itself
+		<-s.m.Done()
+		return 128 + int(syscall.SIGPIPE), nil
+	}
+	return e.Status(how, err)
+}
+
+// keep makes the machine the snapshot that others start from. It is on the medium some time later.
+func (s *session) keep() {
+	dir := s.warmth.dir
+	if dir == "" {
+		return
+	}
+	w, err := snapshot.Create(dir, true)
+	if err != nil && os.RemoveAll(dir) == nil { // something that is no snapshot, and nobody's
+		w, err = snapshot.Create(dir, true)
+	}
+	if err != nil {
+		s.murmur(err)
+		return
+	}
+	out, err := s.take(context.Background(), w)
+	if err != nil {
+		s.murmur(err)
+		s.murmur(w.Abort())
+		return
+	}
+	s.warmth.kept = make(chan error, 1)
+	go func() {
+		err := w.Commit(out)
+		if err == nil {
+			prune(filepath.Dir(dir), warmMost)
+		}
+		s.warmth.kept <- err
+	}()
 }

@@ -128,7 +128,9 @@ func TestWarm(t *testing.T) {
 		t.Errorf("the cache has %v, %v", l, err)
 	}
 	warm("some\x04thing", "--", "cat").want(t, 0, "some\x04thing")
-	warm("", "--name", "web", "--", "hostname").want(t, 0, "web\n")
+	if s := warm("", "--verbose", "--", "true"); s.status != 0 || strings.Contains(s.stderr, "it boots") {
+		t.Errorf("it has booted: %+v", s)
+	}
 	warm("", "--", "sh", "-c", "kill -9 $$").want(t, 137, "")
 	warm("", "--", "nope").wantAll(t, 127, "", "terem: nope: no such program in the guest\n")
 	if s := warm("", "--", "reboot", "-f"); s.status != 80 {

@@ -26,6 +26,8 @@ type Server struct {
 	places   places // of those who ask
 	waiters  places // of those who wait for the end
 
+	saving sync.Mutex // held while a snapshot is made
+
 	mu    sync.Mutex // held while a verb changes or measures what runs
 	state string
 }

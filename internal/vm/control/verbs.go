@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"path/filepath"
 	"strings"
@@ -198,16 +199,24 @@ func (s *Server) snapshot(c *client, body []byte) (any, error) {
 		_, _ = c.Read(make([]byte, 1)) // a client has nothing more to say: this is its end, or ours
 		cancel()
 	}()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.verbs.Snapshot(ctx, q.Dir, q.Replace); err != nil {
+	if !s.saving.TryLock() {
+		return nil, refuse(statusConflict, "another snapshot of it is being made")
+	}
+	defer s.saving.Unlock()
+	err := s.verbs.Snapshot(ctx, q.Dir, q.Replace)
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("it ended before the snapshot was made")
+	}
+	if err != nil {
 		return nil, refuse(statusConflict, "%s", fault.Say(err, flag))
 	}
 	return done{}, nil
 }
 
 // flag is a field as people know it.
-func flag(field string) string { return "--" + strings.ToLower(field) }
+func flag(field string) string {
+	return "--" + strings.ToLower(field)
+}
 
 // read reads a body, which may be left out.
 func read(body []byte, into any) error {

@@ -22,6 +22,8 @@ func (m *Machine) AwaitListener() error {
 	select {
 	case <-m.listens:
 		return nil
+	case <-m.done:
+		return ErrEnded
 	case <-m.ctx.Done():
 		return m.ctx.Err()
 	}

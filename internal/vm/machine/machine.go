@@ -90,8 +90,10 @@ func build(c Config, steps func(*Machine) []func() error) (_ *Machine, err error
 
 func (m *Machine) makeVM() (err error) {
 	if m.sys, err = openKVM(); err != nil {
-		if worse := hopeless(&m.conf); worse != nil {
-			return worse
+		if m.ram == nil {
+			if worse := hopeless(&m.conf); worse != nil {
+				return worse
+			}
 		}
 		return err
 	}
@@ -303,7 +305,9 @@ func (m *Machine) Exit(status uint8) { m.ended(Outcome{Kind: Exited, Status: sta
 func (m *Machine) Close() error {
 	m.Kill()
 	m.cancel()
+	m.state.Lock() // who copies the RAM gives up, and who comes later finds the end
 	errs := []error{m.each((*vcpu.Runner).Stop)}
+	m.state.Unlock()
 	m.workers.Wait()
 	if m.relay != nil {
 		errs = append(errs, m.relay.Close())

@@ -32,6 +32,8 @@ func (m *Machine) fits(s *State) error {
 	switch {
 	case len(s.CPUs) != m.conf.CPUs:
 		return fmt.Errorf("the state has %d vCPUs, and the machine %d", len(s.CPUs), m.conf.CPUs)
+	case s.Undone && (!s.Interprets || m.conf.NoAssist):
+		return errors.New("the guest needs help with SYSCALL, and the machine is to give none")
 	case m.ram.Size() != m.conf.Memory:
 		return fmt.Errorf("the RAM has %d bytes, and the machine %d", m.ram.Size(), m.conf.Memory)
 	}

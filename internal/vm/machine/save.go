@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -12,28 +13,33 @@ import (
 
 // Save stops the machine for as long as it takes to read its state and to have take copy its RAM, which nothing changes
 // meanwhile. Then it goes on, unless it was paused before.
-func (m *Machine) Save(take func(*memory.Guest) error) (s *State, err error) {
+//
+// take has a context that ends when the machine is closed, which waits for it.
+func (m *Machine) Save(take func(context.Context, *memory.Guest) error) (s *State, err error) {
 	m.state.Lock()
 	defer m.state.Unlock()
-	if err := m.each((*vcpu.Runner).Pause); err != nil {
-		return nil, err
-	}
-	m.virtio.pause()
-	defer func() {
-		m.virtio.resume()
-		if m.running {
-			err = errors.Join(err, m.each((*vcpu.Runner).Resume))
-		}
-	}()
 	select {
 	case <-m.done:
 		return nil, ErrEnded
 	default:
 	}
+	defer func() {
+		if !m.running {
+			return
+		}
+		if bad := m.each((*vcpu.Runner).Resume); err == nil {
+			err = bad
+		}
+	}()
+	if err := m.each((*vcpu.Runner).Pause); err != nil {
+		return nil, err
+	}
+	m.virtio.pause()
+	defer m.virtio.resume()
 	if s, err = m.read(); err != nil {
 		return nil, err
 	}
-	return s, take(m.ram)
+	return s, take(m.ctx, m.ram)
 }
 
 // ErrEnded is Save's error of a machine that has ended.
@@ -52,11 +58,16 @@ func (m *Machine) read() (*State, error) {
 			if s.TSCKHz, err = v.TSCKHz(); err != nil {
 				return err
 			}
-			c.State, err = vcpu.Save(v, l)
-			return err
+			if c.State, err = vcpu.Save(v, l); err != nil {
+				return err
+			}
+			return v.ClockCtrl()
 		})
 		if err != nil {
 			return nil, err
+		}
+		if c.nests() {
+			return nil, errNests
 		}
 		s.CPUs = append(s.CPUs, c)
 	}
@@ -65,6 +76,14 @@ func (m *Machine) read() (*State, error) {
 	}
 	s.Devices, err = saveParts(m.parts())
 	return s, err
+}
+
+// errNests is the error of a guest that has guests, of which KVM keeps a state that is not saved here.
+var errNests = errors.New("the guest has switched on VT-x or AMD-V for guests of its own, and those are not in a snapshot")
+
+func (c *CPUState) nests() bool {
+	const vmxe, svme = 1 << 13, 1 << 12 // of CR4, and of EFER
+	return c.Sregs.CR4&vmxe != 0 || c.Sregs.EFER&svme != 0
 }
 
 // layout says what there is to save of a vCPU on this host.

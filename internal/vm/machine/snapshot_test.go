@@ -2,6 +2,7 @@ package machine
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"terem/devices/virtio/rng"
 	"terem/devices/virtio/vsock"
+	"terem/internal/kvmtest"
 	"terem/kvm"
 	"terem/memory"
 	"terem/vcpu"
@@ -26,7 +28,7 @@ type saved struct {
 
 func save(t testing.TB, m *Machine) (s saved) {
 	t.Helper()
-	state, err := m.Save(func(g *memory.Guest) error {
+	state, err := m.Save(func(_ context.Context, g *memory.Guest) error {
 		for _, r := range g.Regions() {
 			s.ram = append(s.ram, slices.Clone(r.Host))
 		}
@@ -116,7 +118,7 @@ func TestSavePaused(t *testing.T) {
 	}
 	await(t, "the echo", func() bool { return con.String() == "x" })
 	m.Kill()
-	if _, err := m.Save(func(*memory.Guest) error { return nil }); !errors.Is(err, ErrEnded) {
+	if _, err := m.Save(func(context.Context, *memory.Guest) error { return nil }); !errors.Is(err, ErrEnded) {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -233,6 +235,7 @@ func TestRestoreRefuses(t *testing.T) {
 		"has 16 devices":        func(s *State) { delete(s.Devices, "rng") },
 		"restore rng transport": func(s *State) { s.Devices["rng transport"] = json.RawMessage(`{"Status":255}`) },
 		"unknown field":         func(s *State) { s.Devices["pci"] = json.RawMessage(`{"Wrong":1}`) },
+		"needs help":            func(s *State) { s.Undone = true },
 		"MSR 0xdeadbeef":        func(s *State) { s.CPUs[0].MSRs = append(s.CPUs[0].MSRs, vcpu.MSR{Index: 0xdeadbeef, Data: 1}) },
 	} {
 		s := save(t, m)
@@ -248,5 +251,34 @@ func TestRestoreRefuses(t *testing.T) {
 		} else if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: the error is %v", want, err)
 		}
+	}
+}
+
+// TestCloseDuringSave: what is copied stays mapped until it has been.
+func TestCloseDuringSave(t *testing.T) {
+	kvmtest.Open(t)
+	m, err := New(tinyConfig(codeSpin))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, m)
+	copying, saved := make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := m.Save(func(ctx context.Context, g *memory.Guest) error {
+			close(copying)
+			<-ctx.Done()
+			for _, r := range g.Regions() {
+				_ = bytes.Clone(r.Host)
+			}
+			return ctx.Err()
+		})
+		saved <- err
+	}()
+	<-copying
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-saved; !errors.Is(err, context.Canceled) {
+		t.Errorf("the error is %v", err)
 	}
 }

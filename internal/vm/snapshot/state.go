@@ -20,6 +20,9 @@ const Version = 1
 // maxState bounds the size of DIR/state: enough for the sums of 16 TiB of RAM.
 const maxState = 64 << 20
 
+// Files are the names of the files in a snapshot's directory.
+func Files() []string { return []string{stateFile, memoryFile} }
+
 // State is what DIR/state holds. Writer.Commit fills in Version and Memory.
 type State struct {
 	Version int
