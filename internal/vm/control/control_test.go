@@ -369,6 +369,9 @@ func TestNothingLeft(t *testing.T) {
 	if _, err := c.Info(); err != nil { // so the others are there
 		t.Error(err)
 	}
+	for end := time.Now().Add(10 * time.Second); len(s.waiters) == 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
 	conn.Close()
 	f.end()
 	if err := s.Close(); err != nil {

@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -127,6 +128,17 @@ func (s *Server) serve(c *client) {
 		status = bad.status
 	}
 	_ = writeReply(c, status, errorReply{Error: err.Error()})
+	if status == statusTooLarge {
+		c.hearOut()
+	}
+}
+
+// hearOut reads the rest of a body that nobody wants, within bounds: a client that cannot write it to the end would not look for
+// the answer.
+func (c *client) hearOut() {
+	const most = 1 << 20
+	_ = c.SetDeadline(time.Now().Add(crowded))
+	_, _ = io.CopyN(io.Discard, c, most)
 }
 
 // lastReplies is how long clients that wait for the end have to take it.
