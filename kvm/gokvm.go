@@ -11,19 +11,20 @@ import (
 // The register file and device state, as KVM lays it out. The types are gokvm's;
 // a test compares their sizes with the kernel's.
 type (
-	Regs       = gokvm.Regs        // KVM_GET_REGS: general registers, RIP, RFLAGS
-	Sregs      = gokvm.Sregs       // KVM_GET_SREGS: segments, control registers
-	Segment    = gokvm.Segment     // one segment register with its hidden part
-	Descriptor = gokvm.Descriptor  // GDTR or IDTR
-	DebugRegs  = gokvm.DebugRegs   // KVM_GET_DEBUGREGS
-	XCRs       = gokvm.XCRS        // KVM_GET_XCRS
-	LAPICState = gokvm.LAPICState  // KVM_GET_LAPIC: the 1 KiB register page
-	VCPUEvents = gokvm.VCPUEvents  // KVM_GET_VCPU_EVENTS: pending exceptions, interrupts, NMIs
-	IRQChip    = gokvm.IRQChip     // KVM_GET_IRQCHIP: one PIC, or the IOAPIC
-	PITState   = gokvm.PITState2   // KVM_GET_PIT2
-	ClockData  = gokvm.ClockData   // KVM_GET_CLOCK: nanoseconds of kvm-clock
-	Capability = gokvm.Capability  // a KVM_CAP_* number
-	CPUIDEntry = gokvm.CPUIDEntry2 // one CPUID leaf
+	Regs            = gokvm.Regs            // KVM_GET_REGS: general registers, RIP, RFLAGS
+	Sregs           = gokvm.Sregs           // KVM_GET_SREGS: segments, control registers
+	Segment         = gokvm.Segment         // one segment register with its hidden part
+	Descriptor      = gokvm.Descriptor      // GDTR or IDTR
+	DebugRegs       = gokvm.DebugRegs       // KVM_GET_DEBUGREGS
+	XCRs            = gokvm.XCRS            // KVM_GET_XCRS
+	LAPICState      = gokvm.LAPICState      // KVM_GET_LAPIC: the 1 KiB register page
+	VCPUEvents      = gokvm.VCPUEvents      // KVM_GET_VCPU_EVENTS: pending exceptions, interrupts, NMIs
+	IRQChip         = gokvm.IRQChip         // KVM_GET_IRQCHIP: one PIC, or the IOAPIC
+	PITState        = gokvm.PITState2       // KVM_GET_PIT2
+	PITChannelState = gokvm.PITChannelState // one of its counters
+	ClockData       = gokvm.ClockData       // KVM_GET_CLOCK: nanoseconds of kvm-clock
+	Capability      = gokvm.Capability      // a KVM_CAP_* number
+	CPUIDEntry      = gokvm.CPUIDEntry2     // one CPUID leaf
 )
 
 // MPState is a vCPU's multiprocessing state (KVM_GET_MP_STATE).

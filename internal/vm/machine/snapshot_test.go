@@ -158,6 +158,22 @@ func odd(s *State) {
 	}
 }
 
+// oddDevices does the same for devices, where a register can have any value.
+func oddDevices(t *testing.T, s *State) {
+	t.Helper()
+	for name, to := range map[string]string{
+		"rtc": `"Index":9`, "post": `"Code":66`, "delay": `"Code":67`, "serial": `"SCR":77`, "control": `"Unknown":5`, "pci": `"Control":2`,
+		"port b": `"Control":1`,
+	} {
+		field := to[:strings.IndexByte(to, ':')+1]
+		before, after, ok := strings.Cut(string(s.Devices[name]), field+"0")
+		if !ok {
+			t.Fatalf("%s has no %s0: %s", name, field, s.Devices[name])
+		}
+		s.Devices[name] = json.RawMessage(before + to + after)
+	}
+}
+
 // TestStateSurvives: what one machine is given, it gives, register by register.
 func TestStateSurvives(t *testing.T) {
 	con := new(console)
@@ -165,6 +181,7 @@ func TestStateSurvives(t *testing.T) {
 	m := newTiny(t, c)
 	first := save(t, m)
 	odd(first.state)
+	oddDevices(t, first.state)
 	clone := restore(t, c, first)
 	second := save(t, clone)
 	if d := second.state.Clock - first.state.Clock; d > 60e9 {
@@ -188,6 +205,19 @@ func TestStateSurvives(t *testing.T) {
 	}
 	if len(first.state.Devices) != 17 {
 		t.Errorf("%d devices have a state", len(first.state.Devices))
+	}
+}
+
+// TestTimerSurvives: the interval timer, which raises interrupts.
+func TestTimerSurvives(t *testing.T) {
+	con := new(console)
+	c := full(con)
+	s := save(t, newTiny(t, c))
+	s.state.PIT = &kvm.PITState{}
+	s.state.PIT.Channels[0] = kvm.PITChannelState{Count: 0x1234, RWMode: 3, Mode: 2, Gate: 1}
+	p := save(t, restore(t, c, s)).state.PIT
+	if p == nil || p.Channels[0].Count != 0x1234 || p.Channels[0].Mode != 2 {
+		t.Errorf("it is %+v", p)
 	}
 }
 
