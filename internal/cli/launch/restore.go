@@ -82,14 +82,18 @@ func decode(sn *snapshot.Snapshot) (*request, *machine.State, error) {
 	return r, state, strictly(sn.Machine, state)
 }
 
-// restoreOn has the guest know that it is another one, and builds its machine. The RAM is the machine's to close.
+// restoreOn builds the machine, and has its guest know that it is another one: last, so that no time passes that it is not told of. The
+// RAM is the machine's to close.
 func restoreOn(c machine.Config, state *machine.State, ram *memory.Guest, name string) (*machine.Machine, error) {
-	if strings.Contains(c.CmdLine, cmdline.GenerationWord()) {
-		if err := tell(ram, state.Taken, name); err != nil {
-			return nil, errors.Join(err, ram.Close())
-		}
+	m, err := machine.Restore(c, state, ram)
+	if err != nil || !strings.Contains(c.CmdLine, cmdline.GenerationWord()) {
+		return m, err
 	}
-	return machine.Restore(c, state, ram)
+	if err := tell(ram, state.Taken, name); err != nil {
+		_ = m.Close() // what came before says more
+		return nil, err
+	}
+	return m, nil
 }
 
 // tell writes for the guest how long it was away, and what makes it different from all others of its snapshot.
