@@ -140,9 +140,9 @@ func shortTests(p testPackage) string {
 	case "vcpu":
 		return "^(TestStates|TestPauseWithinString|TestStopIsBounded)$"
 	case "internal/vm/machine":
-		return "^(TestPauseAndResume|TestPauseHolds|TestKill)$"
+		return "^(TestPauseAndResume|TestPauseHolds|TestKill|TestSave|TestStateSurvives)$"
 	}
-	return "^Test(Boot|Sleep|TwoCPUs|Pipe|Disk|StockKernel|Terminate|Exec|Vsock)$"
+	return "^Test(Boot|Sleep|TwoCPUs|Pipe|Disk|StockKernel|Terminate|Exec|Vsock|Warm)$"
 }
 
 // planRows plans the outer systems that lack something.
