@@ -188,6 +188,22 @@ func TestStalledForGood(t *testing.T) {
 	}
 }
 
+// open are the files of unclosed.
+var open []*os.File
+
+// unclosed is another descriptor of a terminal that stays open: a session that ends without its goroutines is the end of its process, but
+// not of this one, where they would use a file that the test closes.
+func unclosed(t *testing.T, terminal *os.File) *os.File {
+	t.Helper()
+	fd, err := syscall.Dup(int(terminal.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), terminal.Name())
+	open = append(open, f)
+	return f
+}
+
 // TestStalledForAll: terem ends, though it has a last line for a terminal that takes nothing.
 func TestStalledForAll(t *testing.T) {
 	root := newRoot(t)
@@ -204,6 +220,7 @@ func TestStalledForAll(t *testing.T) {
 		{"key", Options{}, func(keyboard *os.File) { _, _ = keyboard.WriteString("\x01h\x01x") }},
 	} {
 		keyboard, tty := ttytest.Open(t) // whose keys no session of before reads
+		tty = unclosed(t, tty)
 		tt.o.Config = config(root, "flood", "1000000")
 		tt.o.Config.Stdin, tt.o.Config.Stdout, tt.o.Config.Stderr = tty, tty, tty
 		done := make(chan error, 1)
