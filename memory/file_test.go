@@ -121,14 +121,15 @@ func TestFileHugePagesFit(t *testing.T) {
 // TestFileGuardPages runs itself as a child that steps over a region's edge, which must kill it.
 func TestFileGuardPages(t *testing.T) {
 	if where := os.Getenv("TEREM_TOUCH_GUARD"); where != "" {
-		g := mustMap(t, ramFile(t, 3), Span{PageSize, 2 * PageSize})
+		file := os.Getenv("TEREM_GUARDED_FILE") // the caller's to remove: this process ends by a fault
+		g := mustMap(t, file, Span{PageSize, 2 * PageSize})
 		touchGuard(g.Regions()[0].Host, where == "before")
 		fmt.Println("survived")
 		return
 	}
 	for _, where := range []string{"before", "after"} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestFileGuardPages$")
-		cmd.Env = append(os.Environ(), "TEREM_TOUCH_GUARD="+where)
+		cmd.Env = append(os.Environ(), "TEREM_TOUCH_GUARD="+where, "TEREM_GUARDED_FILE="+ramFile(t, 3))
 		out, err := cmd.CombinedOutput()
 		if err == nil || bytes.Contains(out, []byte("survived")) {
 			t.Errorf("a write %s the region did not fault", where)
