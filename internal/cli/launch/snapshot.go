@@ -22,7 +22,7 @@ func (s *session) snapshot(ctx context.Context, dir string, replace bool) error 
 	if err != nil {
 		return err
 	}
-	out, err := s.takeAs(ctx, w, r)
+	out, err := s.take(ctx, w, r)
 	if err != nil {
 		_ = w.Abort() // what came before says more
 		return err
@@ -31,15 +31,7 @@ func (s *session) snapshot(ctx context.Context, dir string, replace bool) error 
 }
 
 // take copies the memory and reads all else.
-func (s *session) take(ctx context.Context, w *snapshot.Writer) (out snapshot.State, err error) {
-	r, err := s.request()
-	if err != nil {
-		return out, err
-	}
-	return s.takeAs(ctx, w, r)
-}
-
-func (s *session) takeAs(ctx context.Context, w *snapshot.Writer, r request) (out snapshot.State, err error) {
+func (s *session) take(ctx context.Context, w *snapshot.Writer, r request) (out snapshot.State, err error) {
 	state, err := s.m.Save(func(ends context.Context, g *memory.Guest) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer context.AfterFunc(ends, cancel)()

@@ -210,6 +210,11 @@ func (s *session) keep() {
 	if dir == "" {
 		return
 	}
+	r, err := s.request()
+	if err != nil {
+		s.murmur(err)
+		return
+	}
 	w, err := snapshot.Create(dir, true)
 	if err != nil && os.RemoveAll(dir) == nil { // something that is no snapshot, and nobody's
 		w, err = snapshot.Create(dir, true)
@@ -218,7 +223,7 @@ func (s *session) keep() {
 		s.murmur(err)
 		return
 	}
-	out, err := s.take(context.Background(), w)
+	out, err := s.take(context.Background(), w, r)
 	if err != nil {
 		s.murmur(err)
 		s.murmur(w.Abort())

@@ -137,23 +137,32 @@ func (s *Server) kill(c *client, _ []byte) (any, error) {
 
 // wait waits as long as it takes, or until the client goes.
 func (s *Server) wait(c *client, _ []byte) (any, error) {
-	if !s.waiters.take() {
-		return nil, errCrowd()
+	gone, leave, err := s.linger(c)
+	if err != nil {
+		return nil, err
 	}
-	defer s.waiters.give()
-	c.leave()
-	_ = c.SetDeadline(time.Time{})
-	gone := make(chan struct{})
-	go func() {
-		_, _ = c.Read(make([]byte, 1)) // a client has nothing more to say: this is its end, or ours
-		close(gone)
-	}()
+	defer leave()
 	select {
 	case <-s.verbs.Ended:
 		return s.verbs.End(), nil
-	case <-gone:
+	case <-gone.Done():
 		return nil, refuse(statusBadRequest, "the client has gone")
 	}
+}
+
+// linger lets a client stay for as long as it takes. The context ends when it goes, or at leave, which the caller owes.
+func (s *Server) linger(c *client) (ctx context.Context, leave func(), err error) {
+	if !s.waiters.take() {
+		return nil, nil, errCrowd()
+	}
+	c.leave()
+	_ = c.SetDeadline(time.Time{})
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		_, _ = c.Read(make([]byte, 1)) // a client has nothing more to say: this is its end, or ours
+		cancel()
+	}()
+	return ctx, func() { cancel(); s.waiters.give() }, nil
 }
 
 func (s *Server) balloon(_ *client, body []byte) (any, error) {
@@ -187,23 +196,16 @@ func (s *Server) snapshot(c *client, body []byte) (any, error) {
 	case s.ended():
 		return nil, refuse(statusConflict, "it has ended")
 	}
-	if !s.waiters.take() {
-		return nil, errCrowd()
+	ctx, leave, err := s.linger(c)
+	if err != nil {
+		return nil, err
 	}
-	defer s.waiters.give()
-	c.leave()
-	_ = c.SetDeadline(time.Time{})
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		_, _ = c.Read(make([]byte, 1)) // a client has nothing more to say: this is its end, or ours
-		cancel()
-	}()
+	defer leave()
 	if !s.saving.TryLock() {
 		return nil, refuse(statusConflict, "another snapshot of it is being made")
 	}
 	defer s.saving.Unlock()
-	err := s.verbs.Snapshot(ctx, q.Dir, q.Replace)
+	err = s.verbs.Snapshot(ctx, q.Dir, q.Replace)
 	if errors.Is(err, context.Canceled) {
 		err = errors.New("it ended before the snapshot was made")
 	}

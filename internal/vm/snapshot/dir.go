@@ -116,7 +116,7 @@ func sweep(parent *os.File, base string) {
 // remove removes a snapshot's files and its directory, and nothing else: what a stranger has put there stays, and the
 // directory with it.
 func remove(parent *os.File, name string, dir *os.File) error {
-	for _, file := range []string{stateFile, memoryFile} {
+	for _, file := range Files() {
 		if err := unix.Unlinkat(int(dir.Fd()), file, 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return &fs.PathError{Op: "remove", Path: filepath.Join(name, file), Err: err}
 		}

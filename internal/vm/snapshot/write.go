@@ -97,9 +97,6 @@ func areSnapshot(names []string) bool {
 	return state
 }
 
-// Dir is the directory that it will be.
-func (w *Writer) Dir() string { return w.dir }
-
 // Commit writes the state and gives the snapshot its name, when all of it is on the medium. The guest may run meanwhile. After
 // an error nothing of the new snapshot is left, and an old one is whole. Either way the Writer has ended.
 func (w *Writer) Commit(s State) error {
