@@ -263,20 +263,23 @@ func hunt(name string) {
 	for _, err := os.Lstat("/tmp/enough"); err != nil; _, err = os.Lstat("/tmp/enough") {
 		dirs, _ := filepath.Glob("/proc/[1-9]*")
 		for _, dir := range dirs {
-			line, _ := os.ReadFile(dir + "/cmdline")
-			if !strings.HasPrefix(string(line), name) {
+			enters := func() bool { // still: what it has become since is free to be looked at
+				line, _ := os.ReadFile(dir + "/cmdline")
+				return strings.HasPrefix(string(line), name)
+			}
+			if !enters() {
 				continue
 			}
 			seen[dir] = true
 			links, _ := filepath.Glob(dir + "/fd/*")
 			tasks, _ := filepath.Glob(dir + "/task/*/root")
 			for _, link := range append(append(links, tasks...), dir+"/exe", dir+"/root", dir+"/cwd") {
-				if to, err := os.Readlink(link); err == nil && to != "/" && to != "/probe" && !strings.HasPrefix(to, "pipe:") && to != "/dev/null" {
+				if to, err := os.Readlink(link); err == nil && to != "/" && to != "/probe" && !strings.HasPrefix(to, "pipe:") && to != "/dev/null" && enters() {
 					fmt.Println("caught", link, to)
 				}
 			}
 			if f, err := os.Open(dir + "/mem"); err == nil { // takes the right to trace it
-				if line, _ = os.ReadFile(dir + "/cmdline"); strings.HasPrefix(string(line), name) {
+				if enters() {
 					fmt.Println("caught", f.Name())
 				}
 				f.Close()
