@@ -84,7 +84,11 @@ type tracer struct {
 // begin waits for the stop after the program's execve.
 func (t *tracer) begin() error {
 	var ws unix.WaitStatus
-	if _, err := unix.Wait4(t.root, &ws, unix.WALL, nil); err != nil {
+	_, err := unix.Wait4(t.root, &ws, unix.WALL, nil)
+	for errors.Is(err, unix.EINTR) {
+		_, err = unix.Wait4(t.root, &ws, unix.WALL, nil)
+	}
+	if err != nil {
 		return fmt.Errorf("wait for the program: %w", err)
 	}
 	if !ws.Stopped() {

@@ -20,7 +20,7 @@ func load(m wire.Module) error {
 		return err
 	}
 	defer f.Close()
-	if err := unix.FinitModule(int(f.Fd()), m.Params, 0); err != nil {
+	if err := again(func() error { return unix.FinitModule(int(f.Fd()), m.Params, 0) }); err != nil {
 		return fmt.Errorf("load %s %s: %w", m.File, m.Params, err)
 	}
 	name, _, _ := strings.Cut(filepath.Base(m.File), ".")

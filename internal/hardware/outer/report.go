@@ -48,5 +48,5 @@ func (r *report) send(m wire.Message) {
 // drain waits until the port has sent everything.
 func (r *report) drain() error {
 	const waitOnly = 1 // TCSBRK with an argument is tcdrain(3)
-	return unix.IoctlSetInt(int(r.f.Fd()), unix.TCSBRK, waitOnly)
+	return again(func() error { return unix.IoctlSetInt(int(r.f.Fd()), unix.TCSBRK, waitOnly) })
 }
