@@ -49,6 +49,7 @@ const (
 	nrCreatePIT2         = 0x77
 	nrIOEventFD          = 0x79
 	nrRun                = 0x80
+	nrTranslate          = 0x85
 	nrGetMSRs            = 0x88
 	nrSetMSRs            = 0x89
 	nrSetCPUID2          = 0x90
@@ -149,6 +150,14 @@ type guestDebug struct {
 	control uint32
 	_       uint32
 	debug   [8]uint64
+}
+
+type translation struct {
+	_        structs.HostLayout
+	linear   uint64
+	physical uint64
+	valid    uint8
+	_        [7]uint8
 }
 
 // XSave is struct kvm_xsave: an XSAVE area in the standard format, of which KVM

@@ -21,6 +21,7 @@ var (
 	_ [24]byte   = [unsafe.Sizeof(msrFilterRange{})]byte{}
 	_ [392]byte  = [unsafe.Sizeof(msrFilter{})]byte{}
 	_ [72]byte   = [unsafe.Sizeof(guestDebug{})]byte{}
+	_ [24]byte   = [unsafe.Sizeof(translation{})]byte{}
 	_ [4096]byte = [unsafe.Sizeof(XSave{})]byte{}
 	_ [16]byte   = [unsafe.Offsetof(exitInternal{}.insnSize)]byte{}
 	_ [16]byte   = [unsafe.Offsetof(exitMSR{}.data)]byte{}

@@ -24,6 +24,7 @@ const (
 	CapNestedState      Capability = 157
 	CapUserSpaceMSR     Capability = 188
 	CapMSRFilter        Capability = 189
+	CapSetGuestDebug2   Capability = 195
 	CapBinaryStats      Capability = 203
 
 	CapExitOnEmulationFailure Capability = 204

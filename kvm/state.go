@@ -128,23 +128,6 @@ func (c *VCPU) SetTSCKHz(khz int) error {
 	return err
 }
 
-// BreakAt arms hardware breakpoint 0 on the execution of a linear address, of
-// which Run reports ExitDebug. Zero disarms it (KVM_SET_GUEST_DEBUG).
-func (c *VCPU) BreakAt(linear uint64) error {
-	const (
-		enable   = 1 << 0
-		useHWBP  = 1 << 17
-		dr7Local = 0x402 // G0, and bit 10, which is always 1
-	)
-	d := &guestDebug{}
-	if linear != 0 {
-		d.control = enable | useHWBP
-		d.debug[0] = linear
-		d.debug[7] = dr7Local
-	}
-	return ioctl(c.fd, "KVM_SET_GUEST_DEBUG", ioc(dirWrite, nrSetGuestDebug, sizeof[guestDebug]()), d)
-}
-
 // ShareRegs says whether the exits from now on leave the registers in the shared
 // page, where Shared finds them without a system call. KVM does so at every exit,
 // and a port access gets 3 % slower by it.

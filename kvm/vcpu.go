@@ -16,6 +16,9 @@ type VCPU struct {
 	page []byte
 	run  *runPage
 	tid  atomic.Int32
+
+	breakAt uint64  // of BreakAt
+	watched Watched // of Watch
 }
 
 // ID is the number given to CreateVCPU.

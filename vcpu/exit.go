@@ -18,7 +18,7 @@ func (r *Runner) handle(reason kvm.ExitReason) *End {
 	case kvm.ExitInternalError:
 		return r.assisted(Assistant.Internal, reason)
 	case kvm.ExitDebug:
-		return r.assisted(Assistant.Debug, reason)
+		return r.debugged()
 	case kvm.ExitWRMSR:
 		return r.assisted(Assistant.WriteMSR, reason)
 	case kvm.ExitRDMSR:
@@ -46,7 +46,7 @@ func (r *Runner) port(x kvm.IOExit) {
 	}
 	r.conf.Ledger.port(x.Port, x.Out)
 	if x.Out && r.conf.Brake != nil && r.conf.Brake.Held(port, x.Size) {
-		r.braked = true
+		r.waits = true
 	}
 }
 
@@ -57,6 +57,24 @@ func (r *Runner) memory(x kvm.MMIOExit) {
 		r.conf.Memory.Read(x.Addr, x.Data)
 	}
 	r.conf.Ledger.mmio(x.Addr, x.Write)
+}
+
+// debugged asks the debugger, if there is one.
+func (r *Runner) debugged() *End {
+	if r.conf.Debug == nil {
+		return r.assisted(Assistant.Debug, kvm.ExitDebug)
+	}
+	answer, err := r.conf.Debug.Stopped(r.conf.ID, r.vcpu)
+	if err != nil {
+		return &End{Reason: Failed, Err: err}
+	}
+	if answer == Pass {
+		return r.assisted(Assistant.Debug, kvm.ExitDebug)
+	}
+	if answer == Hold {
+		r.waits, r.held = true, true
+	}
+	return nil
 }
 
 func (r *Runner) assisted(f func(Assistant, *kvm.VCPU) error, reason kvm.ExitReason) *End {

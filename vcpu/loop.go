@@ -13,9 +13,8 @@ func (r *Runner) enter() {
 		return
 	}
 	for !r.request.Load() {
-		if r.braked {
-			// A token that is left of an earlier request wakes it once for nothing.
-			r.braked = !r.conf.Brake.Wait(r.nudge)
+		if r.waits {
+			r.wait()
 			continue
 		}
 		r.conf.Ledger.enter()
@@ -44,6 +43,16 @@ func (r *Runner) enter() {
 	if end := r.settle(); end != nil {
 		r.finish(*end)
 	}
+}
+
+// wait waits for the debugger's Release or for the brake, until there is a request. A token that is left of an earlier request wakes
+// it once for nothing.
+func (r *Runner) wait() {
+	if r.held {
+		<-r.nudge
+		return
+	}
+	r.waits = !r.conf.Brake.Wait(r.nudge)
 }
 
 // settle completes an instruction that is half done, with all the accesses that it

@@ -43,6 +43,20 @@ type Brake interface {
 	Wait(stop <-chan struct{}) bool
 }
 
+// Debugger gets the exits of breakpoints and of single steps, before the Assistant does. It is called on the vCPU's thread.
+type Debugger interface {
+	Stopped(id int, c *kvm.VCPU) (Answer, error)
+}
+
+// Answer says what becomes of a vCPU after such an exit.
+type Answer int
+
+const (
+	Pass Answer = iota // it is not the debugger's: the Assistant is asked
+	GoOn               // the guest runs on
+	Hold               // the vCPU waits outside of the guest, also after Resume, until Release
+)
+
 // Config is what a vCPU needs besides its VM.
 type Config struct {
 	ID     int
@@ -52,6 +66,7 @@ type Config struct {
 	Assist Assistant // nil: an exit that needs one ends the vCPU
 	Ledger *Ledger   // nil: count nothing
 	Brake  Brake     // nil: devices take all that the guest writes
+	Debug  Debugger  // nil: nobody watches
 }
 
 // Runner is a vCPU and the goroutine that runs it.
@@ -60,7 +75,8 @@ type Runner struct {
 	vcpu *kvm.VCPU
 
 	prepare func(*kvm.VCPU) (done bool, err error) // nil: nothing to do
-	braked  bool                                   // waits before it enters the guest; the thread's own
+	waits   bool                                   // before it enters the guest: for its brake or, if held, for Release; the thread's own
+	held    bool                                   // by its debugger
 
 	mu      sync.Mutex // one command at a time; held while it is delivered
 	state   state
@@ -81,9 +97,10 @@ const (
 )
 
 type command struct {
-	resume, stop bool
-	do           func(*kvm.VCPU) error
-	done         chan error
+	resume, stop, release bool
+
+	do   func(*kvm.VCPU) error
+	done chan error
 }
 
 // Start makes vCPU c.ID, on a thread of its own, paused. The caller owes a Stop.
@@ -160,6 +177,16 @@ func (r *Runner) Pause() error {
 		r.state = paused
 	}
 	return err
+}
+
+// Release ends a Hold. The vCPU must be paused.
+func (r *Runner) Release() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state == running && !r.hasEnded() {
+		return ErrRunning
+	}
+	return r.deliver(command{release: true})
 }
 
 // Stop ends the vCPU, its goroutine and its thread, and closes its descriptor. A
@@ -247,6 +274,11 @@ func (r *Runner) thread(vm *kvm.VM, started chan<- error) {
 			r.enter()
 		case c.do != nil:
 			c.done <- c.do(r.vcpu)
+		case c.release:
+			if r.held {
+				r.held, r.waits = false, false
+			}
+			c.done <- nil
 		default:
 			c.done <- nil // a pause: being here is all it asks for
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"terem/internal/cli/command"
 	"terem/internal/cli/signals"
 	"terem/internal/fault"
+	"terem/internal/vm/symbols"
 )
 
 const guestRootLong = `Make DIR a root file system with what a program finds in the default guest. DIR is
@@ -45,6 +47,12 @@ func newGuest() *cobra.Command {
 		Example: "  terem guest root /tmp/root\n  chroot /tmp/root sh",
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(_ *cobra.Command, args []string) error { return writeRoot(args[0]) },
+	}, &cobra.Command{
+		Use:     "symbols FILE",
+		Short:   "Write the guest's kernel with its symbols into FILE, for gdb",
+		Example: "  terem guest symbols vmlinux\n  gdb vmlinux -ex 'target remote :1234' -ex 'break start_kernel' -ex continue",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(_ *cobra.Command, args []string) error { return writeSymbols(args[0]) },
 	})
 	return c
 }
@@ -98,6 +106,35 @@ func writeRoot(dir string) error {
 		return &fault.Error{Class: fault.Host, Thing: "root file system", Err: err}
 	}
 	return nil
+}
+
+// writeSymbols writes what gdb reads of the kernel.
+func writeSymbols(path string) error {
+	a, err := findGuest()
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(a.SystemMap)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	table, err := symbols.Parse(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", a.SystemMap, err)
+	}
+	kernel, err := os.ReadFile(a.VMLinux)
+	if err != nil {
+		return err
+	}
+	kernel, err = table.AddTo(kernel)
+	if err != nil {
+		return fmt.Errorf("%s: %w", a.VMLinux, err)
+	}
+	if err := writable(path); err != nil {
+		return &fault.Error{Class: fault.Usage, Thing: path, Err: fault.Reason(err), Mend: "name a file that can be written"}
+	}
+	return toFile(path, func(w io.Writer) error { _, err := w.Write(kernel); return err })
 }
 
 func printGuest() error {

@@ -9,6 +9,7 @@ import (
 	"terem/internal/cli/command"
 	"terem/internal/cli/doctor"
 	"terem/internal/cli/launch"
+	"terem/internal/cli/watch"
 	"terem/internal/fault"
 	"terem/internal/vm/disk/qcow2/inflate"
 	"terem/internal/vm/machine"
@@ -46,6 +47,9 @@ guest's agent. There is no --detach, --kernel, --initrd, --vsock or --console th
 to port 52 of the guest, after a line "OK port" or "ERR reason". A program of the guest that connects to
 CID 2, port 52, is connected to the socket path_52. N is the guest's CID, 3 if none is given.
 
+--gdb has the guest wait before its first instruction until gdb has connected and says "continue". "terem guest symbols FILE"
+gives gdb the kernel's names: gdb FILE -ex 'target remote :1234' -ex 'break start_kernel' -ex continue
+
 Keys on a terminal: Ctrl-A x ends the guest, Ctrl-A b sends a break (then a SysRq key),
 Ctrl-A Ctrl-A sends Ctrl-A, Ctrl-A h helps.`
 
@@ -72,7 +76,7 @@ Exit status:
   141      nobody reads the output any more`
 
 func newRun(status *int) *cobra.Command {
-	f := &command.Run{}
+	f := &command.Run{NewWatchers: watch.New}
 	c := &cobra.Command{
 		Use:     "run [flags] [--] [command args]",
 		Short:   "Boot a guest on this terminal",

@@ -46,6 +46,7 @@ func rooms() []room {
 		{"internal/vm/disk/qcow2", nil, nil, []string{"internal/vm/disk/qcow2/inflate"}},
 		{"internal/vm/disk/qcow2/inflate", nil, []string{"github.com/klauspost/compress/zstd"}, nil},
 		{"internal/vm/snapshot", []string{"memory", "internal/fault"}, []string{unix}, nil},
+		{"internal/vm/symbols", nil, nil, nil},
 		{"internal/vm/vsock", []string{"devices/virtio/vsock", "internal/vm/commas", "internal/fault"}, []string{unix}, nil},
 		{"internal/cli/command", []string{"boot", "devices/virtio/rng", "guest/...", "internal/cli/enter", "internal/cli/launch", "internal/container/...", "internal/fault", "internal/vm/disk", "internal/vm/machine", "internal/vm/vsock"},
 			[]string{"github.com/spf13/pflag"}, nil},
@@ -54,6 +55,7 @@ func rooms() []room {
 		{"internal/cli/enter/carry", []string{"internal/cli/enter", "internal/vm/agent", "internal/fault"}, nil, nil},
 		{"internal/cli/presence", []string{"internal/running", "internal/vm/control", "internal/vm/vsock", "internal/fault"}, []string{unix}, nil},
 		{"internal/cli/steer", []string{"internal/running", "internal/vm/control", "internal/vm/machine", "internal/fault"}, nil, nil},
+		{"internal/cli/watch", []string{"internal/cli/command", "internal/cli/launch", "internal/vm/machine", "internal/vm/symbols", "internal/vm/vsock", "internal/fault", "guest", "vcpu/..."}, nil, nil},
 		{"internal/fault", nil, nil, nil},
 		{"internal/hardware", []string{"internal/hardware/wire", "internal/cli/tty/...", "guest/..."}, []string{unix, "github.com/spf13/pflag"}, nil},
 		{"internal/hardware/atwork", nil, nil, []string{"internal/cli/tty/ttytest", "guest/...", "kvm", unix, "golang.org/x/net/bpf"}},
@@ -84,6 +86,8 @@ func rooms() []room {
 		{"boot/unpack/unpacktest", []string{"boot/compression"}, []string{"github.com/klauspost/compress/...", "github.com/pierrec/lz4/v4", "github.com/ulikunitz/xz/..."}, nil},
 		{"vcpu", []string{"kvm", "memory"}, nil, []string{unix}},
 		{"vcpu/assist", []string{"kvm", "memory"}, []string{"golang.org/x/arch/x86/x86asm"}, []string{unix}},
+
+		{"vcpu/gdb", []string{"kvm"}, nil, nil},
 
 		{"devices", nil, nil, []string{"devices/..."}},
 		{"devices/...", []string{"devices"}, nil, []string{"devices/..."}},

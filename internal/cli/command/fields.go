@@ -13,6 +13,7 @@ func FlagOf(field string) string {
 		"Dir":      "--workdir",
 		"Disks":    "--disk",
 		"Force":    "--force",
+		"GDB":      "--gdb",
 		"Groups":   "--measure",
 		"Hostname": "--hostname",
 		"Initrd":   "--initrd",

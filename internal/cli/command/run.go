@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -28,7 +29,19 @@ type Run struct {
 	vsock   string
 	timeout time.Duration
 	detach  bool
+	watch   Watch
+
+	// NewWatchers makes what Watch asks for. A program that is to start at once has none.
+	NewWatchers func(Watch) ([]launch.Watcher, error)
 }
+
+// Watch is how a machine is to be watched, as typed.
+type Watch struct {
+	GDB   string // the address at which gdb is awaited; "": nowhere
+	Quiet bool
+}
+
+func (w *Watch) none() bool { return w.GDB == "" }
 
 // Define puts the flags into fs.
 func (f *Run) Define(fs *pflag.FlagSet) {
@@ -56,6 +69,7 @@ func (f *Run) Define(fs *pflag.FlagSet) {
 	fs.DurationVar(&f.timeout, "timeout", 0, "end the guest after this `time`: 30s, 5m; 0 is never")
 	fs.StringVar(&f.exits, "exits", "", "print the exit ledger at the end, in this `form`: table (if none is given) or json")
 	fs.Lookup("exits").NoOptDefVal = "table"
+	fs.StringVar(&f.watch.GDB, "gdb", "", "wait for gdb before the first instruction, at this `address`: :1234 on loopback, 10.0.0.1:1234, or unix:PATH")
 	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "say nothing but errors")
 	fs.BoolVarP(&o.Verbose, "verbose", "v", false, "say what is booted, and how")
 	fs.StringVar(&f.payload, "payload", "auto", "how to enter a bzImage, the `way`: auto, compressed, decompressed")
@@ -83,7 +97,25 @@ func (f *Run) Execute(fs *pflag.FlagSet, d launch.Decoders) (status int, err err
 			return detach()
 		}
 	}
+	if err := f.watchers(); err != nil {
+		return 0, err
+	}
 	return launch.Run(&f.o)
+}
+
+// watchers makes what is to watch the machine.
+func (f *Run) watchers() (err error) {
+	switch {
+	case f.watch.none():
+		return nil
+	case f.watch.GDB != "" && f.o.Warm != "":
+		return &UsageError{Command: runPath, Err: errors.New("--gdb: a warm guest has booted already; leave out --warm")}
+	case f.NewWatchers == nil:
+		return launch.ErrNoWatchers
+	}
+	f.watch.Quiet = f.o.Quiet
+	f.o.Watchers, err = f.NewWatchers(f.watch)
+	return err
 }
 
 func (f *Run) options(args []string) (err error) {

@@ -44,6 +44,7 @@ type Options struct {
 	Root           string // the guest's root file system: "", "none", or a device of its own
 	Command        []string
 	Decoders       Decoders
+	Watchers       []Watcher
 	Version        func() string // of this program, for a snapshot; nil: nobody knows
 	tryRoot        string        // the disk that becomes the root if there is a program on it
 
@@ -57,10 +58,11 @@ type Decoders struct {
 	Disk   qcow2.NewDecoder
 }
 
-// NeedsTools says whether a run failed, before the guest began, where a program that has decoders and the doctor can do or say more.
+// NeedsTools says whether a run failed, before the guest began, where a program that has decoders, watchers and the doctor can do or say
+// more.
 func NeedsTools(err error) bool {
 	var no *machine.NoKVM
-	return errors.Is(err, boot.ErrNoUnpacker) || errors.Is(err, disk.ErrNoDecoder) || errors.Is(err, errOpensOnce) || errors.As(err, &no)
+	return errors.Is(err, boot.ErrNoUnpacker) || errors.Is(err, disk.ErrNoDecoder) || errors.Is(err, errOpensOnce) || errors.Is(err, ErrNoWatchers) || errors.As(err, &no)
 }
 
 // errOpensOnce is the error of a console that cannot be opened, closed, and opened again by another program.

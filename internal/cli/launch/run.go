@@ -184,13 +184,18 @@ func (s *session) config(im *images) (machine.Config, error) {
 func (s *session) run(c machine.Config) (status int, err error) {
 	heard := make(chan os.Signal, 4)
 	go signals.Listen(heard, signals.Faults()...) // which takes time, and the machine does
+	end, err := s.prepare(&c)
+	defer func() { err = errors.Join(err, end()) }()
+	if err != nil {
+		return 0, err
+	}
 	s.conf = c
 	if s.m, err = s.make(c); err != nil {
 		return 0, err
 	}
 	defer func() {
 		s.stopOutput()
-		err = errors.Join(err, s.m.Close())
+		err = errors.Join(err, end(), s.m.Close())
 		s.streams.await()
 	}()
 	if o := s.o.Vsock; o != nil {
@@ -212,6 +217,9 @@ func (s *session) run(c machine.Config) (status int, err error) {
 		return 0, err
 	}
 	defer s.disconnect()
+	if err := s.watch(); err != nil {
+		return 0, err
+	}
 	s.begun = true
 	if err := s.m.Start(); err != nil {
 		return 0, err

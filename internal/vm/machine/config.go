@@ -34,6 +34,7 @@ type Config struct {
 	Asker      Asker     // asks processes of the guest to end, if that is not to go over the console; nil: it is
 	NoAssist   bool      // do not finish instructions for KVM
 	CountExits bool      // keep an exit ledger for each vCPU
+	Debug      bool      // there is a debugger (Machine.Debugger), and the guest waits for it
 	Since      time.Time // when the run began, for Report.Phases; zero: when New is called
 
 	// Disks are the virtio disks, vda first. Queues is set by the machine. The backends are the

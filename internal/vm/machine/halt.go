@@ -3,6 +3,7 @@ package machine
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
 	"terem/kvm"
@@ -112,11 +113,11 @@ func (m *Machine) halted() bool {
 
 // look looks at all vCPUs while all of them stand still: one that was looked at could otherwise be
 // woken by another, which halts before its turn. A machine that somebody has paused is left alone,
-// since a look ends with Resume.
+// since a look ends with Resume, and so is one of which a debugger holds a part.
 func (m *Machine) look(w *stillness) (halted bool) {
 	m.state.Lock()
 	defer m.state.Unlock()
-	if !m.running || len(m.cpus) == 0 {
+	if !m.running || len(m.cpus) == 0 || slices.Contains(m.stays, true) {
 		return false
 	}
 	err := m.each((*vcpu.Runner).Pause)
@@ -124,7 +125,7 @@ func (m *Machine) look(w *stillness) (halted bool) {
 		halted = m.allHalted()
 		w.note(m)
 	}
-	return errors.Join(err, m.each((*vcpu.Runner).Resume)) == nil && halted
+	return errors.Join(err, m.goOn()) == nil && halted
 }
 
 // allHalted asks every vCPU, and the IOAPIC whether one of its pins makes an NMI, which wakes a vCPU

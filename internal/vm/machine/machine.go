@@ -41,6 +41,9 @@ type Machine struct {
 
 	state   sync.Mutex // held while vCPUs are paused and resumed
 	running bool       // what Pause and Resume have asked for; guarded by state
+	stays   []bool     // vCPU i stands for the debugger, whatever they ask for; nil: there is none; guarded by state
+
+	debugger *Debugger
 
 	once    sync.Once
 	done    chan struct{} // closed when outcome is set
@@ -147,6 +150,11 @@ func (m *Machine) modelled(id int) ([]kvm.CPUIDEntry, error) {
 // makeCPUs starts every vCPU, paused. KVM gives all but the first the state "wait
 // for INIT", which is how an operating system expects to find them.
 func (m *Machine) makeCPUs(leaves func(id int) ([]kvm.CPUIDEntry, error)) error {
+	if m.conf.Debug {
+		if err := m.newDebugger(); err != nil {
+			return err
+		}
+	}
 	for id := range m.conf.CPUs {
 		cpuid, err := leaves(id)
 		if err != nil {
@@ -156,6 +164,9 @@ func (m *Machine) makeCPUs(leaves func(id int) ([]kvm.CPUIDEntry, error)) error 
 		c := vcpu.Config{ID: id, CPUID: cpuid, Ports: &m.board.ports, Memory: &m.board.mem}
 		if m.relay != nil {
 			c.Brake = m.relay
+		}
+		if m.debugger != nil {
+			c.Debug = m.debugger
 		}
 		if m.conf.CountExits {
 			c.Ledger = vcpu.NewLedger()
@@ -235,7 +246,17 @@ func (m *Machine) Resume() error {
 	m.state.Lock()
 	defer m.state.Unlock()
 	m.running = true
-	return m.each((*vcpu.Runner).Resume)
+	return m.goOn()
+}
+
+// goOn resumes all vCPUs that stand for nobody. Called with m.state held.
+func (m *Machine) goOn() error {
+	return m.eachOf(func(i int, r *vcpu.Runner) error {
+		if m.stays != nil && m.stays[i] {
+			return nil
+		}
+		return r.Resume()
+	})
 }
 
 // Pause takes every vCPU out of the guest, until Resume.
@@ -249,11 +270,15 @@ func (m *Machine) Pause() error {
 // each calls f for every vCPU that has not ended, in parallel: on a busy host, one
 // may take a while to be heard.
 func (m *Machine) each(f func(*vcpu.Runner) error) error {
+	return m.eachOf(func(_ int, r *vcpu.Runner) error { return f(r) })
+}
+
+func (m *Machine) eachOf(f func(int, *vcpu.Runner) error) error {
 	errs := make([]error, len(m.cpus))
 	var wg sync.WaitGroup
 	for i, r := range m.cpus {
 		wg.Go(func() {
-			if err := f(r); !errors.Is(err, vcpu.ErrEnded) {
+			if err := f(i, r); !errors.Is(err, vcpu.ErrEnded) {
 				errs[i] = err
 			}
 		})

@@ -27,7 +27,7 @@ func (m *Machine) Save(take func(context.Context, *memory.Guest) error) (s *Stat
 		if !m.running {
 			return
 		}
-		if bad := m.each((*vcpu.Runner).Resume); err == nil {
+		if bad := m.goOn(); err == nil {
 			err = bad
 		}
 	}()

@@ -41,6 +41,18 @@ type Listener struct {
 
 // Listen makes the socket path. One that is there already is replaced, if nobody listens on it.
 func Listen(path string, c Caller) (*Listener, error) {
+	l, err := Private(path)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	v := &Listener{caller: c, l: l, ctx: ctx, cancel: cancel, slots: make(chan struct{}, maxWaiting)}
+	v.work.Go(v.accept)
+	return v, nil
+}
+
+// Private makes a socket that its owner alone can connect to. One that is there already is replaced, if nobody listens on it.
+func Private(path string) (*net.UnixListener, error) {
 	if err := vacate(path); err != nil {
 		return nil, err
 	}
@@ -49,15 +61,11 @@ func Listen(path string, c Caller) (*Listener, error) {
 		failed := raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), 0o600) })
 		return errors.Join(failed, err)
 	}}
-	ctx, cancel := context.WithCancel(context.Background())
-	l, err := private.Listen(ctx, "unix", path)
+	l, err := private.Listen(context.Background(), "unix", path)
 	if err != nil {
-		cancel()
 		return nil, cannot(path, "", reason(err), "name a path in a directory that you may write to")
 	}
-	v := &Listener{caller: c, l: l.(*net.UnixListener), ctx: ctx, cancel: cancel, slots: make(chan struct{}, maxWaiting)}
-	v.work.Go(v.accept)
-	return v, nil
+	return l.(*net.UnixListener), nil
 }
 
 // vacate looks whether a socket can be made, and takes away one that is left of a process that has ended.
@@ -89,7 +97,7 @@ func vacate(path string) error {
 }
 
 func cannot(path, cause string, err error, mend string) error {
-	return &fault.Error{Class: fault.Usage, Thing: "vsock socket " + path, Cause: cause, Err: err, Mend: mend}
+	return &fault.Error{Class: fault.Usage, Thing: "socket " + path, Cause: cause, Err: err, Mend: mend}
 }
 
 // reason strips the operation and the path from an error: they are named already.

@@ -1,0 +1,370 @@
+package gdb
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Answers that mean something by themselves.
+const (
+	ok      = "OK"
+	unknown = ""    // no such packet here
+	wrong   = "E16" // EINVAL: a packet that makes no sense
+	no      = "E0e" // EFAULT: what it asks for is not there
+)
+
+// command carries out a packet and answers it.
+func (s *session) command(p string) error {
+	if p == "" {
+		return s.reply(unknown)
+	}
+	rest := p[1:]
+	switch p[0] {
+	case '?':
+		return s.reply(s.why())
+	case 'g':
+		return s.reply(s.readRegisters())
+	case 'G':
+		return s.reply(s.writeRegisters(rest))
+	case 'p':
+		return s.reply(s.readRegister(rest))
+	case 'P':
+		return s.reply(s.writeRegister(rest))
+	case 'm':
+		return s.reply(s.readMemory(rest))
+	case 'M':
+		return s.reply(s.writeMemory(rest))
+	case 'Z', 'z':
+		return s.reply(s.breakpoint(rest, p[0] == 'Z'))
+	case 'H':
+		return s.reply(s.choose(rest))
+	case 'T':
+		_, known := s.threadOf(rest)
+		return s.reply(okIf(known))
+	case 'c', 's', 'C', 'S':
+		return s.resumeOld(p)
+	case 'v':
+		return s.verbose(p)
+	case 'q', 'Q':
+		return s.query(p)
+	case 'D':
+		return s.detach()
+	case 'k':
+		s.t.Kill()
+		return errOver
+	}
+	return s.reply(unknown)
+}
+
+func okIf(good bool) string {
+	if good {
+		return ok
+	}
+	return wrong
+}
+
+func (s *session) readRegisters() string {
+	r, err := s.t.Registers(s.thread)
+	if err != nil {
+		return no
+	}
+	return r.all()
+}
+
+func (s *session) writeRegisters(digits string) string {
+	b, err := hex.DecodeString(digits)
+	if err != nil {
+		return wrong
+	}
+	return s.change(func(r *Registers) bool { return r.putAll(b) })
+}
+
+// change reads the registers, changes them and writes them.
+func (s *session) change(f func(*Registers) bool) string {
+	r, err := s.t.Registers(s.thread)
+	if err != nil {
+		return no
+	}
+	if !f(&r) {
+		return wrong
+	}
+	if err := s.t.SetRegisters(s.thread, &r); err != nil {
+		return no
+	}
+	return ok
+}
+
+func (s *session) readRegister(digits string) string {
+	d, known := registerOf(digits)
+	if !known {
+		return wrong
+	}
+	r, err := s.t.Registers(s.thread)
+	if err != nil {
+		return no
+	}
+	return hex.EncodeToString(d.read(&r, nil))
+}
+
+func (s *session) writeRegister(text string) string {
+	number, digits, _ := strings.Cut(text, "=")
+	d, known := registerOf(number)
+	b, err := hex.DecodeString(digits)
+	if !known || err != nil || len(b) != d.bits/8 || d.keep {
+		return wrong
+	}
+	return s.change(func(r *Registers) bool { d.write(r, b); return true })
+}
+
+// registerOf is a register by its number, in hexadecimal digits.
+func registerOf(digits string) (register, bool) {
+	list := registers()
+	n, err := strconv.ParseUint(digits, 16, 16)
+	if err != nil || n >= uint64(len(list)) {
+		return register{}, false
+	}
+	return list[n], true
+}
+
+// span parses "addr,length".
+func span(text string) (addr, n uint64, good bool) {
+	a, b, both := strings.Cut(text, ",")
+	addr, err := strconv.ParseUint(a, 16, 64)
+	if err != nil || !both {
+		return 0, 0, false
+	}
+	n, err = strconv.ParseUint(b, 16, 64)
+	return addr, n, err == nil
+}
+
+// readMemory answers with as much as is there, which may be less than was asked for.
+func (s *session) readMemory(text string) string {
+	addr, n, good := span(text)
+	if !good {
+		return wrong
+	}
+	b := make([]byte, min(n, maxPacket/2))
+	got, err := s.t.Read(s.thread, addr, b)
+	if err != nil || got == 0 && len(b) > 0 {
+		return no
+	}
+	return hex.EncodeToString(b[:got])
+}
+
+func (s *session) writeMemory(text string) string {
+	place, digits, both := strings.Cut(text, ":")
+	addr, n, good := span(place)
+	b, err := hex.DecodeString(digits)
+	if !both || !good || err != nil || uint64(len(b)) != n {
+		return wrong
+	}
+	if s.t.Write(s.thread, addr, b) != nil {
+		return no
+	}
+	return ok
+}
+
+// maxBreakpoints is more than a person sets.
+const maxBreakpoints = 1000
+
+// breakpoint sets or takes away one: "kind,addr,length".
+func (s *session) breakpoint(text string, set bool) string {
+	number, place, _ := strings.Cut(text, ",")
+	place, _, _ = strings.Cut(place, ";") // conditions and commands, which gdb is not told that we know
+	kind, err := strconv.Atoi(number)
+	addr, n, good := span(place)
+	if err != nil || !good {
+		return wrong
+	}
+	b := Breakpoint{Kind: Kind(kind), Addr: addr, Len: int(min(n, maxPacket))}
+	switch b.Kind {
+	case Software, Hardware:
+		b.Len = 1 // gdb gives the length of the instruction that it would write
+	case Write, Access:
+	default:
+		return unknown // so gdb takes an access for a read, and looks whether the value has changed
+	}
+	list := slices.DeleteFunc(slices.Clone(s.points), func(old Breakpoint) bool { return old == b })
+	if set {
+		list = append(list, b)
+	}
+	if len(list) > maxBreakpoints || s.t.SetBreakpoints(s.thread, list) != nil {
+		return no
+	}
+	s.points = list
+	return ok
+}
+
+// threadOf is a vCPU by its thread's number; 0 and -1 are any.
+func (s *session) threadOf(digits string) (cpu int, known bool) {
+	if digits == "0" || digits == "-1" {
+		return s.thread, true
+	}
+	n, err := strconv.ParseUint(digits, 16, 31)
+	if err != nil || n < 1 || n > uint64(s.t.CPUs()) {
+		return 0, false
+	}
+	return int(n) - 1, true
+}
+
+// choose is an H packet: which vCPU g, m and the like are of. For c it says what vCont says better.
+func (s *session) choose(text string) string {
+	if text == "" {
+		return wrong
+	}
+	cpu, known := s.threadOf(text[1:])
+	if known && text[0] == 'g' {
+		s.thread = cpu
+	}
+	return okIf(known)
+}
+
+// resumeOld is c, s, C or S: with the signal, which a machine has no use for, and with an address to go on at.
+func (s *session) resumeOld(p string) error {
+	rest := p[1:]
+	if p[0] == 'C' || p[0] == 'S' {
+		_, rest, _ = strings.Cut(rest, ";")
+	}
+	if rest != "" {
+		at, err := strconv.ParseUint(rest, 16, 64)
+		if err != nil {
+			return s.reply(wrong)
+		}
+		if answer := s.change(func(r *Registers) bool { r.RIP = at; return true }); answer != ok {
+			return s.reply(answer)
+		}
+	}
+	what := all(s.t, Go)
+	if p[0] == 's' || p[0] == 'S' {
+		what = all(s.t, Stay)
+		what[s.thread] = Step
+	}
+	return s.resume(what)
+}
+
+func (s *session) resume(what []Action) error {
+	if err := s.t.Resume(what); err != nil {
+		return s.reply(no)
+	}
+	s.running = true
+	return nil
+}
+
+// detach leaves a machine that runs.
+func (s *session) detach() error {
+	s.points = nil
+	if s.t.SetBreakpoints(s.thread, nil) != nil || s.t.Resume(all(s.t, Go)) != nil {
+		return s.reply(no)
+	}
+	_ = s.reply(ok) // it need not wait for that
+	return errOver
+}
+
+// verbose are the packets with a name.
+func (s *session) verbose(p string) error {
+	switch {
+	case p == "vCont?":
+		return s.reply("vCont;c;C;s;S")
+	case strings.HasPrefix(p, "vCont;"):
+		what, good := s.actions(strings.Split(p, ";")[1:])
+		if !good {
+			return s.reply(wrong)
+		}
+		return s.resume(what)
+	case strings.HasPrefix(p, "vKill"):
+		s.t.Kill()
+		_ = s.reply(ok)
+		return errOver
+	}
+	return s.reply(unknown)
+}
+
+// actions parses "action:thread" for each: the first that fits a vCPU is its own.
+func (s *session) actions(list []string) (what []Action, good bool) {
+	what = make([]Action, s.t.CPUs())
+	decided := make([]bool, len(what))
+	for _, one := range list {
+		action, thread, named := strings.Cut(one, ":")
+		a := Go
+		switch {
+		case action == "":
+			return nil, false
+		case action[0] == 's' || action[0] == 'S':
+			a = Step
+		case action[0] != 'c' && action[0] != 'C':
+			return nil, false
+		}
+		cpu, known := s.threadOf(thread)
+		if named && !known {
+			return nil, false
+		}
+		for i := range what {
+			if (!named || thread == "-1" || i == cpu) && !decided[i] {
+				what[i], decided[i] = a, true
+			}
+		}
+	}
+	return what, slices.Contains(decided, true)
+}
+
+// query are the packets about what is possible, and about threads.
+func (s *session) query(p string) error {
+	name, rest, _ := strings.Cut(p, ":")
+	switch name {
+	case "qSupported":
+		return s.reply(fmt.Sprintf("PacketSize=%x;qXfer:features:read+;vContSupported+;swbreak+;hwbreak+;QStartNoAckMode+", maxPacket))
+	case "QStartNoAckMode":
+		err := s.reply(ok)
+		s.acks = false
+		return err
+	case "qXfer":
+		return s.reply(transfer(rest))
+	case "qC":
+		return s.reply(fmt.Sprintf("QC%x", s.thread+1))
+	case "qAttached":
+		return s.reply("1")
+	case "qfThreadInfo":
+		return s.reply(s.threads())
+	case "qsThreadInfo":
+		return s.reply("l")
+	case "qSymbol":
+		return s.reply(ok)
+	}
+	if digits, is := strings.CutPrefix(p, "qThreadExtraInfo,"); is {
+		cpu, known := s.threadOf(digits)
+		if !known {
+			return s.reply(wrong)
+		}
+		return s.reply(hex.EncodeToString([]byte(s.t.About(cpu))))
+	}
+	return s.reply(unknown)
+}
+
+func (s *session) threads() string {
+	var list []string
+	for i := range s.t.CPUs() {
+		list = append(list, fmt.Sprintf("%x", i+1))
+	}
+	return "m" + strings.Join(list, ",")
+}
+
+// transfer gives a piece of target.xml: "features:read:target.xml:offset,length".
+func transfer(text string) string {
+	place, is := strings.CutPrefix(text, "features:read:target.xml:")
+	off, n, good := span(place)
+	if !is || !good {
+		return "E00" // no such object
+	}
+	xml := targetXML()
+	if off >= uint64(len(xml)) {
+		return "l"
+	}
+	piece := xml[off:]
+	if n = min(n, maxPacket/2); n < uint64(len(piece)) {
+		return "m" + piece[:n]
+	}
+	return "l" + piece
+}
