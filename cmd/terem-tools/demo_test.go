@@ -1,0 +1,38 @@
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"terem/internal/lab/demo"
+)
+
+// TestNamespaces wants each demonstration to show what it tells.
+func TestNamespaces(t *testing.T) {
+	needsLab(t)
+	t.Setenv("TMPDIR", t.TempDir())
+	o := terem(t, 0, "lab", "namespaces", "--json")
+	var given []demo.Done
+	if err := json.Unmarshal([]byte(o.out), &given); err != nil {
+		t.Fatalf("%v: %s", err, o.stderr)
+	}
+	if len(given) != len(demo.Namespaces()) {
+		t.Errorf("%d of %d were given", len(given), len(demo.Namespaces()))
+	}
+	for _, d := range given {
+		if _, err := exec.LookPath("unshare"); err != nil && d.Name == "time" {
+			continue
+		}
+		if !d.Shown {
+			t.Errorf("%s was not shown: %s\n%q", d.Name, d.Why, d.Steps)
+		}
+	}
+	if o := terem(t, 0, "lab", "namespaces", "--only", "uts"); !strings.Contains(o.out, "\n  => ") {
+		t.Errorf("%s%s", o.out, o.stderr)
+	}
+	if o := terem(t, 0, "lab", "cgroups", "--only", "nope"); o.status != 64 || !strings.Contains(o.stderr, "terem: --only nope: not one that is known; choose from pids, memory,") {
+		t.Errorf("status %d, %s", o.status, o.stderr)
+	}
+}

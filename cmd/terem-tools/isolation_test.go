@@ -1,0 +1,179 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"terem/guest"
+	"terem/internal/lab/experiment"
+	"terem/internal/lab/result"
+)
+
+// needsLab skips a test that makes containers with limits.
+func needsLab(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts tens of containers, in seconds")
+	}
+	if os.Getuid() != 0 {
+		t.Skip("limits on containers need root")
+	}
+	cache, err := guest.DefaultCacheDir()
+	if err == nil {
+		_, err = guest.FindInitrd(cache)
+	}
+	if err != nil {
+		t.Skipf("the guest's root file system: %v", err)
+	}
+}
+
+// hostRows are the rows that run on this host, but for those that measure.
+func hostRows() (names []string) {
+	for _, e := range experiment.All() {
+		if !e.Dangerous && !e.OneCPU {
+			names = append(names, e.Name)
+		}
+	}
+	return names
+}
+
+// TestIsolation runs each experiment that hurts no machine, as processes and in containers, and wants what mechanism expects.
+func TestIsolation(t *testing.T) {
+	needsLab(t)
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	page := filepath.Join(t.TempDir(), "page.html")
+	o := terem(t, 0, "lab", "isolation", "--row", strings.Join(hostRows(), ","), "--column", "process,container,hardened", "--json", "-", "--html", page)
+	if o.status != 0 {
+		t.Fatalf("status %d: %s", o.status, o.stderr)
+	}
+	var m result.Matrix
+	if err := json.Unmarshal([]byte(o.out), &m); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Rows) != len(hostRows()) {
+		t.Errorf("%d rows", len(m.Rows))
+	}
+	for _, x := range m.Rows {
+		if len(x.Cells) != 3 {
+			t.Fatalf("%s: %d cells", x.Name, len(x.Cells))
+		}
+		for _, c := range x.Cells {
+			if c.Verdict != c.Expected {
+				t.Errorf("%s, %s: %s, want %s: %s %s\nbefore %q\nattack %q\nafter %q", x.Name, c.Column, c.Verdict, c.Expected, c.Evidence, c.Why, c.Before, c.Attack, c.After)
+			}
+		}
+	}
+	if b, err := os.ReadFile(page); err != nil || !strings.Contains(string(b), "boot_id") {
+		t.Errorf("the page: %v", err)
+	}
+	if left, _ := os.ReadDir(tmp); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestIsolationWithoutKVM wants one line that says why, and never an attack on this machine.
+func TestIsolationWithoutKVM(t *testing.T) {
+	needsLab(t)
+	if _, err := os.Stat("/dev/kvm"); err == nil {
+		t.Skip("there is a /dev/kvm")
+	}
+	o := terem(t, 0, "lab", "isolation", "--row", "panic,fork-bomb,kill", "--column", "process,vm", "--json", "-")
+	var m result.Matrix
+	if err := json.Unmarshal([]byte(o.out), &m); err != nil {
+		t.Fatalf("%v: %s", err, o.stderr)
+	}
+	var verdicts []string
+	for _, x := range m.Rows {
+		for _, c := range x.Cells {
+			verdicts = append(verdicts, x.Name+" "+c.Column+" "+string(c.Verdict))
+			if c.Verdict == result.NotRun && !strings.HasPrefix(c.Why, "no KVM: ") {
+				t.Errorf("why: %q", c.Why)
+			}
+		}
+	}
+	want := []string{"kill process harmed", "kill vm not run", "fork-bomb process not run", "fork-bomb vm not run", "panic process not run", "panic vm not run"}
+	if !slices.Equal(verdicts, want) {
+		t.Errorf("%q, want %q", verdicts, want)
+	}
+}
+
+func TestIsolationUsage(t *testing.T) {
+	for _, tt := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"--row", "nope"}, 64, "terem: --row nope: not one that is known; choose from kill,"},
+		{[]string{"--column", "jail"}, 64, "terem: --column jail: not one that is known; choose from process, container, hardened, vm"},
+		{[]string{"--explain", "nope"}, 64, "terem: --explain nope: not one that is known"},
+		{[]string{"--row", ""}, 64, "its value is empty"},
+		{[]string{"--json", "/nope/x"}, 64, "terem: --json /nope/x: no such file or directory"},
+		{[]string{"--json", "x", "--html", "./x"}, 64, "one would replace the other"},
+		{[]string{"more"}, 64, "takes no arguments"},
+		{[]string{"--explain", "panic"}, 0, ""},
+	} {
+		o := terem(t, 0, append([]string{"lab", "isolation"}, tt.args...)...)
+		if o.status != tt.status || !strings.Contains(o.stderr, tt.want) {
+			t.Errorf("%q: status %d, %q", tt.args, o.status, o.stderr)
+		}
+	}
+}
+
+// TestIsolationInterrupted ends a run at many moments: each time nothing is left, no process, no file.
+func TestIsolationInterrupted(t *testing.T) {
+	needsLab(t)
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) }()
+	tmp := t.TempDir()
+	for moment := range 8 {
+		c := exec.Command(os.Args[0], "lab", "isolation", "--row", "reach-port,kill", "--column", "process,container,hardened")
+		c.Env = append(os.Environ(), runVar+"=1", "GORACE=atexit_sleep_ms=0", "TMPDIR="+tmp)
+		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(moment) * 130 * time.Millisecond)
+		_ = c.Process.Signal(syscall.SIGINT) // it may have ended
+		err := c.Wait()
+		if status := c.ProcessState.ExitCode(); status != 0 && status != 130 && moment > 0 { // at once, terem does not listen yet
+			t.Errorf("moment %d: status %d, %v", moment, status, err)
+		}
+		if left, _ := os.ReadDir(tmp); len(left) > 0 {
+			t.Errorf("moment %d: left behind: %v", moment, left)
+		}
+		for living := children(t); len(living) > 0; living = children(t) { // what was killed is gone soon; what was not keeps the test here
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+}
+
+// children are this process's that live, those of dead children among them.
+func children(t *testing.T) (living []string) {
+	t.Helper()
+	lists, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range lists {
+		b, _ := os.ReadFile(list) // the thread may have ended
+		for _, pid := range strings.Fields(string(b)) {
+			stat, err := os.ReadFile("/proc/" + pid + "/stat")
+			if _, rest, _ := strings.Cut(string(stat), ") "); err == nil && !strings.HasPrefix(rest, "Z") {
+				living = append(living, pid)
+			}
+		}
+	}
+	return living
+}

@@ -1,0 +1,115 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"terem/internal/lab/experiment"
+	"terem/internal/lab/place"
+	"terem/internal/lab/result"
+)
+
+// How long is waited for what. A kernel that is interpreted is slow; a victim that does not answer in that time is harmed.
+const (
+	readyLimit  = 3 * time.Minute
+	answerLimit = time.Minute
+	attackLimit = 2 * time.Minute
+)
+
+// run runs one experiment in one place.
+func run(ctx context.Context, w *place.Workspace, e experiment.Experiment, i place.Isolation) result.Cell {
+	c := expect(e, i)
+	need := place.Need{Disposable: e.Dangerous, OneCPU: e.OneCPU}
+	if c.Why = i.Missing(w, need); c.Why != "" {
+		c.Verdict = result.NotRun
+		return c
+	}
+	begun := time.Now()
+	pair, err := i.Open(ctx, w, need)
+	if err == nil {
+		defer pair.Close()
+		c.Where = pair.Where
+		err = observe(ctx, w, e, pair, &c)
+	}
+	c.Took = time.Since(begun)
+	if err != nil {
+		c.Verdict, c.Why = result.NotRun, err.Error()
+	}
+	return c
+}
+
+// observe starts the two and looks what becomes of the victim.
+func observe(ctx context.Context, w *place.Workspace, e experiment.Experiment, pair *place.Pair, c *result.Cell) error {
+	const firstPort, ports = 20000, 10000
+	names := experiment.Names{Tag: place.Token(), Port: firstPort + rand.IntN(ports)}
+	seen := experiment.Seen{Secret: "secret-" + place.Token()}
+	c.Commands = result.Commands{Victim: pair.Victim.Front(), Attacker: pair.Attacker.Front()}
+
+	victim, err := w.Start(pair.Victim.Argv(e.Victim(at(names, pair.Victim))))
+	if err != nil {
+		return fmt.Errorf("start the victim: %w", err)
+	}
+	defer victim.Stop()
+	_ = victim.Ask(seen.Secret) // one that has ended does not get ready either
+	if said, err := until(ctx, victim, experiment.Ready, readyLimit); err != nil {
+		return fmt.Errorf("the victim did not get ready: %w: %s", err, last(said))
+	}
+	if seen.Before, err = look(ctx, victim); err != nil {
+		return fmt.Errorf("the victim did not answer before the attack: %w: %s", err, last(seen.Before))
+	}
+	attacker, err := w.Start(pair.Attacker.Argv(e.Attacker(at(names, pair.Attacker))))
+	if err != nil {
+		return fmt.Errorf("start the attacker: %w", err)
+	}
+	defer attacker.Stop()
+	defer pair.Halt() // so that nobody there has to be asked to end
+	seen.Attack, err = until(ctx, attacker, experiment.Done, attackLimit)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		seen.Attack = append(seen.Attack, fmt.Sprintf("(not done after %v)", attackLimit))
+	} else if errors.Is(err, place.ErrEnded) {
+		seen.Attack = append(seen.Attack, "(it ended)")
+	}
+	if seen.After, err = look(ctx, victim); err != nil {
+		seen.Gone = gone(err)
+	}
+	c.Before, c.After, c.Attack = seen.Before, seen.After, seen.Attack
+	c.Verdict, c.Evidence = e.Judge(seen)
+	return ctx.Err()
+}
+
+// at puts the names of a place in.
+func at(n experiment.Names, p place.Place) experiment.Names {
+	n.Path, n.Dir, n.Data = p.Path, p.Dir, p.Data
+	return n
+}
+
+// look asks the victim.
+func look(ctx context.Context, victim *place.Process) ([]string, error) {
+	if err := victim.Ask("look"); err != nil {
+		return nil, place.ErrEnded // a broken pipe
+	}
+	return until(ctx, victim, experiment.End, answerLimit)
+}
+
+func until(ctx context.Context, p *place.Process, mark string, limit time.Duration) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return p.Until(ctx, mark)
+}
+
+func gone(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Sprintf("no word in %v", answerLimit)
+	}
+	return err.Error()
+}
+
+func last(said []string) string {
+	if len(said) == 0 {
+		return "it said nothing"
+	}
+	return said[len(said)-1]
+}

@@ -1,0 +1,96 @@
+package experiment
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Verdict is what became of the victim.
+type Verdict string
+
+const (
+	Harmed   Verdict = "harmed"   // it was killed, changed, or found out
+	Degraded Verdict = "degraded" // it got much less than alone
+	Safe     Verdict = "safe"
+	Unclear  Verdict = "unclear" // the numbers do not tell
+)
+
+// Experiment is one row: what is tried, and how it is seen.
+type Experiment struct {
+	Name       string // of --row
+	Title      string
+	Question   string
+	Dangerous  bool // it harms the machine, not only the victim
+	OneCPU     bool // the two have to share a processor
+	Setup      string
+	Look       string // answers in lines
+	Attack     string
+	AttackDoes string // in one sentence
+	VictimSees string
+	Judge      func(Seen) (Verdict, string) // and a sentence of evidence
+}
+
+// Seen is what was observed.
+type Seen struct {
+	Secret        string
+	Before, After []string // the victim's answers
+	Gone          string   // why there is no answer after the attack; empty: there is
+	Attack        []string // what the attacker said
+}
+
+// Names that the scripts use. SECRET is told to the victim alone, and not on its command line.
+type Names struct {
+	Tag  string // everybody knows it: victim-TAG is in the victim's command line
+	Dir  string // for the victim's files
+	Data string // on a disk, if there is one
+	Port int
+	Path string // $PATH
+}
+
+// Marks end what is said.
+const (
+	Ready = "== ready"
+	End   = "== end"
+	Done  = "== done"
+)
+
+func (n Names) preamble(data string) string {
+	return "export PATH=" + n.Path + " LC_ALL=C TZ=UTC; TAG=" + n.Tag + " DIR=" + n.Dir + " DATA=" + data + " PORT=" + strconv.Itoa(n.Port) + "\n"
+}
+
+// Victim is the script of the victim. It reads the secret, then a line for each look.
+func (e Experiment) Victim(n Names) string {
+	return n.preamble(n.Data) + ": victim-" + n.Tag + "\nexec 2>&1\nmkdir -p $DIR\nread -r SECRET\n" + block(e.Setup) + "echo '" + Ready +
+		"'\nwhile read -r ask; do\n" + block(e.Look) + "echo '" + End + "'\ndone\n"
+}
+
+// Attacker is the script of the attacker: when it has done what it can it waits to be ended, and goes on with what lasts.
+func (e Experiment) Attacker(n Names) string {
+	return n.preamble(n.Data) + "exec 2>&1\n" + block(e.Attack) + "echo '" + Done + "'\nread -r end\n"
+}
+
+func block(script string) string {
+	if script = strings.Trim(script, "\n"); script == "" {
+		return ""
+	}
+	return script + "\n"
+}
+
+// Find looks for an experiment by its name.
+func Find(name string) (Experiment, bool) {
+	for _, e := range All() {
+		if e.Name == name {
+			return e, true
+		}
+	}
+	return Experiment{}, false
+}
+
+// All are the rows in their order.
+func All() []Experiment {
+	var all []Experiment
+	for _, wing := range [][]Experiment{neighbour(), sight(), resources(), kernel()} {
+		all = append(all, wing...)
+	}
+	return all
+}

@@ -1,0 +1,144 @@
+package experiment
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// judge is how a row is decided.
+type judge = func(Seen) (Verdict, string)
+
+// alive: the victim answers still.
+func alive(s Seen) (Verdict, string) {
+	if s.Gone != "" {
+		return Harmed, "the victim does not answer any more: " + s.Gone
+	}
+	return Safe, "the victim answers still"
+}
+
+// unchanged: the victim gives the same answer as before.
+func unchanged(what string) judge {
+	return func(s Seen) (Verdict, string) {
+		switch {
+		case s.Gone != "":
+			return alive(s)
+		case !slices.Equal(s.Before, s.After):
+			return Harmed, fmt.Sprintf("the victim's %s was %s, and is %s", what, said(s.Before), said(s.After))
+		}
+		return Safe, fmt.Sprintf("the victim's %s is still %s", what, said(s.After))
+	}
+}
+
+// untold: the attacker does not know what only the victim was told.
+func untold(how string) judge {
+	return func(s Seen) (Verdict, string) {
+		for _, line := range s.Attack {
+			if strings.Contains(line, s.Secret) {
+				return Harmed, "the attacker says the victim's secret, " + s.Secret + ": it " + how
+			}
+		}
+		if s.Gone != "" {
+			return alive(s)
+		}
+		return Safe, "the attacker does not say the victim's secret"
+	}
+}
+
+// given is a judge that says something only if the victim had said a line before the attack.
+func given(line string, j judge) judge {
+	return func(s Seen) (Verdict, string) {
+		if !slices.Contains(s.Before, line) {
+			return Unclear, "already before the attack the victim's answer was " + said(s.Before)
+		}
+		return j(s)
+	}
+}
+
+// another: the attacker sees something else than the victim.
+func another(what string) judge {
+	return func(s Seen) (Verdict, string) {
+		mine, theirs := value(s.Before, what), value(s.Attack, what)
+		switch {
+		case mine == "" || theirs == "":
+			return Unclear, "one of them cannot read it"
+		case mine == theirs:
+			return Harmed, fmt.Sprintf("both read %s %s", what, mine)
+		}
+		return Safe, fmt.Sprintf("the victim reads %s %s, the attacker %s", what, mine, theirs)
+	}
+}
+
+// Shares of work that a victim may lose: below the first it is safe, above the second degraded.
+const (
+	little = 0.10
+	much   = 0.25
+)
+
+// worked: the victim gets as much done as alone. Of several windows the best counts, alone and under attack: whatever else this
+// machine does can make a window worse, never better.
+func worked(s Seen) (Verdict, string) {
+	if s.Gone != "" {
+		return alive(s)
+	}
+	alone, under := best(s.Before), best(s.After)
+	if alone <= 0 || under <= 0 {
+		return Unclear, "the victim's work was not measured"
+	}
+	lost := 1 - under/alone
+	text := fmt.Sprintf("the victim does %.0f %% of what it does alone", 100*under/alone)
+	switch {
+	case lost < little:
+		return Safe, text
+	case lost > much:
+		return Degraded, text
+	}
+	return Unclear, text
+}
+
+// best is the highest rate in lines of "compute OPS NS".
+func best(lines []string) (rate float64) {
+	for _, line := range lines {
+		var ops, ns float64
+		if n, _ := fmt.Sscanf(line, "compute %f %f", &ops, &ns); n == 2 && ns > 0 {
+			rate = max(rate, ops/ns)
+		}
+	}
+	return rate
+}
+
+// inTime: the victim's clock went on as time does.
+func inTime(s Seen) (Verdict, string) {
+	if s.Gone != "" {
+		return alive(s)
+	}
+	const hour = 3600
+	before, err := strconv.ParseInt(value(s.Before, "clock"), 10, 64)
+	after, err2 := strconv.ParseInt(value(s.After, "clock"), 10, 64)
+	if err != nil || err2 != nil {
+		return Unclear, "the victim's clock was not read"
+	}
+	if d := after - before; d < 0 || d > hour {
+		return Harmed, fmt.Sprintf("the victim's clock jumped by %d seconds", d)
+	}
+	return Safe, "the victim's clock goes on"
+}
+
+// value is what follows NAME= in a line of its own.
+func value(lines []string, name string) string {
+	for _, line := range lines {
+		if v, ok := strings.CutPrefix(line, name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// said is an answer in one line.
+func said(lines []string) string {
+	if len(lines) == 0 {
+		return "nothing"
+	}
+	return strconv.Quote(strings.Join(lines, "; "))
+}

@@ -1,0 +1,76 @@
+package experiment
+
+// resources has the rows about what there is only so much of.
+func resources() []Experiment {
+	return []Experiment{
+		{
+			Name: "cpu", Title: "take its processor time", OneCPU: true,
+			Question:   "Can a program slow another one down by computing?",
+			AttackDoes: "computes in four processes, on the processor that the victim has, too",
+			VictimSees: "work done in the best of six windows of 0.4 seconds, alone and under attack",
+			Look:       `for i in 1 2 3 4 5 6; do probe compute 400; done`,
+			Attack: `
+for i in 1 2 3 4; do
+    while :; do :; done &
+done
+sleep 1`,
+			Judge: worked,
+		},
+		{
+			Name: "memory", Title: "take all memory", Dangerous: true,
+			Question:   "Can a program have another one killed by taking memory?",
+			AttackDoes: "starts one process of 16 MiB after the other, until one of them is killed",
+			VictimSees: "whether its largest process, of 32 MiB, lives",
+			Setup: `
+(head -c 32m /dev/zero; exec sleep 100000) | tail -c 32m > /dev/null &
+holder=$!
+rss() { size=0; while read -r key value unit; do [ "$key" = VmRSS: ] && size=$value; done < /proc/$1/status; } 2>/dev/null
+i=0
+until rss $holder; [ ${size:-0} -gt 32000 ] || [ $i = 200 ]; do i=$((i + 1)); usleep 50000; done`,
+			Look: `size=0; rss $holder; [ ${size:-0} -gt 32000 ] && echo "32 MiB held" || echo "my process is gone"`,
+			Attack: `
+rss() { size=0; while read -r key value unit; do [ "$key" = VmRSS: ] && size=$value; done < /proc/$1/status; } 2>/dev/null
+(
+    n=0
+    while [ $n -lt 20 ]; do
+        (head -c 16m /dev/zero; exec sleep 100000) | tail -c 16m > /dev/null &
+        i=0
+        until rss $!; [ ${size:-0} -gt 16000 ]; do
+            i=$((i + 1))
+            [ $i -gt 5 ] && [ ${size:-0} = 0 ] && break 2
+            [ $i -gt 400 ] && break 2
+            usleep 50000
+        done
+        n=$((n + 1))
+        echo $n > /tmp/count
+    done
+) 2>/dev/null
+read -r n < /tmp/count
+echo "processes of 16 MiB: ${n:-0}"`,
+			Judge: unchanged("process"),
+		},
+		{
+			Name: "fork-bomb", Title: "start processes without end", Dangerous: true,
+			Question:   "Can a program keep others from starting processes?",
+			AttackDoes: "starts processes until the kernel refuses",
+			VictimSees: "whether it can start one itself",
+			Look:       `(true) && echo "I can start a process"`,
+			Attack: `
+( while :; do sleep 100000 & done )
+set -- /proc/[0-9]*
+echo "processes I see now: $#"`,
+			Judge: unchanged("answer"),
+		},
+		{
+			Name: "disk-full", Title: "fill the disk", Dangerous: true,
+			Question:   "Can a program keep others from writing files?",
+			AttackDoes: "writes into a file until the kernel refuses, or 100 MiB are written",
+			VictimSees: "whether it can write 64 KiB",
+			Look:       `head -c 65536 /dev/zero > $DATA/note && echo "I can write" || echo "I cannot write"; rm -f $DATA/note`,
+			Attack: `
+(head -c 100m /dev/zero > $DATA/fill)
+ls -l $DATA/fill | awk '{ print "bytes written: " $5 }'`,
+			Judge: unchanged("answer"),
+		},
+	}
+}

@@ -1,0 +1,72 @@
+// Package result is what the matrix of the lab found out, and its JSON form.
+package result
+
+import (
+	"time"
+
+	"terem/internal/lab/experiment"
+	"terem/internal/measure/host"
+)
+
+// Schema is raised when a reader of the JSON form would have to change.
+const Schema = 1
+
+// NotRun is the verdict of a cell that was not run: Why says why.
+const NotRun experiment.Verdict = "not run"
+
+// Matrix is what was found out.
+type Matrix struct {
+	Schema  int              `json:"schema"`
+	Terem   string           `json:"terem"`
+	Started time.Time        `json:"started"`
+	Took    time.Duration    `json:"took_ns"`
+	Host    host.Fingerprint `json:"host"`
+	Columns []Column         `json:"columns"`
+	Rows    []Row            `json:"rows"`
+	Ended   string           `json:"ended,omitempty"` // why it ended before its time
+}
+
+// Column is a way to keep two programs apart.
+type Column struct {
+	Name  string `json:"name"`
+	Title string `json:"title"`
+	Note  string `json:"note"`
+}
+
+// Row is an experiment.
+type Row struct {
+	Name       string `json:"name"`
+	Title      string `json:"title"`
+	Question   string `json:"question"`
+	AttackDoes string `json:"attack_does"`
+	VictimSees string `json:"victim_sees"`
+	Victim     string `json:"victim_script"`
+	Attack     string `json:"attack_script"`
+	Where      string `json:"where"` // where all but the machines ran
+	Cells      []Cell `json:"cells"` // by column; fewer if the run ended early
+}
+
+// Cell is what one experiment found out in one place.
+type Cell struct {
+	Column    string             `json:"column"`
+	Verdict   experiment.Verdict `json:"verdict"`
+	Why       string             `json:"why,omitempty"` // it was not run
+	Expected  experiment.Verdict `json:"expected"`
+	Mechanism string             `json:"mechanism"` // what decides, if it comes as expected
+	Evidence  string             `json:"evidence,omitempty"`
+	Where     string             `json:"where,omitempty"`
+	Took      time.Duration      `json:"took_ns,omitempty"`
+	Commands  Commands           `json:"commands,omitzero"`
+	Before    []string           `json:"before,omitempty"` // the victim's answers
+	After     []string           `json:"after,omitempty"`
+	Attack    []string           `json:"attack,omitempty"` // what the attacker said
+}
+
+// Commands are what stands in front of the two scripts.
+type Commands struct {
+	Victim   string `json:"victim,omitempty"`
+	Attacker string `json:"attacker,omitempty"`
+}
+
+// Surprise says whether a cell came otherwise than expected.
+func (c Cell) Surprise() bool { return c.Verdict != NotRun && c.Verdict != c.Expected }
