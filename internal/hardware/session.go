@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 
 	"terem/guest/distro"
+	"terem/guest/initramfs"
+	"terem/internal/lab/attempt"
 )
 
 // session is a list of boots, and what became of them.
@@ -17,7 +20,10 @@ type session struct {
 	base    outer
 	boots   []boot
 	results []result
+	lab     []attempt.Attempt // what was built for labTest, in labFiles
 }
+
+func (s *session) labFiles() string { return filepath.Join(s.tmp, "lab") }
 
 // boot is an outer system and the packages whose tests run there.
 type boot struct {
@@ -87,6 +93,11 @@ func (s *session) add(b boot, all []testPackage, run func(testPackage) string, e
 		if err := addPackage(b.root, chosen); err != nil {
 			return err
 		}
+		if slices.Contains(chosen.tests, labTest) {
+			if err := s.addLab(b.root); err != nil {
+				return err
+			}
+		}
 		b.packages = append(b.packages, chosen)
 		b.jobs = append(b.jobs, chosen.job(b.backend, run(p), knownOf(differences(), b.backend.name, b.kernel.Release, p.name), env))
 	}
@@ -97,6 +108,16 @@ func (s *session) add(b boot, all []testPackage, run func(testPackage) string, e
 		s.boots = append(s.boots, b)
 	}
 	return nil
+}
+
+// addLab puts what labTest wants into a root; it is built once.
+func (s *session) addLab(root *initramfs.Archive) (err error) {
+	if s.lab == nil {
+		if s.lab, err = buildLab(s.ctx, s.labFiles()); err != nil {
+			return err
+		}
+	}
+	return addLab(root, s.labFiles(), s.lab)
 }
 
 // run boots everything that was planned, and prints each result when it is there.

@@ -1,0 +1,87 @@
+package exercise
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+)
+
+// Exercise is one of the lab's.
+type Exercise struct {
+	Number int
+	Name   string // of its directories and its page: 01-real-mode
+	Title  string
+	Checks []Check
+}
+
+// Check is a part of an exercise that is graded by itself.
+type Check struct {
+	Name   string
+	Points int
+	KVM    bool // it cannot be done without /dev/kvm
+	// Do asks a subject. The error is nil if all was right, a *Wrong if not, ErrNeedsKVM, or what Ask gave.
+	Do func(s Subject) error
+}
+
+// Points is what an exercise is worth.
+func (e *Exercise) Points() (n int) {
+	for _, c := range e.Checks {
+		n += c.Points
+	}
+	return n
+}
+
+// Subject is a student's program while it is graded.
+type Subject interface {
+	// Ask has the harness do something, and decodes its answer into the value that into points at. An error of the student's
+	// function is in the answer; the error here is that there is no answer, and nothing more can be asked.
+	Ask(q Question, into any) error
+	// KVM is /dev/kvm, for a Check that says it needs it.
+	KVM() *os.File
+	// Rand draws the inputs, by the seed.
+	Rand() *rand.Rand
+}
+
+// ErrNeedsKVM says that a check was right as far as it goes without KVM.
+var ErrNeedsKVM = errors.New("the rest of it needs KVM")
+
+// Question is something that a harness does.
+type Question struct {
+	Op    string
+	Args  any        // becomes JSON
+	Files []*os.File // of which it gets descriptors
+	// Serve answers what the harness asks back while it works, if it may.
+	Serve func(call Call) (any, error)
+}
+
+// Call is what a harness asks back.
+type Call struct {
+	Name string `json:"call"`
+	Arg  uint64 `json:"arg"`
+}
+
+// Wrong is a mistake, as a teacher tells it.
+type Wrong struct {
+	Seen     string `json:"seen"`
+	Expected string `json:"expected"`
+	Cause    string `json:"cause"`
+	Read     string `json:"read"` // a link
+}
+
+func (w *Wrong) Error() string { return fmt.Sprintf("seen: %s; expected: %s", w.Seen, w.Expected) }
+
+// All lists the exercises that there are, by their numbers.
+func All() []*Exercise {
+	return []*Exercise{realMode(), port()}
+}
+
+// Find gives an exercise by its number.
+func Find(number int) (*Exercise, bool) {
+	for _, e := range All() {
+		if e.Number == number {
+			return e, true
+		}
+	}
+	return nil, false
+}

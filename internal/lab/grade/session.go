@@ -1,0 +1,177 @@
+package grade
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	mathrand "math/rand/v2"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"terem/internal/lab/exercise"
+)
+
+// session is a program that is asked questions. It is the exercise.Subject.
+type session struct {
+	p     *program
+	kvm   *os.File // or nil
+	rand  *mathrand.Rand
+	ended *exercise.Wrong // why nothing more can be asked
+	said  string          // what the program printed, when it has ended
+	gone  bool
+	limit time.Duration
+}
+
+// longest is the most bytes of a message; a harness has the same number.
+const longest = 60 << 10
+
+// question and answer are the messages.
+type question struct {
+	Nonce string `json:"nonce"`
+	Op    string `json:"op"`
+	Args  any    `json:"args"`
+}
+
+type answer struct {
+	Nonce string          `json:"nonce"`
+	Value json.RawMessage `json:"value"`
+	Error string          `json:"error"`
+	Panic string          `json:"panic"`
+	exercise.Call
+}
+
+func (s *session) KVM() *os.File        { return s.kvm }
+func (s *session) Rand() *mathrand.Rand { return s.rand }
+
+// Ask is exercise.Subject's. A panic of the student's code is a *exercise.Wrong, and the program goes on; so is the program's end.
+func (s *session) Ask(q exercise.Question, into any) error {
+	if s.ended != nil {
+		return s.ended
+	}
+	nonce := make([]byte, 16)
+	_, _ = rand.Read(nonce) // it never fails
+	m := question{Nonce: hex.EncodeToString(nonce), Op: q.Op, Args: q.Args}
+	err := s.send(m, q.Files)
+	for err == nil {
+		var a answer
+		if a, err = s.receive(m.Nonce); err != nil {
+			break
+		}
+		switch {
+		case a.Call.Name != "" && q.Serve != nil:
+			err = s.serve(m.Nonce, q.Serve, a.Call)
+			continue
+		case a.Panic != "":
+			return &exercise.Wrong{Seen: "panic: " + printable(a.Panic), Expected: "a result, or an error", Cause: "the code panicked in the place that is named",
+				Read: "https://go.dev/blog/defer-panic-and-recover"}
+		case a.Error != "":
+			err = errNonsense
+		case json.Unmarshal(a.Value, into) != nil:
+			err = errNonsense
+		default:
+			return nil
+		}
+	}
+	return s.over(err)
+}
+
+func (s *session) serve(nonce string, f func(exercise.Call) (any, error), call exercise.Call) error {
+	v, err := f(call)
+	if err != nil {
+		return err
+	}
+	return s.send(question{Nonce: nonce, Args: v}, nil)
+}
+
+func (s *session) send(m question, files []*os.File) error {
+	b, err := json.Marshal(m)
+	if err != nil || len(b) > longest {
+		return errors.Join(err, fmt.Errorf("a question of %d bytes", len(b)))
+	}
+	var rights []byte
+	if len(files) > 0 {
+		fds := make([]int, len(files))
+		for i, f := range files {
+			fds[i] = int(f.Fd())
+		}
+		rights = unix.UnixRights(fds...)
+	}
+	_, _, err = s.p.conn.WriteMsgUnix(b, rights, nil)
+	return err
+}
+
+// errNonsense is an answer that the harness would not give: the student's code has written to its socket.
+var errNonsense = errors.New("an answer that is none")
+
+// receive takes one message. Descriptors that come with it are dropped by the kernel, since there is no room for them.
+func (s *session) receive(nonce string) (answer, error) {
+	b := make([]byte, longest)
+	n, err := s.p.conn.Read(b)
+	if err != nil {
+		return answer{}, err
+	}
+	if n == 0 {
+		return answer{}, io.EOF
+	}
+	return parse(b[:n], nonce)
+}
+
+// parse reads an answer to the question with that nonce. The bytes are a student's program's.
+func parse(b []byte, nonce string) (answer, error) {
+	var a answer
+	if err := json.Unmarshal(b, &a); err != nil || a.Nonce != nonce {
+		return answer{}, errNonsense
+	}
+	return a, nil
+}
+
+// over ends the program after a failure, and says what that was.
+func (s *session) over(err error) error {
+	var wrong *exercise.Wrong
+	if errors.As(err, &wrong) {
+		return wrong // a question asked back, which no solution asks; the program is stopped by the next
+	}
+	var timeout net.Error
+	late := errors.As(err, &timeout) && timeout.Timeout()
+	e := s.end(late)
+	s.ended = &exercise.Wrong{Expected: "an answer", Read: "https://pkg.go.dev/os#Exit"}
+	s.ended.Seen, s.ended.Cause = e.why(s.limit)
+	if errors.Is(err, errNonsense) && !e.much && !e.outcome.OutOfMemory {
+		s.ended.Seen = "bytes on the grader's socket that its harness did not send"
+		s.ended.Cause = "the program writes to descriptor 0; answers are the grader's part, and one that it did not ask for ends the grading"
+	}
+	if text := lastWords(e.said); text != "" && !e.much {
+		s.ended.Seen += "; it printed: " + text
+	}
+	return s.ended
+}
+
+func (s *session) end(late bool) ending {
+	e := s.p.end(late)
+	s.said, s.gone = e.said, true
+	return e
+}
+
+// close ends the program when nothing more is to be asked.
+func (s *session) close() {
+	if !s.gone {
+		s.end(true)
+	}
+}
+
+// open starts a program and gives it its time.
+func open(ctx context.Context, built string, kvm *os.File, limit time.Duration, args ...string) (*session, error) {
+	p, err := start(ctx, built, args...)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{p: p, kvm: kvm, limit: limit}
+	return s, p.conn.SetDeadline(time.Now().Add(limit))
+}

@@ -1,0 +1,49 @@
+package grade
+
+import (
+	"testing"
+
+	"terem/internal/lab/exercise"
+)
+
+// TestSolutions grades each solution and each wrong one, as far as that goes without KVM: internal/hardware/atwork does it with.
+func TestSolutions(t *testing.T) {
+	needContainer(t)
+	for _, e := range exercise.All() {
+		list := attempts(t, e)
+		if len(list) < 1+3 {
+			t.Errorf("exercise %d has %d wrong solutions; want three at least", e.Number, len(list)-1)
+		}
+		for _, a := range list {
+			t.Run(e.Name+"/"+a.Name, func(t *testing.T) {
+				t.Parallel()
+				r := grade(t, e, laid(t, e, a))
+				if err := a.Judge(false, r.Causes()); err != nil {
+					t.Errorf("%v\n%s", err, text(t, r))
+				}
+				if a.Cause == "" && r.Points+r.NotRun != e.Points() {
+					t.Errorf("the solution does not get all points:\n%s", text(t, r))
+				}
+			})
+		}
+	}
+}
+
+// TestStart has the files of each exercise compile as a student gets them, and be worth nothing.
+func TestStart(t *testing.T) {
+	needContainer(t)
+	for _, e := range exercise.All() {
+		t.Run(e.Name, func(t *testing.T) {
+			t.Parallel()
+			r := grade(t, e, started(t, e))
+			if r.Points != 0 || r.Checks[0].Check == compiles || len(r.Mistakes()) == 0 {
+				t.Errorf("an exercise that nobody has worked on:\n%s", text(t, r))
+			}
+			for _, c := range r.Checks {
+				if c.State == Right {
+					t.Errorf("%s is right", c.Check)
+				}
+			}
+		})
+	}
+}
