@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -119,6 +120,7 @@ type labGrade struct {
 	all   bool
 	csv   string
 	noKVM bool
+	limit time.Duration
 	built bool
 }
 
@@ -143,6 +145,7 @@ func newLabGrade(status *int) *cobra.Command {
 	c.Flags().BoolVar(&f.all, "all", false, "grade each directory in DIR")
 	c.Flags().StringVar(&f.csv, "csv", "", "with --all, write a table into this `file`")
 	c.Flags().BoolVar(&f.noKVM, "no-kvm", false, "leave out what needs KVM")
+	c.Flags().DurationVar(&f.limit, "time", 10*time.Second, "what the program gets, on a slow host")
 	c.Flags().BoolVar(&f.built, "built", false, "DIR is a program of terem lab build")
 	_ = c.Flags().MarkHidden("built") // there is such a flag
 	return c
@@ -154,11 +157,15 @@ func (f *labGrade) run(c *cobra.Command, number, dir string) (status int, err er
 	if err != nil {
 		return 0, err
 	}
-	o := grade.Options{Seed: rand.Uint64(), NoKVM: f.noKVM}
+	o := grade.Options{Seed: rand.Uint64(), NoKVM: f.noKVM, Limit: f.limit}
 	if f.seed != "" {
 		if o.Seed, err = strconv.ParseUint(f.seed, 0, 64); err != nil {
 			return 0, &command.UsageError{Command: c.CommandPath(), Err: fmt.Errorf("--seed %s: want a number, as an earlier grading printed", f.seed)}
 		}
+	}
+	const longest = time.Hour
+	if f.limit <= 0 || f.limit > longest {
+		return 0, &command.UsageError{Command: c.CommandPath(), Err: fmt.Errorf("--time %v: want more than nothing and at most %v", f.limit, longest)}
 	}
 	if !f.all && f.csv != "" {
 		return 0, &command.UsageError{Command: c.CommandPath(), Err: errors.New("--csv: it is the table of --all")}

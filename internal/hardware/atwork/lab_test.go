@@ -35,7 +35,7 @@ func judge(t *testing.T, a attempt.Attempt) {
 	if _, err := fmt.Sscanf(a.Exercise, "%02d-", &number); err != nil {
 		t.Fatal(err)
 	}
-	s := terem(t, "", "lab", "grade", fmt.Sprint(number), "--built", filepath.Join("/lab", a.File()), "--json")
+	s := terem(t, "", "lab", "grade", fmt.Sprint(number), "--built", filepath.Join("/lab", a.File()), "--json", "--time", limit.String())
 	var r struct {
 		Points int `json:"points"`
 		Of     int `json:"of"`

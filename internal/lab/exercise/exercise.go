@@ -51,14 +51,6 @@ type Question struct {
 	Op    string
 	Args  any        // becomes JSON
 	Files []*os.File // of which it gets descriptors
-	// Serve answers what the harness asks back while it works, if it may.
-	Serve func(call Call) (any, error)
-}
-
-// Call is what a harness asks back.
-type Call struct {
-	Name string `json:"call"`
-	Arg  uint64 `json:"arg"`
 }
 
 // Wrong is a mistake, as a teacher tells it.
@@ -73,7 +65,7 @@ func (w *Wrong) Error() string { return fmt.Sprintf("seen: %s; expected: %s", w.
 
 // All lists the exercises that there are, by their numbers.
 func All() []*Exercise {
-	return []*Exercise{realMode(), port()}
+	return []*Exercise{realMode(), port(), longMode(), mmio(), stop()}
 }
 
 // Find gives an exercise by its number.

@@ -242,8 +242,11 @@ func otherExits(s Subject) error {
 			Cause:    "Run takes any exit for HLT: the reason is in the kvm_run page, and KVM_RUN returns 0 for all of them",
 			Read:     api + "#the-kvm-run-structure",
 		}
-		if a.Exit != g.exit {
+		switch {
+		case a.Exit == exitHLT:
 			w.Cause = "the guest went on after the exit: whoever calls Run is to decide about that"
+		case a.Exit != g.exit:
+			w.Cause = "the guest did not come so far: what is wrong with one that only computes is wrong here, too"
 		}
 		return w
 	}

@@ -17,11 +17,11 @@ import (
 
 // Options of a grading.
 type Options struct {
-	Seed  uint64 // draws the inputs
-	NoKVM bool   // as on a host without it
+	Seed  uint64        // draws the inputs
+	NoKVM bool          // as on a host without it
+	Limit time.Duration // of the program's life; 0: ten seconds
 
-	limit time.Duration // of the program's life; 0: runTime
-	args  []string      // of the program, for tests: an exercise has none
+	args []string // of the program, for tests: an exercise has none
 }
 
 // Grade grades a student's directory.
@@ -68,7 +68,7 @@ func Built(ctx context.Context, e *exercise.Exercise, built string, o Options) (
 	if dev != nil {
 		defer dev.Close()
 	}
-	s, err := open(ctx, built, dev, cmp.Or(o.limit, runTime), o.args...)
+	s, err := open(ctx, built, dev, cmp.Or(o.Limit, runTime), o.args...)
 	if err != nil {
 		return r.cannotRun(ctx, e, err)
 	}

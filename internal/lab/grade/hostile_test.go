@@ -118,7 +118,7 @@ func TestHostile(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r, err := Built(t.Context(), e, built, Options{Seed: seed, NoKVM: true, limit: cmp.Or(tt.limit, ample), args: []string{tt.name}})
+			r, err := Built(t.Context(), e, built, Options{Seed: seed, NoKVM: true, Limit: cmp.Or(tt.limit, ample), args: []string{tt.name}})
 			if err != nil {
 				t.Fatal(err)
 			}

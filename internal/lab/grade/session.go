@@ -44,7 +44,6 @@ type answer struct {
 	Value json.RawMessage `json:"value"`
 	Error string          `json:"error"`
 	Panic string          `json:"panic"`
-	exercise.Call
 }
 
 func (s *session) KVM() *os.File        { return s.kvm }
@@ -59,35 +58,21 @@ func (s *session) Ask(q exercise.Question, into any) error {
 	_, _ = rand.Read(nonce) // it never fails
 	m := question{Nonce: hex.EncodeToString(nonce), Op: q.Op, Args: q.Args}
 	err := s.send(m, q.Files)
-	for err == nil {
-		var a answer
-		if a, err = s.receive(m.Nonce); err != nil {
-			break
-		}
-		switch {
-		case a.Call.Name != "" && q.Serve != nil:
-			err = s.serve(m.Nonce, q.Serve, a.Call)
-			continue
-		case a.Panic != "":
-			return &exercise.Wrong{Seen: "panic: " + printable(a.Panic), Expected: "a result, or an error", Cause: "the code panicked in the place that is named",
-				Read: "https://go.dev/blog/defer-panic-and-recover"}
-		case a.Error != "":
-			err = errNonsense
-		case json.Unmarshal(a.Value, into) != nil:
-			err = errNonsense
-		default:
-			return nil
-		}
+	var a answer
+	if err == nil {
+		a, err = s.receive(m.Nonce)
+	}
+	switch {
+	case err != nil:
+	case a.Panic != "":
+		return &exercise.Wrong{Seen: "panic: " + a.Panic, Expected: "a result, or an error", Cause: "the code panicked in the place that is named",
+			Read: "https://go.dev/blog/defer-panic-and-recover"}
+	case a.Error != "" || json.Unmarshal(a.Value, into) != nil:
+		err = errNonsense
+	default:
+		return nil
 	}
 	return s.over(err)
-}
-
-func (s *session) serve(nonce string, f func(exercise.Call) (any, error), call exercise.Call) error {
-	v, err := f(call)
-	if err != nil {
-		return err
-	}
-	return s.send(question{Nonce: nonce, Args: v}, nil)
 }
 
 func (s *session) send(m question, files []*os.File) error {
@@ -134,10 +119,6 @@ func parse(b []byte, nonce string) (answer, error) {
 
 // over ends the program after a failure, and says what that was.
 func (s *session) over(err error) error {
-	var wrong *exercise.Wrong
-	if errors.As(err, &wrong) {
-		return wrong // a question asked back, which no solution asks; the program is stopped by the next
-	}
 	var timeout net.Error
 	late := errors.As(err, &timeout) && timeout.Timeout()
 	e := s.end(late)

@@ -1,0 +1,37 @@
+// Package exercise runs a virtual CPU that somebody else may stop at any time.
+package exercise
+
+import (
+	"errors"
+)
+
+// CPU is what a Runner needs of a vCPU. A *kvm.VCPU has it. ImmediateExit may be called from any goroutine.
+type CPU interface {
+	Run() (reason uint32, err error)
+	ImmediateExit(on bool)
+}
+
+var errNotYet = errors.New("not written yet")
+
+// Runner runs a vCPU. It is used for one Loop and one Stop.
+type Runner struct {
+	cpu    CPU
+	handle func(reason uint32) error
+	signal func()
+}
+
+// NewRunner makes a Runner. Handle answers an exit. Signal sends the thread that Loop is on a signal, which ends a KVM_RUN that is inside of
+// the guest, and does nothing to one that has not begun.
+func NewRunner(cpu CPU, handle func(reason uint32) error, signal func()) *Runner {
+	return &Runner{cpu: cpu, handle: handle, signal: signal}
+}
+
+// Loop runs the vCPU and has its exits answered, until Stop is called: then it returns nil, and the vCPU is between two instructions of the guest.
+// An error of the vCPU's or of handle's ends it, too. ImmediateExit may be set when it begins: an earlier Stop has left it so.
+func (r *Runner) Loop() error {
+	return errNotYet
+}
+
+// Stop ends Loop, which another goroutine is in, or will be. When it returns, Loop has ended.
+func (r *Runner) Stop() {
+}
