@@ -18,7 +18,7 @@
 //	              copyattr.go: a copy of them, where they cannot be shown so
 //	limits.go     what may be bounded; groups.go, groups_v1.go, groups_v2.go: the
 //	              control groups that do it; sweep.go: those of a terem that was killed
-//	freeze.go     a pause; usage.go: what it uses
+//	freeze.go     a pause; usage.go: what it uses; forks.go: what it was refused
 //	standard.go   standard files that programs open anew
 //	rights.go     capabilities; syscalls.go: the system calls denied; setid.go: those that
 //	              leave a door on the host

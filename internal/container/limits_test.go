@@ -50,6 +50,20 @@ func TestProcessLimit(t *testing.T) {
 	}
 }
 
+// TestForksRefused counts what the limit on processes did not let start.
+func TestForksRefused(t *testing.T) {
+	l := Limits{PIDs: 40}
+	needGroups(t, l)
+	r := begin(t, Config{Limits: l}, "children", "100")
+	if line := r.line(); !strings.HasPrefix(line, "refused") || r.ForksRefused() == 0 {
+		t.Errorf("%q, and %d forks were refused", line, r.ForksRefused())
+	}
+	r.end()
+	if n := r.ForksRefused(); n != 0 {
+		t.Errorf("%d after the end, when the group is gone", n)
+	}
+}
+
 // TestCPULimit compares CPU time with the time that passed, so that a busy host cannot
 // make it fail.
 func TestCPULimit(t *testing.T) {
