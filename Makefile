@@ -7,7 +7,7 @@ RUNARGS ?=
 HARDWARE = $(GO) run ./internal/hardware --kernels "$(or $(KERNELS),6.1 6.12)" --run "$(TEST)" --packages "$(PACKAGES)"
 
 .DEFAULT_GOAL := help
-.PHONY: help run build install uninstall deb setup guest guest-debian run-debian test test-short test-stock test-debian test-selftests test-selftests-amdv test-selftests-vtx test-crash test-v2 test-amdv test-vtx test-hardware shell-amdv shell-vtx script-amdv script-vtx bench-vtx bench-amdv compare-amdv compare-vtx emulators fuzz compare engines bench lint golden clean
+.PHONY: help run build install uninstall deb setup guest guest-debian run-debian test test-short test-stock test-debian test-selftests test-selftests-amdv test-selftests-vtx test-crash test-lab test-v2 test-amdv test-vtx test-hardware shell-amdv shell-vtx script-amdv script-vtx bench-vtx bench-amdv compare-amdv compare-vtx emulators fuzz compare engines bench lint golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { n++; name[n] = $$1; text[n] = $$2; if (length($$1) > widest) widest = length($$1) } \
@@ -68,6 +68,9 @@ test-selftests: guest ## the kernel's own selftests on the host and in a guest, 
 
 test-crash: guest ## kill terem 50 times while its guest writes and flushes, and look at the disk
 	@TEREM_CRASH_ROUNDS=50 $(GO) test -count 1 -timeout 60m -v -run TestKilled ./internal/cli/launch
+
+test-lab: ## grade each solution of the lab's exercises, and each wrong one; as root
+	@TEREM_LAB_ALL=1 $(GO) test -count 1 -timeout 10m -run TestSolutions ./internal/lab/grade
 
 test-v2: guest ## start containers where control groups are of version 2: in a guest; four minutes on a software backend
 	@TEREM_V2_BINARY=$(CURDIR)/$(TEREM) $(GO) test -count 1 -timeout 15m -v -run TestUnified ./internal/container

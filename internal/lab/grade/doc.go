@@ -12,7 +12,7 @@
 //
 // Nobody in the container. A student's code is in one process with the harness and may do what it likes there, so nothing that comes
 // out of it is a verdict: it answers questions whose inputs were drawn when they were asked, and the checks (package exercise), which
-// run out here, look at the answers and at the memory that the grader gave away. See docs/adr/0023.
+// run out here, look at the answers and at the memory that the grader gave away. See docs/adr/0027.
 //
 // A build runs the compiler on a student's text. That is no code of his that runs, but it may be made to take much: so it has limits
 // of time, memory and file size.
