@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-//go:embed *.md
+//go:embed [0-9]*.md
 var pages embed.FS
 
 // Pages are the pages of an exercise, by the names that they get in a student's directory.
