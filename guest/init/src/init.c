@@ -54,13 +54,16 @@ static int reap(struct options *o, int main_pid)
 	}
 }
 
-// end_processes asks all processes to end, and ends those that have not after the time of grace.
-static void end_processes(struct options *o)
+// end_processes asks all processes to end, and ends those that have not after the time of grace. A shell that somebody types at
+// ignores SIGTERM, and goes when its terminal does.
+static void end_processes(struct options *o, int main_pid)
 {
 	struct __kernel_timespec t = {.tv_sec = GRACE_SECONDS};
 
 	sys2(__NR_kill, -1, SIGTERM);
 	sys2(__NR_kill, -1, SIGCONT);
+	if (o->shell && !o->ended)
+		sys2(__NR_kill, main_pid, SIGHUP);
 	while (reap(o, 0))
 		if (next_signal(&t) == -EAGAIN)
 			break;
@@ -109,12 +112,12 @@ static void watch(struct options *o, int main_pid, int linking)
 			reap(o, main_pid);
 			break;
 		case SIGTERM:
-			end_processes(o);
+			end_processes(o, main_pid);
 			host_reset();
 		case SIGINT:
 		case SIGUSR1:
 		case SIGUSR2:
-			end_processes(o);
+			end_processes(o, main_pid);
 			host_power_off();
 		}
 	}
@@ -131,6 +134,7 @@ static void hold_signals(void)
 // choose_shell fills in the command when the host named none. A shell at a pipe does not prompt.
 static void choose_shell(struct options *o)
 {
+	o->shell = 1;
 	o->file = "/bin/sh";
 	o->argv[0] = o->pipe ? "sh" : "-sh"; // a login shell reads /etc/profile
 }

@@ -31,6 +31,7 @@ struct options {
 	int pipe;		    // terem.pipe=1 or terem.stdio=agent: the host's stdin is no terminal
 	int stdio;		    // terem.stdio=agent: the command's streams are not on the console
 	int idle;		    // terem.stdio=none: there is no command
+	int shell;		    // the command is a shell that PID 1 has chosen
 	int listen;		    // terem.agent=1: the host may start programs
 	int loglevel;		    // loglevel= is there: the kernel's messages are wanted
 	unsigned rows, cols;	    // terem.rows=, terem.cols=: size of the terminal, 0 if unknown

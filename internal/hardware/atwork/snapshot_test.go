@@ -32,7 +32,7 @@ func TestSnapshot(t *testing.T) {
 	terem(t, "", "kill", "one", "many-1", "many-2", "many-3").want(t, 0, "")
 	terem(t, "", "restore", "--detach", "--name", "again", dir).want(t, 0, "again\n")
 	terem(t, "", "exec", "again", "sh", "-c", "wc -l </tmp/x").want(t, 0, "2\n")
-	terem(t, "", "kill", "again").want(t, 0, "")
+	terem(t, "", "stop", "--time", "1h", "again").want(t, 0, "")
 }
 
 // TestSnapshotOfStreams: a command that counts goes on counting, to whom the machine is now.

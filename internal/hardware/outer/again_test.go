@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"testing"
 
@@ -15,7 +16,7 @@ func TestAgain(t *testing.T) {
 			calls++
 			return left[calls-1]
 		})
-		if err != last || calls != 3 {
+		if !errors.Is(err, last) || calls != 3 {
 			t.Errorf("%v after %d calls, want %v after 3", err, calls, last)
 		}
 	}
