@@ -13,5 +13,5 @@
 // Read layout.go first: it is the map of every guest-physical address, port and interrupt line
 // that the house gives a meaning to. Then guest.go, which creates and checks; access.go holds the
 // typed loads and stores, discard.go gives pages back to the host, file.go makes RAM of a file, and
-// looker.go tells pages that need not be looked at.
+// layers.go of several; looker.go tells pages that need not be looked at, and changed.go those that the guest has of its own.
 package memory

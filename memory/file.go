@@ -45,29 +45,7 @@ func TotalSize(spans []Span) (uint64, error) {
 // does not change. It may be closed, but must not be cut short or written to as long as there is a guest: that would fault, or
 // change what a guest has not read yet.
 func NewFromFile(f *os.File, spans ...Span) (*Guest, error) {
-	total, err := TotalSize(spans)
-	if err != nil {
-		return nil, err
-	}
-	st, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if uint64(st.Size()) < total {
-		return nil, fmt.Errorf("map guest RAM of %s: it has %d bytes, want %d", f.Name(), st.Size(), total)
-	}
-	g := &Guest{}
-	if g.file, err = duplicate(f); err != nil {
-		return nil, err
-	}
-	var off uint64
-	for _, s := range spans {
-		if err := g.mapFile(off, s); err != nil {
-			return nil, errors.Join(err, g.Close())
-		}
-		off += s.Size
-	}
-	return g, nil
+	return NewFromLayers([]Layer{{File: f}}, spans...)
 }
 
 // duplicate is a file of the guest's own: what it has where the guest has not written is asked for later (Looker).
@@ -79,14 +57,14 @@ func duplicate(f *os.File) (*os.File, error) {
 	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
-// mapFile adds a region that is the bytes of a file from off on.
+// mapFile adds a region that is the bytes of the lowest layer from off on.
 func (g *Guest) mapFile(off uint64, s Span) error {
 	m, host, err := reserve(s.Addr, s.Size)
 	if err != nil {
 		return err
 	}
-	if err := mapOver(host, int(g.file.Fd()), int64(off)); err != nil {
-		err = fmt.Errorf("map %d bytes of %s as guest RAM at %v: %w", s.Size, g.file.Name(), s.Addr, err)
+	if err := mapOver(host, int(g.files[0].Fd()), int64(off)); err != nil {
+		err = fmt.Errorf("map %d bytes of %s as guest RAM at %v: %w", s.Size, g.files[0].Name(), s.Addr, err)
 		return errors.Join(err, unix.Munmap(m))
 	}
 	g.add(s.Addr, m, host)

@@ -40,9 +40,10 @@ func (r Region) End() Addr { return r.Addr + Addr(len(r.Host)) }
 // that Close must come after all other use.
 type Guest struct {
 	regions  []Region
-	mappings [][]byte // as mapped: a region with its guard pages
-	blank    bool     // a page that nobody has touched reads as zeros
-	file     *os.File // or as this has it; nil: there is none
+	mappings [][]byte   // as mapped: a region with its guard pages
+	blank    bool       // a page that nobody has touched reads as zeros
+	files    []*os.File // or as one of these has it: layers, the lowest first
+	pieces   []piece    // which one does
 }
 
 // RangeError reports an access of N bytes at Addr that does not lie within one region of RAM.
@@ -148,10 +149,10 @@ func (g *Guest) Close() error {
 			errs = append(errs, fmt.Errorf("unmap guest RAM: %w", err))
 		}
 	}
-	if g.file != nil {
-		errs = append(errs, g.file.Close())
+	for _, f := range g.files {
+		errs = append(errs, f.Close())
 	}
-	g.regions, g.mappings, g.file = nil, nil, nil
+	g.regions, g.mappings, g.files, g.pieces = nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

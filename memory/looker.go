@@ -21,7 +21,7 @@ type Looker struct {
 // NewFromRegions was given: no page is known to be zero then. The caller owes a Close.
 func (g *Guest) Looker() *Looker {
 	l := &Looker{g: g}
-	if g.blank || g.file != nil {
+	if g.blank || len(g.files) > 0 {
 		l.pagemap, _ = os.Open("/proc/self/pagemap") // without it, all is looked at
 	}
 	return l
@@ -59,21 +59,29 @@ func (l *Looker) Blank(a Addr, pages []bool) error {
 	if _, err := l.pagemap.ReadAt(entries, int64(hostAddr(b)/PageSize*entrySize)); err != nil {
 		return nil // nothing is known
 	}
-	if l.g.file != nil {
+	if len(l.g.files) > 0 {
 		l.g.holes(a, pages)
 	}
 	for i := range pages {
 		e := binary.LittleEndian.Uint64(entries[i*entrySize:])
 		unwritten := e&pageSwapped == 0 && (e&pagePresent == 0 || e&pageOfFile != 0)
-		pages[i] = unwritten && (pages[i] || l.g.file == nil)
+		pages[i] = unwritten && (pages[i] || len(l.g.files) == 0)
 	}
 	return nil
 }
 
 // holes says of each page from a on whether the file that it was made of has a hole there.
 func (g *Guest) holes(a Addr, pages []bool) {
-	fd, start := int(g.file.Fd()), g.fileOffset(a)
-	end := start + int64(len(pages))*PageSize
+	all := Run{g.pageNumber(a), uint64(len(pages))}
+	for _, p := range g.piecesOf(all) {
+		first, end := max(p.First, all.First), min(p.End(), all.End())
+		fileHoles(g.files[p.layer], int64(first*PageSize), pages[first-all.First:end-all.First])
+	}
+}
+
+// fileHoles says of each page of a file from start on whether it is in a hole.
+func fileHoles(f *os.File, start int64, pages []bool) {
+	fd, end := int(f.Fd()), start+int64(len(pages))*PageSize
 	for at := start; at < end; {
 		data, err := unix.Seek(fd, at, unix.SEEK_DATA)
 		if errors.Is(err, unix.ENXIO) {
@@ -94,14 +102,14 @@ func (g *Guest) holes(a Addr, pages []bool) {
 	}
 }
 
-// fileOffset is where the file has what is at a when nobody has written to it.
-func (g *Guest) fileOffset(a Addr) int64 {
-	var off uint64
+// pageNumber is that of the page at a, counted through the regions.
+func (g *Guest) pageNumber(a Addr) uint64 {
+	var n uint64
 	for _, r := range g.regions {
 		if a < r.End() {
-			return int64(off + uint64(a-r.Addr))
+			return n + uint64(a-r.Addr)/PageSize
 		}
-		off += r.Size()
+		n += r.Size() / PageSize
 	}
-	return int64(off)
+	return n
 }
