@@ -2,6 +2,8 @@
 // machine's state means is for package machine, which is not imported.
 //
 //	state.go     what DIR/state holds, its text and the checks of it
+//	runs.go      which pages a diff has
+//	parent.go    chains: the snapshots that a diff needs
 //	identity.go  by which a file that was changed or copied is told
 //	write.go     Create; Writer, which makes a new directory beside the old one and puts it in its place
 //	memory.go    from a guest's RAM to DIR/memory, and the sums of its chunks

@@ -21,6 +21,10 @@ func cannotMake(dir string, err error) error {
 	return told(err, func(e *fault.Error) {
 		e.Thing = "make snapshot " + dir
 		switch {
+		case errors.Is(err, errGone), errors.Is(err, errChain):
+			e.Class, e.Mend = fault.Usage, "take a whole one, without "+fault.Field("Diff")
+		case errors.Is(err, errOwnChain):
+			e.Class, e.Mend = fault.Usage, "name another directory"
 		case errors.Is(err, fs.ErrExist):
 			e.Class, e.Err, e.Cause, e.Mend = fault.Usage, nil, "it exists", "name another directory, or replace it with "+fault.Field("Force")
 		case errors.Is(err, errNotSnapshot):
@@ -41,13 +45,16 @@ func cannotMake(dir string, err error) error {
 func cannotOpen(dir string, err error) error {
 	return told(err, func(e *fault.Error) {
 		var version errVersion
+		var parent *parentError
 		e.Class, e.Thing, e.Mend = fault.Usage, "snapshot "+dir, "make it anew"
 		switch {
+		case errors.As(err, &parent):
+			e.Mend = "bring back the one of which it is the difference"
 		case errors.Is(err, errNotSnapshot), errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
 			e.Mend = "name a directory that `terem snapshot` has made"
 		case errors.Is(err, fs.ErrPermission):
 			e.Mend = "it takes who made it, or root"
-		case errors.As(err, &version) && version > Version:
+		case errors.As(err, &version) && version > VersionDiff:
 			e.Mend = "take the terem that made it, or a newer one"
 		}
 	})

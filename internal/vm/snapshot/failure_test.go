@@ -23,7 +23,7 @@ import (
 const helperVar = "TEREM_TEST_HELPER"
 
 func TestMain(m *testing.M) {
-	helpers := map[string]func(dir string) error{"loop": helpLoop, "space": helpSpace, "limit": helpLimit, "power": helpPower}
+	helpers := map[string]func(dir string) error{"loop": helpLoop, "diffs": helpDiffs, "space": helpSpace, "limit": helpLimit, "power": helpPower}
 	if f := helpers[os.Getenv(helperVar)]; f != nil {
 		if err := f(os.Args[1]); err != nil {
 			os.Stderr.WriteString(err.Error())
@@ -52,12 +52,47 @@ func helpLoop(dir string) error {
 		return err
 	}
 	for n := uint64(1); ; n++ {
-		for page := memory.Addr(0); page < loopPages; page += stride {
-			if err := g.Store64(page*memory.PageSize, n); err != nil {
-				return err
-			}
+		if err := putNumber(g, n); err != nil {
+			return err
 		}
 		if err := takeNumber(dir, g, n); err != nil {
+			return err
+		}
+		if _, err := fmt.Println(n); err != nil {
+			return err
+		}
+	}
+}
+
+// putNumber writes a number into some pages.
+func putNumber(g *memory.Guest, n uint64) error {
+	for page := memory.Addr(0); page < loopPages; page += stride {
+		if err := g.Store64(page*memory.PageSize, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// helpDiffs makes diffs for ever, of the snapshot beside them.
+func helpDiffs(dir string) error {
+	base, err := Open(filepath.Join(filepath.Dir(dir), "base"))
+	if err != nil {
+		return err
+	}
+	g, err := base.Guest()
+	if err != nil {
+		return err
+	}
+	for n := uint64(1); ; n++ {
+		if err := putNumber(g, n); err != nil {
+			return err
+		}
+		w, err := CreateDiff(dir, true, base)
+		if err != nil {
+			return err
+		}
+		if err := finishNumber(w, g, n); err != nil {
 			return err
 		}
 		if _, err := fmt.Println(n); err != nil {
@@ -71,6 +106,10 @@ func takeNumber(dir string, g *memory.Guest, n uint64) error {
 	if err != nil {
 		return err
 	}
+	return finishNumber(w, g, n)
+}
+
+func finishNumber(w *Writer, g *memory.Guest, n uint64) error {
 	s := someState()
 	s.Machine = json.RawMessage(strconv.FormatUint(n, 10))
 	if err := w.Memory(context.Background(), g); err != nil {
@@ -82,36 +121,59 @@ func takeNumber(dir string, g *memory.Guest, n uint64) error {
 // TestKill kills a writer again and again. There is always one whole snapshot, and the next writer clears what the last one left.
 func TestKill(t *testing.T) {
 	top := t.TempDir()
-	dir := filepath.Join(top, "snap")
-	take(t, dir, false, newGuest(t, loopPages*memory.PageSize), State{Machine: json.RawMessage("0")})
+	take(t, filepath.Join(top, "snap"), false, newGuest(t, loopPages*memory.PageSize), State{Machine: json.RawMessage("0")})
+	killing(t, "loop", top, "snap")
+}
+
+// TestKillDiff does so with diffs, which replace each other. Their parent is never touched.
+func TestKillDiff(t *testing.T) {
+	top := t.TempDir()
+	g := newGuest(t, loopPages*memory.PageSize)
+	mustDo(t, putNumber(g, 7), takeNumber(filepath.Join(top, "base"), g, 7))
+	base := mustOpen(t, filepath.Join(top, "base"))
+	own, err := base.Guest()
+	mustDo(t, err)
+	w, err := CreateDiff(filepath.Join(top, "snap"), false, base)
+	mustDo(t, err, putNumber(own, 0), finishNumber(w, own, 0), own.Close())
+	killing(t, "diffs", top, "base snap")
+	n, err := numberOf(filepath.Join(top, "base"))
+	if mustDo(t, err); n != 7 {
+		t.Errorf("the parent is number %d", n)
+	}
+}
+
+// killing has a helper write to snap in a directory which has some files before and after it.
+func killing(t *testing.T, name, top, files string) {
+	t.Helper()
+	dir, most := filepath.Join(top, "snap"), len(strings.Fields(files))+1
 	left, kills := 0, 40
 	if testing.Short() {
 		kills = 5
 	}
 	for range kills {
-		killAfter(t, dir, time.Duration(rand.IntN(40_000))*time.Microsecond)
+		killAfter(t, name, dir, time.Duration(rand.IntN(40_000))*time.Microsecond)
 		_, err := numberOf(dir)
 		mustDo(t, err)
 		entries, err := os.ReadDir(top)
-		if mustDo(t, err); len(entries) > 2 {
+		if mustDo(t, err); len(entries) > most {
 			t.Fatalf("left: %s", names(t, top))
 		}
-		left += len(entries) - 1
+		left += len(entries) - most + 1
 	}
 	if left == 0 && !testing.Short() {
 		t.Error("no writer was killed in the midst of it")
 	}
 	w, err := Create(dir, true)
 	mustDo(t, err, w.Abort())
-	if got := names(t, top); got != "snap" {
+	if got := names(t, top); got != files {
 		t.Errorf("left: %s", got)
 	}
 }
 
 // killAfter kills a writer a while after its first snapshot.
-func killAfter(t *testing.T, dir string, d time.Duration) {
+func killAfter(t *testing.T, name, dir string, d time.Duration) {
 	t.Helper()
-	c := helper("loop", dir)
+	c := helper(name, dir)
 	out, err := c.StdoutPipe()
 	mustDo(t, err, c.Start())
 	_, err = out.Read(make([]byte, 1))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 
 	"terem/memory"
 )
@@ -31,10 +32,16 @@ func (w *Writer) writeMemory(ctx context.Context, g *memory.Guest) error {
 	if err := w.resize(int64(total)); err != nil {
 		return err
 	}
+	if w.onto != nil {
+		if !slices.Equal(about.Regions, w.onto.Memory.Regions) {
+			return errRegions
+		}
+		about.Pages = g.Changed()
+	}
 	about.Sums = make(Sums, countChunks(about.Regions))
 	sum := newSummer()
 	err = eachChunk(ctx, about.Regions, func() worker {
-		return &copier{to: w.memory, from: g, look: g.Looker(), sum: sum, sums: about.Sums}
+		return &copier{to: w.memory, from: g, look: g.Looker(), diff: w.onto != nil, only: about.Pages, sum: sum, sums: about.Sums}
 	})
 	if err != nil {
 		return err
@@ -58,6 +65,8 @@ type copier struct {
 	to    *os.File
 	from  *memory.Guest
 	look  *memory.Looker
+	diff  bool
+	only  Runs // of a diff: these pages
 	sum   *summer
 	sums  Sums                  // to be filled in
 	zero  [chunkPages]bool      // of the chunk at hand, which pages are
@@ -73,7 +82,12 @@ func (c *copier) do(k chunk) error {
 		return err
 	}
 	zero := c.zero[:k.pages()]
-	if err := c.look.Blank(k.addr, zero); err != nil {
+	if c.diff {
+		if lacks(c.only, uint64(k.off)/memory.PageSize, zero) {
+			c.sums[k.number] = c.sum.hole(k.size)
+			return nil
+		}
+	} else if err := c.look.Blank(k.addr, zero); err != nil {
 		return err
 	}
 	for i := range zero {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"terem/memory"
 )
@@ -15,11 +16,14 @@ import (
 type Snapshot struct {
 	State
 	dir    string
+	place  place
+	text   []byte // of the state
 	memory *os.File
+	parent *Snapshot // nil: it is whole
 }
 
 // Open reads a snapshot's state and looks at its memory. If that is the file that was written, as its identity says, its bytes
-// are not read; if it is a copy, or somebody has written to it, all of them are checked now.
+// are not read; if it is a copy, or somebody has written to it, all of them are checked now. So it is with each of a diff's parents.
 func Open(dir string) (*Snapshot, error) {
 	s, err := open(dir)
 	if err != nil {
@@ -29,13 +33,25 @@ func Open(dir string) (*Snapshot, error) {
 }
 
 func open(dir string) (*Snapshot, error) {
+	s, err := openOne(dir, func(*Snapshot) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	if err := s.openParents(); err != nil {
+		return nil, then(err, s.Close())
+	}
+	return s, nil
+}
+
+// openOne opens a snapshot without its parents. admit looks at its state before its memory is looked at.
+func openOne(dir string, admit func(*Snapshot) error) (*Snapshot, error) {
 	const tries = 10
 	for try := 1; ; try++ {
 		in, err := openDir(dir)
 		if err != nil {
 			return nil, err
 		}
-		s, err := openIn(in, dir)
+		s, err := openIn(in, dir, admit)
 		replaced := errors.Is(err, fs.ErrNotExist) && !isNamed(dir, in)
 		in.Close()
 		if replaced && try < tries { // and the old one removed, while we were reading it
@@ -49,40 +65,47 @@ func open(dir string) (*Snapshot, error) {
 }
 
 // openIn opens the snapshot in an open directory, which may be a stranger's.
-func openIn(in *os.File, dir string) (*Snapshot, error) {
-	state, err := readState(in)
+func openIn(in *os.File, dir string, admit func(*Snapshot) error) (*Snapshot, error) {
+	state, text, err := readState(in)
 	if err != nil {
 		return nil, err
 	}
-	f, err := openFile(in, memoryFile)
-	if err != nil {
+	s := &Snapshot{State: *state, dir: dir, text: text}
+	if s.place, err = placeOf(in); err != nil {
 		return nil, err
 	}
-	s := &Snapshot{State: *state, dir: dir, memory: f}
+	if err := admit(s); err != nil {
+		return nil, err
+	}
+	if s.memory, err = openFile(in, memoryFile); err != nil {
+		return nil, err
+	}
 	if err := s.check(); err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, then(err, s.memory.Close())
 	}
 	return s, nil
 }
 
-func readState(in *os.File) (*State, error) {
+// readState reads DIR/state, and gives its text, too.
+func readState(in *os.File) (*State, []byte, error) {
 	f, err := openFile(in, stateFile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if st.Size() > maxState {
-		return nil, fmt.Errorf("state has more than %d bytes", maxState)
+		return nil, nil, fmt.Errorf("state has more than %d bytes", maxState)
 	}
 	b := make([]byte, st.Size())
 	if _, err := io.ReadFull(f, b); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return decode(b)
+	s, err := decode(b)
+	return s, b, err
 }
 
 // check looks at the file of memory, and reads it only if it must.
@@ -110,14 +133,29 @@ func isNamed(path string, open *os.File) bool {
 	return errA == nil && errB == nil && os.SameFile(a, b)
 }
 
-// MemoryFile is DIR/memory, open for reading: its bytes are those of Memory.Regions, one after the other. Its offset may be
-// anywhere.
+// MemoryFile is DIR/memory, open for reading: its bytes are those of Memory.Regions, one after the other, but of a diff only those
+// of Memory.Pages count. Its offset may be anywhere.
 func (s *Snapshot) MemoryFile() *os.File { return s.memory }
 
-// Guest makes RAM of the memory: its pages are the file's until the guest writes them. The Snapshot may be closed meanwhile.
+// Guest makes RAM of the memory: its pages are the files' until the guest writes them. The Snapshot may be closed meanwhile.
 func (s *Snapshot) Guest() (*memory.Guest, error) {
-	return memory.NewFromFile(s.memory, s.Memory.Regions...)
+	return memory.NewFromLayers(s.layers(), s.Memory.Regions...)
 }
 
-// Close closes the memory's file.
-func (s *Snapshot) Close() error { return s.memory.Close() }
+// layers are the files of the chain, the lowest first.
+func (s *Snapshot) layers() (all []memory.Layer) {
+	for _, one := range s.chain() {
+		all = append(all, memory.Layer{File: one.memory, Runs: one.Memory.Pages})
+	}
+	slices.Reverse(all)
+	return all
+}
+
+// Close closes the memory's file, and those of the parents.
+func (s *Snapshot) Close() error {
+	var errs []error
+	for _, one := range s.chain() {
+		errs = append(errs, one.memory.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -94,7 +94,9 @@ func TestOpenRefuses(t *testing.T) {
 			patch(t, dir+"/state", int64(len(stateText(t, dir))+13), 'x')
 		}, "state is damaged"},
 		{"state too large", func(t *testing.T, dir string) { mustDo(t, os.Truncate(dir+"/state", 1<<40)) }, "state has more than 67108864 bytes"},
-		{"newer", edit(`{"Version":1,`, `{"Version":2,"Novel":{},`), "it has version 2, and this terem knows version 1; take the terem that made it, or a newer one"},
+		{"newer", edit(`{"Version":1,`, `{"Version":3,"Novel":{},`), "it has version 3, and this terem knows versions 1 and 2; take the terem that made it, or a newer one"},
+		{"a diff without a parent", edit(`{"Version":1,`, `{"Version":2,`), "state has version 2, and its parent does not go with that"},
+		{"pages without a parent", edit(`"Memory":{`, `"Memory":{"Pages":"1+2",`), "state has a list of pages, and no parent"},
 		{"older", edit(`{"Version":1,`, `{"Version":0,`), "it has version 0"},
 		{"unknown field", edit(`"Made":{`, `"Made":{"Novel":1,`), "unknown field"},
 		{"two states", edit(`{"Version":1,`, `{"Version":1}{"Version":1,`), "something follows the state"},

@@ -14,8 +14,12 @@ import (
 	"terem/memory"
 )
 
-// Version is that of the format which is written, and the only one that is read.
-const Version = 1
+// The versions of the format. A whole snapshot is of the first one still, for who knows no other; a diff is of the second, so that nobody takes it for
+// a whole one. Both are read.
+const (
+	Version     = 1
+	VersionDiff = 2
+)
 
 // maxState bounds the size of DIR/state: enough for the sums of 16 TiB of RAM.
 const maxState = 64 << 20
@@ -23,13 +27,14 @@ const maxState = 64 << 20
 // Files are the names of the files in a snapshot's directory.
 func Files() []string { return []string{stateFile, memoryFile} }
 
-// State is what DIR/state holds. Writer.Commit fills in Version and Memory.
+// State is what DIR/state holds. Writer.Commit fills in Version, Memory and Parent.
 type State struct {
 	Version int
 	Made    Origin
 	Memory  Memory
-	Request json.RawMessage `json:"-"` // what was asked for, to build the same machine again
-	Machine json.RawMessage `json:"-"` // registers, interrupt controllers, clocks, devices
+	Parent  *Parent         `json:",omitempty"` // of a diff
+	Request json.RawMessage `json:"-"`          // what was asked for, to build the same machine again
+	Machine json.RawMessage `json:"-"`          // registers, interrupt controllers, clocks, devices
 }
 
 // Origin says where a snapshot was made: not every host can restore it.
@@ -47,6 +52,7 @@ type Memory struct {
 	Regions []memory.Span
 	Sums    Sums     // of each chunk of each region
 	File    Identity // of DIR/memory, when it was written
+	Pages   Runs     `json:",omitempty"` // of a diff: those that count, also where they are holes; the others are the parent's
 }
 
 // Sums are CRC-32C (Castagnoli). In JSON they are one string with eight hexadecimal digits for each.
@@ -112,7 +118,7 @@ var (
 type errVersion int
 
 func (v errVersion) Error() string {
-	return fmt.Sprintf("it has version %d, and this terem knows version %d", int(v), Version)
+	return fmt.Sprintf("it has version %d, and this terem knows versions %d and %d", int(v), Version, VersionDiff)
 }
 
 // decode reads the text of a State, which anybody may have written, and checks all that does not need DIR/memory.
@@ -140,7 +146,23 @@ func decode(b []byte) (*State, error) {
 	if got, want := len(s.Memory.Sums), countChunks(s.Memory.Regions); got != want {
 		return nil, fmt.Errorf("state has the sums of %d chunks; %d bytes of memory have %d", got, total, want)
 	}
-	return s, nil
+	return s, s.checkParent(total / memory.PageSize)
+}
+
+// checkParent looks at what only a diff has.
+func (s *State) checkParent(pages uint64) error {
+	switch {
+	case (s.Version == VersionDiff) != (s.Parent != nil):
+		return fmt.Errorf("state has version %d, and its parent does not go with that", s.Version)
+	case s.Parent == nil && s.Memory.Pages != nil:
+		return errors.New("state has a list of pages, and no parent that would have the others")
+	case s.Parent == nil:
+		return nil
+	}
+	if err := s.Parent.check(); err != nil {
+		return err
+	}
+	return memory.CheckRuns(s.Memory.Pages, pages)
 }
 
 // unmarshal is strict. A newer version is one whatever else is in it.
@@ -154,15 +176,17 @@ func unmarshal(b []byte) (*State, error) {
 			err = errors.New("something follows the state")
 		}
 	}
-	if err == nil && s.Version == Version {
+	if err == nil && known(s.Version) {
 		return s, nil
 	}
 	var v struct{ Version int }
-	if e := json.Unmarshal(b, &v); e == nil && v.Version != Version {
+	if e := json.Unmarshal(b, &v); e == nil && !known(v.Version) {
 		return nil, errVersion(v.Version)
 	}
 	return nil, fmt.Errorf("read the state: %w", err)
 }
+
+func known(version int) bool { return version == Version || version == VersionDiff }
 
 // Size is how many bytes DIR/memory has.
 func (m *Memory) Size() int64 {

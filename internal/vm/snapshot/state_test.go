@@ -23,28 +23,37 @@ func wholeState() *State {
 	return &s
 }
 
+func diffState() *State {
+	s := wholeState()
+	s.Version = VersionDiff
+	s.Parent = &Parent{Dir: "../base", State: Digest{0xab, 31: 0xcd}}
+	s.Memory.Pages = Runs{{First: 0, Count: 1}, {First: 2, Count: 17}, {First: 512, Count: 2}}
+	return s
+}
+
 // TestGolden keeps the text as it is: to change it takes a new version.
 func TestGolden(t *testing.T) {
-	got, err := encode(wholeState())
-	mustDo(t, err)
-	const path = "testdata/state"
-	if *update {
-		mustDo(t, os.WriteFile(path, got, 0o644))
-	}
-	want, err := os.ReadFile(path)
-	mustDo(t, err)
-	if string(got) != string(want) {
-		t.Errorf("the state's text has changed:\n%s", got)
-	}
-	s, err := decode(want)
-	if mustDo(t, err); !reflect.DeepEqual(s, wholeState()) {
-		t.Errorf("read as %+v", s)
+	for path, state := range map[string]*State{"testdata/state": wholeState(), "testdata/diff": diffState()} {
+		got, err := encode(state)
+		mustDo(t, err)
+		if *update {
+			mustDo(t, os.WriteFile(path, got, 0o644))
+		}
+		want, err := os.ReadFile(path)
+		mustDo(t, err)
+		if string(got) != string(want) {
+			t.Errorf("%s: the text has changed:\n%s", path, got)
+		}
+		s, err := decode(want)
+		if mustDo(t, err); !reflect.DeepEqual(s, state) {
+			t.Errorf("%s: read as %+v", path, s)
+		}
 	}
 }
 
 // TestEveryBit flips each bit of a state.
 func TestEveryBit(t *testing.T) {
-	text, err := encode(wholeState())
+	text, err := encode(diffState())
 	mustDo(t, err)
 	for i := range len(text) * 8 {
 		text[i/8] ^= 1 << (i % 8)
@@ -77,6 +86,9 @@ func FuzzState(f *testing.F) {
 	mustDo(f, err)
 	f.Add(text)
 	f.Add(text[:len(text)-sealSize])
+	diff, err := encode(diffState())
+	mustDo(f, err)
+	f.Add(diff[:len(diff)-sealSize])
 	for _, line := range []string{
 		`{"Version":2,"Novel":[]}`,
 		`{"Version":1,"Memory":{"Regions":[{"Addr":18446744073709547520,"Size":4096}],"Sums":"00000000"}}`,
@@ -98,17 +110,20 @@ func FuzzState(f *testing.F) {
 // check has what the rest of the package relies on, of a state that was accepted.
 func check(t *testing.T, s *State) {
 	total, err := memory.TotalSize(s.Memory.Regions)
-	if err != nil || s.Version != Version || total > memory.MaxSize || s.Memory.Size() != int64(total) {
+	if err != nil || !known(s.Version) || total > memory.MaxSize || s.Memory.Size() != int64(total) {
 		t.Errorf("%+v: %v", s, err)
 	}
 	if (total+ChunkSize-1)/ChunkSize > uint64(len(s.Memory.Sums)) {
 		t.Errorf("%d sums of %d bytes", len(s.Memory.Sums), total)
 	}
+	if (s.Parent != nil) != (s.Version == VersionDiff) || memory.CheckRuns(s.Memory.Pages, total/memory.PageSize) != nil {
+		t.Errorf("%+v", s)
+	}
 	s.Request, s.Machine = nil, nil // which whoever knows them checks
 	text, err := encode(s)
 	mustDo(t, err)
 	again, err := decode(text)
-	if mustDo(t, err); !reflect.DeepEqual(again.Memory, s.Memory) {
+	if mustDo(t, err); !reflect.DeepEqual(again.Memory, s.Memory) || !reflect.DeepEqual(again.Parent, s.Parent) {
 		t.Errorf("%+v, and again %+v", s.Memory, again.Memory)
 	}
 }

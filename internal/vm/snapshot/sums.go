@@ -11,6 +11,7 @@ import (
 type summer struct {
 	table   *crc32.Table
 	advance [4][256]uint32 // by a page of zeros, for each byte of a sum: package crc32 inverts sums before and after
+	chunk   uint32         // the sum of a whole chunk of zeros
 }
 
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
@@ -27,7 +28,16 @@ func newSummer() *summer {
 			s.advance[i][b] = s.advance[i][low] ^ s.advance[i][b^low]
 		}
 	}
+	s.chunk = s.zeros(0, chunkPages)
 	return s
+}
+
+// hole is the sum of a chunk of zeros, of so many bytes.
+func (s *summer) hole(size int) uint32 {
+	if size == ChunkSize {
+		return s.chunk
+	}
+	return s.zeros(0, size/memory.PageSize)
 }
 
 // bytes is a sum with b after what it is of.

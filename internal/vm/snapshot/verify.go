@@ -6,15 +6,25 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
 	"terem/memory"
 )
 
-// Verify reads all of the memory and checks the sum of each chunk.
+// Verify reads all of the memory and checks the sum of each chunk, and so with each parent.
 func (s *Snapshot) Verify(ctx context.Context) error {
-	return cannotOpen(s.dir, s.verify(ctx))
+	for _, one := range s.chain() {
+		err := one.verify(ctx)
+		if err != nil && one != s && ctx.Err() == nil {
+			err = &parentError{filepath.Clean(one.dir), err}
+		}
+		if err != nil {
+			return cannotOpen(s.dir, err)
+		}
+	}
+	return nil
 }
 
 func (s *Snapshot) verify(ctx context.Context) error {

@@ -19,14 +19,25 @@ type Writer struct {
 	name    string // of the unfinished directory
 	in      *os.File
 	memory  *os.File
-	old     *os.File // the snapshot that was replaced, under the unfinished one's name
-	about   Memory   // nothing, unless all of memory is written
+	old     *os.File  // the snapshot that was replaced, under the unfinished one's name
+	about   Memory    // nothing, unless all of memory is written
+	onto    *Snapshot // of a diff: the snapshot that has all other pages
 }
 
 // Create begins a snapshot that will be dir, which does not exist or, with replace, is a snapshot. Until Commit, dir stays as
 // it is. What a writer of dir left that was killed is removed.
 func Create(dir string, replace bool) (*Writer, error) {
 	w := &Writer{dir: dir, replace: replace}
+	if err := w.create(); err != nil {
+		return nil, cannotMake(dir, then(err, w.Abort()))
+	}
+	return w, nil
+}
+
+// CreateDiff begins one that will have only what the guest has changed since it was made of another snapshot's memory (Snapshot.Guest).
+// That one, which must be where its files are and as they were, becomes its parent, and stays open until the Writer has ended.
+func CreateDiff(dir string, replace bool, parent *Snapshot) (*Writer, error) {
+	w := &Writer{dir: dir, replace: replace, onto: parent}
 	if err := w.create(); err != nil {
 		return nil, cannotMake(dir, then(err, w.Abort()))
 	}
@@ -47,6 +58,11 @@ func (w *Writer) create() (err error) {
 	}
 	if old != nil {
 		old.Close()
+	}
+	if w.onto != nil {
+		if _, err := w.onto.asParent(path); err != nil {
+			return err
+		}
 	}
 	sweep(w.parent, w.base)
 	if w.in, w.name, err = makeUnfinished(w.parent, w.base); err != nil {
@@ -77,6 +93,9 @@ func (w *Writer) occupant() (*os.File, error) {
 	names, err := dir.Readdirnames(-1)
 	if err == nil && !areSnapshot(names) {
 		err = errNotSnapshot
+	}
+	if err == nil && w.onto != nil && w.onto.needs(dir) {
+		err = errOwnChain
 	}
 	if err != nil {
 		return nil, errors.Join(err, dir.Close())
@@ -117,8 +136,14 @@ func (w *Writer) commit(s *State) error {
 	if err != nil {
 		return err
 	}
-	s.Version, s.Memory = Version, w.about
+	s.Version, s.Memory, s.Parent = Version, w.about, nil
 	s.Memory.File = id
+	if w.onto != nil {
+		s.Version = VersionDiff
+		if s.Parent, err = w.onto.asParent(filepath.Clean(w.dir)); err != nil {
+			return err
+		}
+	}
 	if err := w.writeState(s); err != nil {
 		return err
 	}
