@@ -43,7 +43,7 @@ type Guest struct {
 	mappings [][]byte   // as mapped: a region with its guard pages
 	blank    bool       // a page that nobody has touched reads as zeros
 	files    []*os.File // or as one of these has it: layers, the lowest first
-	pieces   []piece    // which one does
+	pieces   []Piece    // which one does
 }
 
 // RangeError reports an access of N bytes at Addr that does not lie within one region of RAM.

@@ -3,6 +3,7 @@ package memory
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"os"
 	"slices"
 	"sort"
@@ -16,9 +17,9 @@ type Layer struct {
 	Runs []Run // which pages; of the lowest layer, all
 }
 
-// piece is a run of pages that all come from one layer.
-type piece struct {
-	layer int
+// Piece is a run of pages that all come from one layer.
+type Piece struct {
+	Layer int
 	Run
 }
 
@@ -36,11 +37,14 @@ func NewFromLayers(layers []Layer, spans ...Span) (*Guest, error) {
 	if len(layers) == 0 {
 		return nil, errors.New("map guest RAM: of no file")
 	}
-	g := &Guest{pieces: []piece{{Run: Run{Count: total / PageSize}}}}
-	for i, l := range layers {
-		if err := g.addLayer(l, i, total); err != nil {
+	g := &Guest{}
+	for _, l := range layers {
+		if err := g.addLayer(l, total); err != nil {
 			return nil, errors.Join(err, g.Close())
 		}
+	}
+	if g.pieces, err = Pieces(layers, total/PageSize); err != nil {
+		return nil, errors.Join(err, g.Close())
 	}
 	var off uint64
 	for _, s := range spans {
@@ -55,7 +59,7 @@ func NewFromLayers(layers []Layer, spans ...Span) (*Guest, error) {
 	return g, nil
 }
 
-func (g *Guest) addLayer(l Layer, number int, total uint64) error {
+func (g *Guest) addLayer(l Layer, total uint64) error {
 	st, err := l.File.Stat()
 	if err != nil {
 		return err
@@ -68,20 +72,38 @@ func (g *Guest) addLayer(l Layer, number int, total uint64) error {
 		return err
 	}
 	g.files = append(g.files, f)
-	if number == 0 {
-		return nil
-	}
-	if err := CheckRuns(l.Runs, total/PageSize); err != nil {
-		return err
-	}
-	g.pieces = overlay(g.pieces, number, l.Runs)
 	return nil
 }
 
+// Pieces says for each of so many pages which layer it is of: all of them, in order.
+func Pieces(layers []Layer, pages uint64) ([]Piece, error) {
+	pieces := []Piece{{Run: Run{Count: pages}}}
+	for i, l := range layers {
+		if i == 0 {
+			continue
+		}
+		if err := CheckRuns(l.Runs, pages); err != nil {
+			return nil, err
+		}
+		pieces = overlay(pieces, i, l.Runs)
+	}
+	return pieces, nil
+}
+
+// PiecesOf is those of the pieces that have some page of a run.
+func PiecesOf(pieces []Piece, r Run) []Piece {
+	first := sort.Search(len(pieces), func(i int) bool { return pieces[i].End() > r.First })
+	end := first
+	for end < len(pieces) && pieces[end].First < r.End() {
+		end++
+	}
+	return pieces[first:end]
+}
+
 // overlay lays runs of a layer over pieces, which have all pages in order.
-func overlay(below []piece, layer int, runs []Run) []piece {
+func overlay(below []Piece, layer int, runs []Run) []Piece {
 	rest := slices.Clone(below)
-	all := make([]piece, 0, len(below)+2*len(runs))
+	all := make([]Piece, 0, len(below)+2*len(runs))
 	for _, r := range runs {
 		for rest[0].End() <= r.First {
 			all, rest = append(all, rest[0]), rest[1:]
@@ -90,12 +112,12 @@ func overlay(below []piece, layer int, runs []Run) []piece {
 			before.Count = r.First - before.First
 			all = append(all, before)
 		}
-		all = append(all, piece{layer, r})
+		all = append(all, Piece{layer, r})
 		for len(rest) > 0 && rest[0].End() <= r.End() {
 			rest = rest[1:]
 		}
 		if len(rest) > 0 && rest[0].First < r.End() {
-			rest[0] = piece{rest[0].layer, Run{r.End(), rest[0].End() - r.End()}}
+			rest[0] = Piece{rest[0].Layer, Run{r.End(), rest[0].End() - r.End()}}
 		}
 	}
 	return append(all, rest...)
@@ -105,39 +127,40 @@ func overlay(below []piece, layer int, runs []Run) []piece {
 func (g *Guest) cover() error {
 	least := shortestMapped(g.pieces, mostMapped)
 	for _, p := range g.pieces {
-		if p.layer == 0 {
+		if p.Layer == 0 {
 			continue
 		}
 		err := g.eachPart(p.Run, func(host []byte, off int64) error {
 			if p.Count >= least {
-				err := mapOver(host, int(g.files[p.layer].Fd()), off)
+				err := mapOver(host, int(g.files[p.Layer].Fd()), off)
 				if !errors.Is(err, unix.ENOMEM) { // which is what one mapping too many is
 					return err
 				}
 			}
-			_, err := g.files[p.layer].ReadAt(host, off)
+			_, err := g.files[p.Layer].ReadAt(host, off)
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("%d bytes of %s as guest RAM: %w", p.Count*PageSize, g.files[p.layer].Name(), err)
+			return fmt.Errorf("%d bytes of %s as guest RAM: %w", p.Count*PageSize, g.files[p.Layer].Name(), err)
 		}
 	}
 	return nil
 }
 
-// shortestMapped is from how many pages on a piece is mapped, so that no more than most are.
-func shortestMapped(pieces []piece, most int) uint64 {
-	var counts []uint64
+// shortestMapped is from how many pages on a piece is mapped, so that no more than most are: a power of two.
+func shortestMapped(pieces []Piece, most int) uint64 {
+	var sizes [65]int // how many pieces have a size of so many bits
 	for _, p := range pieces {
-		if p.layer > 0 {
-			counts = append(counts, p.Count)
+		if p.Layer > 0 {
+			sizes[bits.Len64(p.Count)]++
 		}
 	}
-	if len(counts) <= most {
-		return 0
+	for size := len(sizes) - 1; size > 0; size-- {
+		if most -= sizes[size]; most < 0 {
+			return 1 << size
+		}
 	}
-	slices.Sort(counts)
-	return counts[len(counts)-most-1] + 1
+	return 1
 }
 
 // eachPart calls f with the bytes of a run, and where a layer's file has them: once for each region that has some of it.
@@ -155,14 +178,4 @@ func (g *Guest) eachPart(r Run, f func(host []byte, off int64) error) error {
 		start = end
 	}
 	return nil
-}
-
-// piecesOf is the pieces that have some page of a run.
-func (g *Guest) piecesOf(r Run) []piece {
-	first := sort.Search(len(g.pieces), func(i int) bool { return g.pieces[i].End() > r.First })
-	end := first
-	for end < len(g.pieces) && g.pieces[end].First < r.End() {
-		end++
-	}
-	return g.pieces[first:end]
 }

@@ -138,8 +138,8 @@ func TestManyRuns(t *testing.T) {
 }
 
 func TestShortestMapped(t *testing.T) {
-	pieces := []piece{{0, Run{0, 9}}, {1, Run{9, 5}}, {1, Run{14, 1}}, {2, Run{15, 3}}, {1, Run{18, 1}}}
-	for most, want := range []uint64{6, 4, 2, 2, 0} {
+	pieces := []Piece{{0, Run{0, 90}}, {1, Run{90, 5}}, {1, Run{95, 1}}, {2, Run{96, 3}}, {1, Run{99, 2}}, {1, Run{101, 1}}}
+	for most, want := range []uint64{8, 4, 4, 2, 2, 1} {
 		if got := shortestMapped(pieces, most); got != want {
 			t.Errorf("no more than %d: from %d pages on, want %d", most, got, want)
 		}
@@ -162,7 +162,7 @@ func FuzzOverlay(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 1, 9, 9, 0, 4}, uint8(2))
 	f.Fuzz(func(t *testing.T, b []byte, split uint8) {
 		const pages = 64
-		pieces := []piece{{0, Run{0, pages}}}
+		pieces := []Piece{{0, Run{0, pages}}}
 		want := make([]int, pages)
 		for layer := 1; layer <= 3 && len(b) > 1; layer++ {
 			n := min(len(b), int(split)%16*2+2) &^ 1
@@ -187,8 +187,8 @@ func FuzzOverlay(f *testing.F) {
 				t.Fatalf("%v", pieces)
 			}
 			for ; at < p.End(); at++ {
-				if want[at] != p.layer {
-					t.Fatalf("page %d is of layer %d, want %d", at, p.layer, want[at])
+				if want[at] != p.Layer {
+					t.Fatalf("page %d is of layer %d, want %d", at, p.Layer, want[at])
 				}
 			}
 		}

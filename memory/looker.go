@@ -73,9 +73,9 @@ func (l *Looker) Blank(a Addr, pages []bool) error {
 // holes says of each page from a on whether the file that it was made of has a hole there.
 func (g *Guest) holes(a Addr, pages []bool) {
 	all := Run{g.pageNumber(a), uint64(len(pages))}
-	for _, p := range g.piecesOf(all) {
+	for _, p := range PiecesOf(g.pieces, all) {
 		first, end := max(p.First, all.First), min(p.End(), all.End())
-		fileHoles(g.files[p.layer], int64(first*PageSize), pages[first-all.First:end-all.First])
+		fileHoles(g.files[p.Layer], int64(first*PageSize), pages[first-all.First:end-all.First])
 	}
 }
 

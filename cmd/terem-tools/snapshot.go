@@ -24,28 +24,34 @@ import (
 const snapshotLong = `Write a machine that runs into a directory: its memory, its processors and its devices.
 "terem restore" has it go on from there, as often as wanted, on a host like this one. The
 machine stands still while its memory is copied, and then goes on. Its disks are not in the
-snapshot, so that it may have read-only ones alone.`
+snapshot, so that it may have read-only ones alone.
+
+With --diff, a machine that was restored from a snapshot writes only what has changed since. The
+new snapshot needs that one, its parent, which must stay where it is and as it is, or be moved
+together with it. A machine can be restored from a diff like from any other, and a diff can be
+the parent of others: up to 64 make a chain.`
 
 func newSnapshot() *cobra.Command {
-	replace := false
+	var q control.Snapshot
 	c := byName(&cobra.Command{
 		Use:     "snapshot name dir",
 		Short:   "Write a running machine into a directory",
 		Long:    snapshotLong,
-		Example: "  terem snapshot web web.snap\n  terem restore web.snap\n  terem snapshot verify web.snap",
+		Example: "  terem snapshot web web.snap\n  terem restore -D --name again web.snap\n  terem snapshot --diff again later.snap\n  terem snapshot verify later.snap",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if args[1] == "" {
 				return &command.UsageError{Command: "terem snapshot", Err: errors.New("the directory's name is empty")}
 			}
-			dir, err := filepath.Abs(args[1])
-			if err != nil {
+			var err error
+			if q.Dir, err = filepath.Abs(args[1]); err != nil {
 				return err
 			}
-			return steer.Each(args[:1], say, func(_ string, c control.Client) error { return c.Snapshot(dir, replace) })
+			return steer.Each(args[:1], say, func(_ string, c control.Client) error { return c.Snapshot(q) })
 		},
 	})
-	c.Flags().BoolVar(&replace, "force", false, "take the place of a snapshot that is there")
+	c.Flags().BoolVar(&q.Replace, "force", false, "take the place of a snapshot that is there")
+	c.Flags().BoolVar(&q.Diff, "diff", false, "only what has changed since the snapshot from which the machine was restored")
 	c.AddCommand(&cobra.Command{
 		Use:   "verify dir...",
 		Short: "Read all of a snapshot and compare it with its checksums",
@@ -55,14 +61,33 @@ func newSnapshot() *cobra.Command {
 			defer stop()
 			return verify(ctx, dirs)
 		},
-	})
+	}, newMerge())
+	return c
+}
+
+func newMerge() *cobra.Command {
+	replace := false
+	c := &cobra.Command{
+		Use:   "merge dir out",
+		Short: "Make a whole snapshot of a diff and its parents",
+		Long: `Make a whole snapshot of a diff and its parents, with the same machine in it. No machine is
+started. The old ones stay as they are; what is a diff of them still needs them, and not the new one.`,
+		Example: "  terem snapshot merge later.snap alone.snap\n  terem snapshot merge --force later.snap later.snap",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, dirs []string) error {
+			ctx, stop := signals.Context(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+			defer stop()
+			return interrupted(snapshot.Merge(ctx, dirs[0], dirs[1], replace), dirs[0])
+		},
+	}
+	c.Flags().BoolVar(&replace, "force", false, "take the place of a snapshot that is there, also of dir itself")
 	return c
 }
 
 // verify reads all of them; the last that is not whole is the error, and those before are told at once.
 func verify(ctx context.Context, dirs []string) (last error) {
 	for _, dir := range dirs {
-		err := verifyOne(ctx, dir)
+		parents, err := verifyOne(ctx, dir)
 		if err != nil && last != nil {
 			say(last)
 		}
@@ -70,18 +95,29 @@ func verify(ctx context.Context, dirs []string) (last error) {
 			last = err
 			continue
 		}
-		fmt.Fprintf(os.Stdout, "%s: whole\n", dir)
+		fmt.Fprintf(os.Stdout, "%s: whole%s\n", dir, parents)
 	}
 	return last
 }
 
-func verifyOne(ctx context.Context, dir string) error {
+// verifyOne also says of which parents that holds, too.
+func verifyOne(ctx context.Context, dir string) (parents string, err error) {
 	s, err := snapshot.Open(dir)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer s.Close()
-	if err := s.Verify(ctx); !errors.Is(err, context.Canceled) {
+	if n := s.Parents(); n == 1 {
+		parents = ", and so is its parent"
+	} else if n > 1 {
+		parents = fmt.Sprintf(", and so are its %d parents", n)
+	}
+	return parents, interrupted(s.Verify(ctx), dir)
+}
+
+// interrupted puts what the user called off into words.
+func interrupted(err error, dir string) error {
+	if !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return &fault.Error{Class: fault.Host, Thing: "snapshot " + dir, Cause: "interrupted before all was read"}

@@ -11,6 +11,7 @@ func FlagOf(field string) string {
 		"Columns":  "--column",
 		"Console":  "--console",
 		"Detach":   "--detach",
+		"Diff":     "--diff",
 		"Dir":      "--workdir",
 		"Disks":    "--disk",
 		"Force":    "--force",

@@ -54,14 +54,16 @@ func checkFiles(o *Options, im *images, c console) error {
 }
 
 // checkSnapshot refuses a restore that writes what it restores from.
-func checkSnapshot(o *Options, dir string, c console) error {
+func checkSnapshot(o *Options, dirs []string, c console) error {
 	uses := []fileUse{{field: "Console", name: o.Console, is: disk.Identify(c.File), writes: true}}
 	if !c.own {
 		return nil
 	}
-	for _, name := range snapshot.Files() {
-		path := filepath.Join(dir, name)
-		uses = append(uses, fileUse{name: path, is: disk.IdentifyPath(path)})
+	for _, dir := range dirs {
+		for _, name := range snapshot.Files() {
+			path := filepath.Join(dir, name)
+			uses = append(uses, fileUse{name: path, is: disk.IdentifyPath(path)})
+		}
 	}
 	for _, d := range o.Disks {
 		uses = append(uses, fileUse{name: "disk " + d.Path, is: disk.IdentifyPath(d.Path)})

@@ -58,6 +58,7 @@ func Restore(ro *RestoreOptions) (status int, err error) {
 	o.Quiet, o.Verbose, o.Decoders, o.Version = ro.Quiet, ro.Verbose, ro.Decoders, ro.Version
 	o.Stdin, o.Stdout, o.Stderr = ro.Stdin, ro.Stdout, ro.Stderr
 	s := newSession(&o, since)
+	s.from = sn
 	s.make = func(c machine.Config) (*machine.Machine, error) {
 		ram, err := sn.Guest()
 		if err != nil {
@@ -133,7 +134,7 @@ func (s *session) restore(r *request, cpu machine.CPUModel, dir string) (status 
 		return 0, err
 	}
 	defer func() { s.console.end(s.begun) }()
-	if err := checkSnapshot(s.o, dir, s.console); err != nil {
+	if err := checkSnapshot(s.o, s.from.Dirs(), s.console); err != nil {
 		return 0, err
 	}
 	disks, err := s.openDisks()

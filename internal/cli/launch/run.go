@@ -16,6 +16,7 @@ import (
 	"terem/internal/fault"
 	"terem/internal/vm/disk"
 	"terem/internal/vm/machine"
+	"terem/internal/vm/snapshot"
 	"terem/internal/vm/vsock"
 	"terem/vcpu/assist"
 )
@@ -42,6 +43,7 @@ type session struct {
 	here    place
 	streams *streams // of the guest's command, if they do not go over the console
 	warmth  warm
+	from    *snapshot.Snapshot // of which the machine's RAM was made; nil: of none
 
 	mu     sync.Mutex
 	status int           // overrides the outcome's status, if why is set

@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 
 	"terem/internal/fault"
+	"terem/internal/vm/control"
 	"terem/internal/vm/snapshot"
 	"terem/memory"
 )
 
 // snapshot writes the machine into a directory. It stands still while its memory is copied, and not while that gets to the medium.
-func (s *session) snapshot(ctx context.Context, dir string, replace bool) error {
+func (s *session) snapshot(ctx context.Context, q control.Snapshot) error {
 	if s.o.Warm != "" {
 		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Warm"), Cause: "the machine came out of a snapshot for one command, and ends with it"}
 	}
@@ -18,7 +19,7 @@ func (s *session) snapshot(ctx context.Context, dir string, replace bool) error 
 	if err != nil {
 		return err
 	}
-	w, err := snapshot.Create(dir, replace)
+	w, err := s.writer(q)
 	if err != nil {
 		return err
 	}
@@ -28,6 +29,18 @@ func (s *session) snapshot(ctx context.Context, dir string, replace bool) error 
 		return err
 	}
 	return w.Commit(out)
+}
+
+// writer begins a snapshot. A diff needs one from which the machine came.
+func (s *session) writer(q control.Snapshot) (*snapshot.Writer, error) {
+	switch {
+	case !q.Diff:
+		return snapshot.Create(q.Dir, q.Replace)
+	case s.from == nil:
+		return nil, &fault.Error{Class: fault.Usage, Thing: fault.Field("Diff"), Cause: "the machine was not restored from a snapshot, and there is nothing from which it could differ",
+			Mend: "take a whole one, without " + fault.Field("Diff") + ", and restore that"}
+	}
+	return snapshot.CreateDiff(q.Dir, q.Replace, s.from)
 }
 
 // take copies the memory and reads all else.

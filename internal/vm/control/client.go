@@ -46,10 +46,8 @@ func (c Client) Balloon(n uint64) error {
 	return c.do("PUT", "balloon", balloonRequest{&n}, nil, patience)
 }
 
-// Snapshot has it write itself into a directory, an absolute path.
-func (c Client) Snapshot(dir string, replace bool) error {
-	return c.do("POST", "snapshot", snapshotRequest{dir, replace}, nil, 0)
-}
+// Snapshot has it write itself into a directory.
+func (c Client) Snapshot(q Snapshot) error { return c.do("POST", "snapshot", q, nil, 0) }
 
 // Wait waits for its end.
 func (c Client) Wait() (e End, err error) { return e, c.do("GET", "wait", nil, &e, 0) }

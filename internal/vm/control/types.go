@@ -65,9 +65,8 @@ type Verbs struct {
 	Stop    func(grace time.Duration) // asks, waits so long, ends it; returns at its end
 	Kill    func()
 	Balloon func(bytes uint64) error
-	// Snapshot writes it into a directory, an absolute path; one that is a snapshot is replaced if that is wanted. It gives up when the
-	// context ends.
-	Snapshot func(ctx context.Context, dir string, replace bool) error
+	// Snapshot writes it into a directory. It gives up when the context ends.
+	Snapshot func(context.Context, Snapshot) error
 	// Ended is closed at its end; End then says how it was.
 	Ended <-chan struct{}
 	End   func() End
@@ -77,9 +76,11 @@ type stopRequest struct {
 	Seconds float64 `json:"seconds"`
 }
 
-type snapshotRequest struct {
-	Dir     string `json:"dir"`
-	Replace bool   `json:"replace"`
+// Snapshot is one that is asked for.
+type Snapshot struct {
+	Dir     string `json:"dir"`     // an absolute path
+	Replace bool   `json:"replace"` // a snapshot that is there
+	Diff    bool   `json:"diff"`    // only what has changed since the one from which the machine was restored
 }
 
 type balloonRequest struct {

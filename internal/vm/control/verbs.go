@@ -184,7 +184,7 @@ func (s *Server) balloon(_ *client, body []byte) (any, error) {
 
 // snapshot takes as long as the memory takes, and gives up if the client goes.
 func (s *Server) snapshot(c *client, body []byte) (any, error) {
-	var q snapshotRequest
+	var q Snapshot
 	if err := read(body, &q); err != nil {
 		return nil, err
 	}
@@ -205,7 +205,7 @@ func (s *Server) snapshot(c *client, body []byte) (any, error) {
 		return nil, refuse(statusConflict, "another snapshot of it is being made")
 	}
 	defer s.saving.Unlock()
-	err = s.verbs.Snapshot(ctx, q.Dir, q.Replace)
+	err = s.verbs.Snapshot(ctx, q)
 	if errors.Is(err, context.Canceled) {
 		err = errors.New("it ended before the snapshot was made")
 	}

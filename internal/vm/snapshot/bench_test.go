@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,6 +59,50 @@ func BenchmarkMemory(b *testing.B) {
 	report(len(ours)/2, "median")
 	report(len(ours)*9/10, "p90")
 	b.ReportMetric(0, "ns/op") // of both, and of removing them
+}
+
+// BenchmarkDiff is how long a guest stands still for a diff, by how many pages it has changed of 128 MiB, every other one at
+// most; and how long a restore of that takes to make its RAM. A whole snapshot is BenchmarkMemory.
+func BenchmarkDiff(b *testing.B) {
+	const size = 128 << 20 / memory.PageSize
+	top := b.TempDir()
+	take(b, top+"/base", false, usedGuest(b), someState())
+	parent := mustOpen(b, top+"/base")
+	for _, changed := range []int{0, 10, 100, 1000, 10_000} {
+		g := guestOf(b, parent)
+		for _, page := range g.Regions() {
+			for at := 0; at < len(page.Host); at += 64 * memory.PageSize {
+				_ = page.Host[at] // as a guest reads what it does not change
+			}
+		}
+		for n := range changed {
+			page := n * (size / max(changed, 1)) / 2 * 2
+			mustDo(b, g.Store64(memory.Addr(page)*memory.PageSize, uint64(n)))
+		}
+		b.Run(fmt.Sprintf("write/%d", changed), func(b *testing.B) {
+			var took []time.Duration
+			for b.Loop() {
+				w, err := CreateDiff(top+"/next", true, parent)
+				mustDo(b, err)
+				start := time.Now()
+				mustDo(b, w.Memory(b.Context(), g))
+				took = append(took, time.Since(start))
+				mustDo(b, w.Abort())
+			}
+			slices.Sort(took)
+			b.ReportMetric(took[len(took)/2].Seconds()*1000, "ms-median")
+			b.ReportMetric(0, "ns/op") // of making and removing the file, too
+		})
+		takeDiff(b, top+"/diff", true, g, parent, someState())
+		b.Run(fmt.Sprintf("restore/%d", changed), func(b *testing.B) {
+			for b.Loop() {
+				s, err := Open(top + "/diff")
+				mustDo(b, err)
+				g, err := s.Guest()
+				mustDo(b, err, g.Close(), s.Close())
+			}
+		})
+	}
 }
 
 // BenchmarkOpen has a machine's state of 64 KiB.

@@ -25,6 +25,9 @@ type chunk struct {
 
 func (c chunk) pages() int { return c.size / memory.PageSize }
 
+// page is the number of the first one, counted through all regions.
+func (c chunk) page() uint64 { return uint64(c.off) / memory.PageSize }
+
 func countChunks(regions []memory.Span) int {
 	n := uint64(0)
 	for _, r := range regions {

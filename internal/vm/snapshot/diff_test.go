@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -226,39 +227,50 @@ func TestChainRefused(t *testing.T) {
 func TestOtherSize(t *testing.T) {
 	top := chainOf(t, 2)
 	take(t, top+"/small", false, newGuest(t, memory.PageSize), someState())
-	small := mustOpen(t, top+"/small")
-	d, err := small.digest().MarshalText()
+	onto(t, top, "g1", "small", "odd")
+	_, err := Open(top + "/odd")
+	wantLine(t, err, "its parent "+top+"/small: it is of another size of RAM")
+}
+
+// onto makes a diff of a snapshot, by its state alone: to write many takes long.
+func onto(t testing.TB, top, diff, parent, to string) {
+	t.Helper()
+	mustDo(t, os.CopyFS(top+"/"+to, os.DirFS(top+"/"+diff)))
+	s := mustOpen(t, top+"/"+diff)
+	_, text, err := readStateOf(top + "/" + parent)
 	mustDo(t, err)
-	text := stateText(t, top+"/g1")
-	old, err := mustOpen(t, top+"/g0").digest().MarshalText()
-	mustDo(t, err)
-	reseal(t, top+"/g1", strings.Replace(strings.Replace(text, "../g0", "../small", 1), string(old), string(d), 1))
-	_, err = Open(top + "/g1")
-	wantLine(t, err, "it is of another size of RAM")
+	old, err1 := s.Parent.State.MarshalText()
+	now, err2 := Digest(sha256.Sum256(text)).MarshalText()
+	mustDo(t, err1, err2)
+	state := strings.Replace(stateText(t, top+"/"+diff), string(old), string(now), 1)
+	reseal(t, top+"/"+to, strings.Replace(state, `"Dir":"`+s.Parent.Dir, `"Dir":"../`+parent, 1))
+}
+
+func readStateOf(dir string) (*State, []byte, error) {
+	in, err := openDir(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer in.Close()
+	return readState(in)
 }
 
 // TestLongChain: the longest chain can be read, and a longer one is not made, nor read.
 func TestLongChain(t *testing.T) {
-	top := chainOf(t, MaxChain)
-	last := fmt.Sprintf("%s/g%d", top, MaxChain-1)
-	s := mustOpen(t, last)
+	top := chainOf(t, 2)
+	for n := 2; n <= MaxChain; n++ {
+		onto(t, top, "g1", fmt.Sprint("g", n-1), fmt.Sprint("g", n))
+	}
+	s := mustOpen(t, fmt.Sprint(top, "/g", MaxChain-1))
 	if n := s.Parents(); n != MaxChain-1 {
 		t.Errorf("%d parents", n)
 	}
-	if v, err := guestOf(t, s).Load8(memory.PageSize); err != nil || v != MaxChain-1 {
-		t.Errorf("generation %d, %v", v, err)
+	if v, err := guestOf(t, s).Load8(memory.PageSize); err != nil || v != 1 {
+		t.Errorf("%d, %v", v, err)
 	}
 	_, err := CreateDiff(top+"/more", false, s)
 	wantLine(t, err, "make snapshot "+top+"/more: a chain of more than 64 snapshots; take a whole one, without Diff")
-	mustDo(t, os.CopyFS(top+"/more", os.DirFS(last)), os.Remove(top+"/more/state"))
-	d, err := s.digest().MarshalText()
-	mustDo(t, err)
-	parent := mustOpen(t, fmt.Sprintf("%s/g%d", top, MaxChain-2))
-	old, err := parent.digest().MarshalText()
-	mustDo(t, err)
-	text := strings.Replace(stateText(t, last), string(old), string(d), 1)
-	reseal(t, top+"/more", strings.Replace(text, fmt.Sprintf("../g%d", MaxChain-2), fmt.Sprintf("../g%d", MaxChain-1), 1))
-	_, err = Open(top + "/more")
+	_, err = Open(fmt.Sprint(top, "/g", MaxChain))
 	wantLine(t, err, "a chain of more than 64 snapshots")
 }
 
@@ -269,7 +281,7 @@ func TestCreateDiffRefuses(t *testing.T) {
 	g := guestOf(t, s)
 	for _, dir := range []string{"/g0", "/g1"} {
 		_, err := CreateDiff(top+dir, true, s)
-		wantLine(t, err, "the new one needs it, as a parent; name another directory")
+		wantLine(t, err, "it is a parent, and others need it; name another directory")
 		_, err = CreateDiff(top+dir, false, s)
 		wantLine(t, err, "it exists")
 	}

@@ -122,7 +122,7 @@ func finishNumber(w *Writer, g *memory.Guest, n uint64) error {
 func TestKill(t *testing.T) {
 	top := t.TempDir()
 	take(t, filepath.Join(top, "snap"), false, newGuest(t, loopPages*memory.PageSize), State{Machine: json.RawMessage("0")})
-	killing(t, "loop", top, "snap")
+	killing(t, "loop", top, "snap", 40)
 }
 
 // TestKillDiff does so with diffs, which replace each other. Their parent is never touched.
@@ -135,7 +135,7 @@ func TestKillDiff(t *testing.T) {
 	mustDo(t, err)
 	w, err := CreateDiff(filepath.Join(top, "snap"), false, base)
 	mustDo(t, err, putNumber(own, 0), finishNumber(w, own, 0), own.Close())
-	killing(t, "diffs", top, "base snap")
+	killing(t, "diffs", top, "base snap", 15)
 	n, err := numberOf(filepath.Join(top, "base"))
 	if mustDo(t, err); n != 7 {
 		t.Errorf("the parent is number %d", n)
@@ -143,10 +143,10 @@ func TestKillDiff(t *testing.T) {
 }
 
 // killing has a helper write to snap in a directory which has some files before and after it.
-func killing(t *testing.T, name, top, files string) {
+func killing(t *testing.T, name, top, files string, kills int) {
 	t.Helper()
 	dir, most := filepath.Join(top, "snap"), len(strings.Fields(files))+1
-	left, kills := 0, 40
+	left := 0
 	if testing.Short() {
 		kills = 5
 	}

@@ -17,13 +17,32 @@ func (w *Writer) Memory(ctx context.Context, g *memory.Guest) error {
 }
 
 func (w *Writer) writeMemory(ctx context.Context, g *memory.Guest) error {
-	w.about = Memory{}
-	if w.memory == nil {
-		return os.ErrClosed
-	}
 	about := Memory{}
 	for _, r := range g.Regions() {
 		about.Regions = append(about.Regions, memory.Span{Addr: r.Addr, Size: r.Size()})
+	}
+	if w.onto == nil {
+		return w.writeFrom(ctx, about, func() source { return &ram{g: g, look: g.Looker()} })
+	}
+	if !slices.Equal(about.Regions, w.onto.Memory.Regions) {
+		return errRegions
+	}
+	about.Pages = g.Changed()
+	return w.writeFrom(ctx, about, func() source { return &changes{g: g, only: about.Pages} })
+}
+
+// source is where a copier has the bytes from. It is for one goroutine.
+type source interface {
+	// chunk gives a chunk's bytes, and says which of its pages are holes: of those the bytes do not count. If all are, it says so.
+	chunk(k chunk, holes []bool) (b []byte, all bool, err error)
+	end()
+}
+
+// writeFrom writes DIR/memory; about lacks the sums.
+func (w *Writer) writeFrom(ctx context.Context, about Memory, newSource func() source) error {
+	w.about = Memory{}
+	if w.memory == nil {
+		return os.ErrClosed
 	}
 	total, err := memory.TotalSize(about.Regions)
 	if err != nil {
@@ -32,16 +51,10 @@ func (w *Writer) writeMemory(ctx context.Context, g *memory.Guest) error {
 	if err := w.resize(int64(total)); err != nil {
 		return err
 	}
-	if w.onto != nil {
-		if !slices.Equal(about.Regions, w.onto.Memory.Regions) {
-			return errRegions
-		}
-		about.Pages = g.Changed()
-	}
 	about.Sums = make(Sums, countChunks(about.Regions))
 	sum := newSummer()
 	err = eachChunk(ctx, about.Regions, func() worker {
-		return &copier{to: w.memory, from: g, look: g.Looker(), diff: w.onto != nil, only: about.Pages, sum: sum, sums: about.Sums}
+		return &copier{to: w.memory, from: newSource(), sum: sum, sums: about.Sums}
 	})
 	if err != nil {
 		return err
@@ -60,35 +73,56 @@ func (w *Writer) resize(size int64) error {
 	return errors.Join(err, w.memory.Truncate(size))
 }
 
-// copier brings pages that are not zero from RAM to a file.
+// ram is all of a guest's RAM.
+type ram struct {
+	g    *memory.Guest
+	look *memory.Looker
+}
+
+func (r *ram) end() { r.look.Close() }
+
+func (r *ram) chunk(k chunk, holes []bool) (b []byte, all bool, err error) {
+	if b, err = r.g.Slice(k.addr, uint64(k.size)); err != nil {
+		return nil, false, err
+	}
+	return b, false, r.look.Blank(k.addr, holes)
+}
+
+// changes is some pages of it.
+type changes struct {
+	g    *memory.Guest
+	only Runs
+}
+
+func (c *changes) end() {}
+
+func (c *changes) chunk(k chunk, holes []bool) (b []byte, all bool, err error) {
+	b, err = c.g.Slice(k.addr, uint64(k.size))
+	return b, lacks(c.only, k.page(), holes), err
+}
+
+// copier brings pages that are not zero to a file.
 type copier struct {
 	to    *os.File
-	from  *memory.Guest
-	look  *memory.Looker
-	diff  bool
-	only  Runs // of a diff: these pages
+	from  source
 	sum   *summer
 	sums  Sums                  // to be filled in
 	zero  [chunkPages]bool      // of the chunk at hand, which pages are
 	zeros [memory.PageSize]byte // such a page
 }
 
-func (c *copier) end() { c.look.Close() }
+func (c *copier) end() { c.from.end() }
 
 // do writes the pages of a chunk that are not zero and notes its sum.
 func (c *copier) do(k chunk) error {
-	b, err := c.from.Slice(k.addr, uint64(k.size))
+	zero := c.zero[:k.pages()]
+	b, all, err := c.from.chunk(k, zero)
 	if err != nil {
 		return err
 	}
-	zero := c.zero[:k.pages()]
-	if c.diff {
-		if lacks(c.only, uint64(k.off)/memory.PageSize, zero) {
-			c.sums[k.number] = c.sum.hole(k.size)
-			return nil
-		}
-	} else if err := c.look.Blank(k.addr, zero); err != nil {
-		return err
+	if all {
+		c.sums[k.number] = c.sum.hole(k.size)
+		return nil
 	}
 	for i := range zero {
 		zero[i] = zero[i] || bytes.Equal(pages(b, i, i+1), c.zeros[:])

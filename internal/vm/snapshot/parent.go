@@ -55,7 +55,7 @@ var (
 	errLoop     = errors.New("the parents lead in a circle")
 	errRegions  = errors.New("it is of another size of RAM")
 	errChain    = fmt.Errorf("a chain of more than %d snapshots", MaxChain)
-	errOwnChain = errors.New("the new one needs it, as a parent")
+	errOwnChain = errors.New("it is a parent, and others need it")
 	errGone     = errors.New("the snapshot that the machine came from is there no more")
 )
 
@@ -109,18 +109,27 @@ func (s *Snapshot) chain() (all []*Snapshot) {
 	return all
 }
 
+// Dirs are the directories of the chain, the snapshot's own first.
+func (s *Snapshot) Dirs() (all []string) {
+	for _, one := range s.chain() {
+		all = append(all, one.dir)
+	}
+	return all
+}
+
 // Parents is how many snapshots this one needs besides itself.
 func (s *Snapshot) Parents() int { return len(s.chain()) - 1 }
 
-// asParent is the snapshot as one of a diff that will be in dir, a clean path. It must be there still, as it was.
-func (s *Snapshot) asParent(dir string) (*Parent, error) {
+// asParent is the snapshot as one of a diff that will be in a directory, by a name. It must be there still, as it was.
+func (s *Snapshot) asParent(in *os.File, name string) (*Parent, error) {
 	if s.Parents()+2 > MaxChain {
 		return nil, errChain
 	}
-	at, err := s.path()
+	file, err := pathOf(s.memory)
 	if err != nil {
 		return nil, errGone
 	}
+	at := filepath.Dir(file)
 	now, err := openDir(at)
 	if err != nil {
 		return nil, errGone
@@ -129,14 +138,11 @@ func (s *Snapshot) asParent(dir string) (*Parent, error) {
 	if _, text, err := readState(now); err != nil || sha256.Sum256(text) != s.digest() {
 		return nil, errGone
 	}
-	from, err := filepath.EvalSymlinks(filepath.Dir(dir))
+	from, err := pathOf(in)
 	if err != nil {
 		return nil, err
 	}
-	if from, err = filepath.Abs(from); err != nil {
-		return nil, err
-	}
-	rel, err := filepath.Rel(filepath.Join(from, filepath.Base(dir)), at)
+	rel, err := filepath.Rel(from+"/"+name, at)
 	if err == nil && !utf8.ValidString(rel) {
 		err = fmt.Errorf("the path of its parent, %q, is not UTF-8", at)
 	}
@@ -147,16 +153,13 @@ func (s *Snapshot) asParent(dir string) (*Parent, error) {
 	return p, err
 }
 
-// path is where the snapshot is now: whoever has its memory open can tell, even if it was moved.
-func (s *Snapshot) path() (string, error) {
-	file, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", s.memory.Fd()))
-	return filepath.Dir(file), err
-}
+// pathOf is where an open file is now, without links, even if it was moved.
+func pathOf(f *os.File) (string, error) { return os.Readlink(fmt.Sprintf("/proc/self/fd/%d", f.Fd())) }
 
-// needs says whether a directory is that of one of the chain.
-func (s *Snapshot) needs(dir *os.File) bool {
+// has says whether a directory is that of one of the chain.
+func (s *Snapshot) has(dir *os.File) bool {
 	var st unix.Stat_t
-	if unix.Fstatat(int(dir.Fd()), memoryFile, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+	if s == nil || unix.Fstatat(int(dir.Fd()), memoryFile, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
 		return false
 	}
 	return slices.ContainsFunc(s.chain(), func(p *Snapshot) bool {

@@ -58,29 +58,51 @@ func (c *checker) do(k chunk) error {
 // read sums what is in the file from off to end, which are whole pages. Holes are not read: a guest may have a hundred times as
 // much of them as of data.
 func (c *checker) read(off, end int64) (sum uint32, err error) {
-	for off < end {
-		data := c.seek(off, unix.SEEK_DATA, off, end)
-		start := data &^ (memory.PageSize - 1)
-		sum = c.sum.zeros(sum, int(start-off)/memory.PageSize)
-		if data == end {
-			break
+	err = extents(c.f, off, end, func(from, to int64, hole bool) error {
+		if hole {
+			sum = c.sum.zeros(sum, int(to-from)/memory.PageSize)
+			return nil
 		}
-		off = min(end, (c.seek(data, unix.SEEK_HOLE, end, end)+memory.PageSize-1)&^(memory.PageSize-1))
-		b := c.buf[:off-start]
-		if n, err := c.f.ReadAt(b, start); n < len(b) {
-			if errors.Is(err, io.EOF) {
-				err = fmt.Errorf("memory ends at %d bytes while it is read", start+int64(n))
-			}
-			return 0, err
-		}
+		b := c.buf[:to-from]
+		err := readFull(c.f, b, from)
 		sum = c.sum.bytes(sum, b)
+		return err
+	})
+	return sum, err
+}
+
+// readFull reads bytes of a file of memory that was long enough.
+func readFull(f *os.File, b []byte, off int64) error {
+	n, err := f.ReadAt(b, off)
+	switch {
+	case n == len(b):
+		return nil
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("memory ends at %d bytes while it is read", off+int64(n))
 	}
-	return sum, nil
+	return err
+}
+
+// extents calls do with each part of a file from off to end, which are whole pages: it is a hole, or not.
+func extents(f *os.File, off, end int64, do func(from, to int64, hole bool) error) error {
+	for off < end {
+		data := seek(f, off, unix.SEEK_DATA, off, end)
+		if data = max(off, data&^(memory.PageSize-1)); data > off {
+			if err := do(off, data, true); err != nil || data == end {
+				return err
+			}
+		}
+		off = min(end, (seek(f, data, unix.SEEK_HOLE, end, end)+memory.PageSize-1)&^(memory.PageSize-1))
+		if err := do(data, off, false); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // seek finds where data or a hole begins, from off on, or else end. It is unknown on a file system that has no holes.
-func (c *checker) seek(off int64, what int, unknown, end int64) int64 {
-	at, err := unix.Seek(int(c.f.Fd()), off, what)
+func seek(f *os.File, off int64, what int, unknown, end int64) int64 {
+	at, err := unix.Seek(int(f.Fd()), off, what)
 	switch {
 	case errors.Is(err, unix.ENXIO):
 		return end

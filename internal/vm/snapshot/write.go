@@ -22,6 +22,7 @@ type Writer struct {
 	old     *os.File  // the snapshot that was replaced, under the unfinished one's name
 	about   Memory    // nothing, unless all of memory is written
 	onto    *Snapshot // of a diff: the snapshot that has all other pages
+	keep    *Snapshot // it and its parents must not be replaced; nil: none
 }
 
 // Create begins a snapshot that will be dir, which does not exist or, with replace, is a snapshot. Until Commit, dir stays as
@@ -37,7 +38,7 @@ func Create(dir string, replace bool) (*Writer, error) {
 // CreateDiff begins one that will have only what the guest has changed since it was made of another snapshot's memory (Snapshot.Guest).
 // That one, which must be where its files are and as they were, becomes its parent, and stays open until the Writer has ended.
 func CreateDiff(dir string, replace bool, parent *Snapshot) (*Writer, error) {
-	w := &Writer{dir: dir, replace: replace, onto: parent}
+	w := &Writer{dir: dir, replace: replace, onto: parent, keep: parent}
 	if err := w.create(); err != nil {
 		return nil, cannotMake(dir, then(err, w.Abort()))
 	}
@@ -60,7 +61,7 @@ func (w *Writer) create() (err error) {
 		old.Close()
 	}
 	if w.onto != nil {
-		if _, err := w.onto.asParent(path); err != nil {
+		if _, err := w.onto.asParent(w.parent, w.base); err != nil {
 			return err
 		}
 	}
@@ -94,7 +95,7 @@ func (w *Writer) occupant() (*os.File, error) {
 	if err == nil && !areSnapshot(names) {
 		err = errNotSnapshot
 	}
-	if err == nil && w.onto != nil && w.onto.needs(dir) {
+	if err == nil && w.keep.has(dir) {
 		err = errOwnChain
 	}
 	if err != nil {
@@ -140,7 +141,7 @@ func (w *Writer) commit(s *State) error {
 	s.Memory.File = id
 	if w.onto != nil {
 		s.Version = VersionDiff
-		if s.Parent, err = w.onto.asParent(filepath.Clean(w.dir)); err != nil {
+		if s.Parent, err = w.onto.asParent(w.parent, w.base); err != nil {
 			return err
 		}
 	}
