@@ -71,6 +71,24 @@ func newCgroups(status *int) *cobra.Command {
 	}, demo.Groups())
 }
 
+const imageLong = `What the layers of an image are: directories, which overlayfs shows as one tree. What a
+container writes and deletes is in a layer of its own.
+
+Exit status:
+  0      shown, also if something could not be shown here: it says why
+  64     usage: a flag is wrong
+  69     host: no guest's root file system, no space
+  130    interrupted`
+
+func newImageDemo(status *int) *cobra.Command {
+	return newDemo(status, &cobra.Command{
+		Use:     "image [flags]",
+		Short:   "Show what the layers of an image are",
+		Long:    imageLong,
+		Example: "  terem lab image",
+	}, demo.Image())
+}
+
 // newDemo completes a command that gives demonstrations.
 func newDemo(status *int, c *cobra.Command, all []demo.Demo) *cobra.Command {
 	f := &demoFlags{}

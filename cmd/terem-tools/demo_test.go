@@ -9,24 +9,26 @@ import (
 	"terem/internal/lab/demo"
 )
 
-// TestNamespaces wants each demonstration to show what it tells.
-func TestNamespaces(t *testing.T) {
+// TestDemos wants each demonstration to show what it tells.
+func TestDemos(t *testing.T) {
 	needsLab(t)
 	t.Setenv("TMPDIR", t.TempDir())
-	o := terem(t, 0, "lab", "namespaces", "--json")
-	var given []demo.Done
-	if err := json.Unmarshal([]byte(o.out), &given); err != nil {
-		t.Fatalf("%v: %s", err, o.stderr)
-	}
-	if len(given) != len(demo.Namespaces()) {
-		t.Errorf("%d of %d were given", len(given), len(demo.Namespaces()))
-	}
-	for _, d := range given {
-		if _, err := exec.LookPath("unshare"); err != nil && d.Name == "time" {
-			continue
+	for name, all := range map[string][]demo.Demo{"namespaces": demo.Namespaces(), "image": demo.Image()} {
+		o := terem(t, 0, "lab", name, "--json")
+		var given []demo.Done
+		if err := json.Unmarshal([]byte(o.out), &given); err != nil {
+			t.Fatalf("%v: %s", err, o.stderr)
 		}
-		if !d.Shown {
-			t.Errorf("%s was not shown: %s\n%q", d.Name, d.Why, d.Steps)
+		if len(given) != len(all) {
+			t.Errorf("%d of %d were given", len(given), len(all))
+		}
+		for _, d := range given {
+			if _, err := exec.LookPath("unshare"); err != nil && d.Name == "time" {
+				continue
+			}
+			if !d.Shown {
+				t.Errorf("%s was not shown: %s\n%q", d.Name, d.Why, d.Steps)
+			}
 		}
 	}
 	if o := terem(t, 0, "lab", "namespaces", "--only", "uts"); !strings.Contains(o.out, "\n  => ") {

@@ -88,7 +88,7 @@ func fieldOf(call *ast.CallExpr) (field string, ok bool) {
 
 // speaksToPrograms says whether a file composes command lines of programs, or belongs to a command line itself.
 func speaksToPrograms(path string) bool {
-	for _, room := range []string{"internal/compare/target", "internal/hardware", "internal/lab/place", "internal/lab/demo", "internal/cli/doctor", "internal/cli/command"} {
+	for _, room := range []string{"internal/compare/target", "internal/hardware", "internal/lab/place", "internal/lab/demo", "internal/lab/boot", "internal/cli/doctor", "internal/cli/command"} {
 		if strings.Contains(filepath.ToSlash(path), room+"/") {
 			return true
 		}

@@ -14,7 +14,7 @@ func newLab(status *int) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newIsolation(status), newNamespaces(status), newCgroups(status))
+	c.AddCommand(newIsolation(status), newNamespaces(status), newCgroups(status), newImageDemo(status), newBoot(status), newTypes(status))
 	c.AddCommand(newExercises()...)
 	c.AddCommand(newLabGrade(status))
 	return c

@@ -99,7 +99,7 @@ func account() Demo {
 			{Inside, "probe compute 500"}, {Inside, "head -c 4m /dev/zero > /tmp/four"},
 			{Outside, "grep usage_usec $G/cpu.stat; cat $G/memory.current $G/pids.current"},
 		},
-		Lesson: "It has used half a second more, and the file that it wrote into a file system in memory counts as its own.",
+		Lesson: "It has used the time of the loop, and the file that it wrote into a file system in memory counts as its own.",
 		Shown: func(s [][]string) bool {
 			before, after := numbers(s[0]), numbers(s[4])
 			return len(before) == 3 && len(after) == 3 && after[0] > before[0]+100_000 && after[1] >= before[1]+4<<20

@@ -19,23 +19,23 @@ sleep 1`,
 		{
 			Name: "memory", Title: "take all memory", Dangerous: true,
 			Question:   "Can a program have another one killed by taking memory?",
-			AttackDoes: "starts one process of 16 MiB after the other, until one of them is killed",
-			VictimSees: "whether its largest process, of 32 MiB, lives",
+			AttackDoes: "starts one process of 8 MiB after the other, until one of them is killed",
+			VictimSees: "whether its largest process, of 24 MiB, lives",
 			Setup: `
-(head -c 32m /dev/zero; exec sleep 100000) | tail -c 32m > /dev/null &
+(head -c 24m /dev/zero; exec sleep 100000) | tail -c 24m > /dev/null &
 holder=$!
 rss() { size=0; while read -r key value unit; do [ "$key" = VmRSS: ] && size=$value; done < /proc/$1/status; } 2>/dev/null
 i=0
-until rss $holder; [ ${size:-0} -gt 32000 ] || [ $i = 200 ]; do i=$((i + 1)); usleep 50000; done`,
-			Look: `size=0; rss $holder; [ ${size:-0} -gt 32000 ] && echo "32 MiB held" || echo "my process is gone"`,
+until rss $holder; [ ${size:-0} -gt 24000 ] || [ $i = 200 ]; do i=$((i + 1)); usleep 50000; done`,
+			Look: `size=0; rss $holder; [ ${size:-0} -gt 24000 ] && echo "24 MiB held" || echo "my process is gone"`,
 			Attack: `
 rss() { size=0; while read -r key value unit; do [ "$key" = VmRSS: ] && size=$value; done < /proc/$1/status; } 2>/dev/null
 (
     n=0
     while [ $n -lt 20 ]; do
-        (head -c 16m /dev/zero; exec sleep 100000) | tail -c 16m > /dev/null &
+        (head -c 8m /dev/zero; exec sleep 100000) | tail -c 8m > /dev/null &
         i=0
-        until rss $!; [ ${size:-0} -gt 16000 ]; do
+        until rss $!; [ ${size:-0} -gt 8000 ]; do
             i=$((i + 1))
             [ $i -gt 5 ] && [ ${size:-0} = 0 ] && break 2
             [ $i -gt 400 ] && break 2
@@ -46,7 +46,7 @@ rss() { size=0; while read -r key value unit; do [ "$key" = VmRSS: ] && size=$va
     done
 ) 2>/dev/null
 read -r n < /tmp/count
-echo "processes of 16 MiB: ${n:-0}"`,
+echo "processes of 8 MiB: ${n:-0}"`,
 			Judge: unchanged("process"),
 		},
 		{

@@ -101,7 +101,7 @@ func openProcesses(ctx context.Context, w *Workspace, n Need) (*Pair, error) {
 }
 
 // limits are those of a hardened container. Two of them get no more than half of one processor.
-func limits() []string { return []string{"--memory", "64M", "--cpus", "0.25", "--pids", "48"} }
+func limits() []string { return []string{"--memory", "48M", "--cpus", "0.25", "--pids", "48"} }
 
 func openContainers(ctx context.Context, w *Workspace, n Need) (*Pair, error) {
 	return containers(ctx, w, n, nil)

@@ -27,7 +27,7 @@ const (
 )
 
 // machineMemory is enough for two containers, and soon full.
-const machineMemory = "192M"
+const machineMemory = "128M"
 
 // machineLimit ends a machine whose terem is killed in a way that it cannot see.
 const machineLimit = "10m"
@@ -42,7 +42,7 @@ mkdir -p ` + innerDisk + `
 mount -t tmpfs -o size=8m,mode=755 disk ` + innerDisk + `
 mkdir ` + innerDisk + `/victim ` + innerDisk + `/attacker
 echo 400 > /proc/sys/kernel/pid_max
-terem container run --quiet --root ` + innerRoot + ` --read-only --memory 64M --pids 48 --cpus 1 -- sh -c 'taskset; tail -c 1 /bin/busybox; ip link; nc; date' >/dev/null 2>&1 || true
+terem container run --quiet --root ` + innerRoot + ` --read-only --memory 48M --pids 48 --cpus 1 -- sh -c 'taskset; tail -c 1 /bin/busybox; ip link; nc; date' >/dev/null 2>&1 || true
 `
 
 // ground is the machine as one.

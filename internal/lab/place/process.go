@@ -58,6 +58,7 @@ func (k *keeper) close() { close(k.work) }
 type Process struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
+	out   *os.File
 	lines chan string
 	gone  chan struct{} // closed when it has ended; Stop waits for it, and keeps its number taken until then
 	quit  chan struct{} // closed when nobody reads lines any more
@@ -84,8 +85,8 @@ func (w *Workspace) Start(argv []string) (*Process, error) {
 		r.Close()
 		return nil, fmt.Errorf("start %s: %w", argv[0], err)
 	}
-	p := &Process{cmd: cmd, in: in, lines: make(chan string), gone: make(chan struct{}), quit: make(chan struct{})}
-	go p.read(r)
+	p := &Process{cmd: cmd, in: in, out: r, lines: make(chan string), gone: make(chan struct{}), quit: make(chan struct{})}
+	go p.read()
 	go p.await()
 	return p, nil
 }
@@ -102,10 +103,9 @@ func (p *Process) await() {
 }
 
 // read sends lines on, cut to a length.
-func (p *Process) read(r *os.File) {
-	defer r.Close()
+func (p *Process) read() {
 	defer close(p.lines)
-	in := bufio.NewReaderSize(r, longestLine)
+	in := bufio.NewReaderSize(p.out, longestLine)
 	for {
 		line, err := in.ReadSlice('\n')
 		if len(line) > 0 {
@@ -158,6 +158,9 @@ func (p *Process) Stop() {
 	}
 	_ = unix.Kill(group, unix.SIGKILL) // what it has left in its group
 	_ = p.cmd.Wait()                   // how it ended is in ProcessState
+	p.out.Close()                      // somebody else may have its other end: read does not wait for him
+	for range p.lines {
+	}
 }
 
 // kill ends the program without asking it.

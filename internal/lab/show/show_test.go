@@ -17,8 +17,10 @@ import (
 	"unicode"
 
 	"terem/internal/lab"
+	"terem/internal/lab/boot"
 	"terem/internal/lab/experiment"
 	"terem/internal/lab/result"
+	"terem/internal/lab/types"
 )
 
 var update = flag.Bool("update", false, "write the goldens anew")
@@ -278,4 +280,33 @@ func TestContrast(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestBoot(t *testing.T) {
+	const ms = time.Millisecond
+	tl := &boot.Timeline{
+		Phases: []boot.Phase{{Name: "create", Took: 2 * ms}, {Name: "load", From: 2 * ms, Took: 25 * ms}, {Name: "kernel", From: 27 * ms, Took: 700 * ms},
+			{Name: "init", From: 727 * ms, Took: 100 * ms}, {Name: "program", From: 827 * ms, Took: 150 * ms}, {Name: "end", From: 977 * ms, Took: ms / 2}},
+		Kernel: []boot.Moment{{Text: "Linux version 6.12.117-terem (gcc (Debian 12.2.0-14+deb12u1) 12.2.0, GNU ld) #1 SMP"}, {At: 500 * ms, Text: "Run /init as\x1b[31m init process"}},
+		Exits:  []boot.Count{{Name: "io", Count: 89}, {Name: "wrmsr", Count: 1}},
+	}
+	var b strings.Builder
+	if err := errors.Join(Boot(&b, tl), Boot(&b, &boot.Timeline{})); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "boot.txt", b.String())
+}
+
+func TestTypes(t *testing.T) {
+	r := types.Report{
+		Under: []types.Layer{{Name: "machine", What: "a board", By: "firmware"}, {Name: "hypervisor", What: "KVM\x1b", By: "CPUID"}},
+		Kinds: []types.Kind{{Name: "process VM", Is: "a machine that no hardware is like, for one program, in a process", Examples: "Java VM", Here: "java is not installed"}},
+		Measured: []types.Measured{{Target: "process", NS: map[string]float64{"work.compute": 5.8, "work.syscall": 120, "work.fault": 500.25, "work.fork": 90000}},
+			{Target: "Java VM", NS: map[string]float64{"work.compute": 5.9}}, {Target: "terem VM, cold", Why: "no KVM"}},
+	}
+	var b strings.Builder
+	if err := Types(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "types.txt", b.String())
 }

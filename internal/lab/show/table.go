@@ -91,7 +91,7 @@ func paint(v experiment.Verdict, surprise bool, o Options) string {
 // below is what the table has no room for.
 func below(m *result.Matrix) string {
 	var b strings.Builder
-	if anywhere(m, func(x result.Row, _ result.Cell) bool { return star(x) != "" }) {
+	if anywhere(m, func(x result.Row, c result.Cell) bool { return star(x) != "" && c.Verdict != result.NotRun }) {
 		b.WriteString("\n* it harms the whole machine: processes and containers ran in a disposable virtual machine\n")
 	}
 	reasons := map[string]int{}
