@@ -53,7 +53,7 @@ func rooms() []room {
 		{"internal/vm/symbols", nil, nil, nil},
 		{"internal/vm/vsock", []string{"devices/virtio/vsock", "internal/vm/commas", "internal/fault"}, []string{unix}, nil},
 		{"internal/cli/command", []string{"boot", "devices/virtio/rng", "guest/...", "internal/cli/enter", "internal/cli/launch", "internal/container/...", "internal/fault", "internal/vm/disk", "internal/vm/machine", "internal/vm/vsock"},
-			[]string{"github.com/spf13/pflag"}, nil},
+			[]string{"github.com/spf13/pflag", unix}, nil},
 		{"internal/cli/doctor", []string{"guest/...", "kvm", "memory", "vcpu/assist"}, []string{unix}, nil},
 		{"internal/cli/enter", []string{"internal/running", "internal/vm/agent", "internal/vm/control", "internal/cli/signals", "internal/cli/tty", "internal/fault"}, nil, nil},
 		{"internal/cli/enter/carry", []string{"internal/cli/enter", "internal/vm/agent", "internal/fault"}, nil, nil},

@@ -36,7 +36,7 @@ func (f *Container) Execute(fs *pflag.FlagSet) (status int, err error) {
 	}
 	if f.detach {
 		if f.o.Detached = detached(); f.o.Detached == nil {
-			return detach()
+			return detach(os.Args[1:])
 		}
 	}
 	return session.Run(&f.o)

@@ -26,9 +26,9 @@ func detached() *os.File {
 	return os.NewFile(readyFD, "ready")
 }
 
-// detach starts this program again, waits until its guest runs, and prints the machine's name. The status is that of the program
-// if it came to nothing.
-func detach() (status int, err error) {
+// detach starts this program again, with such arguments, waits until its guest runs, and prints the machine's name. The status is that of
+// the program if it came to nothing.
+func detach(args []string) (status int, err error) {
 	failed := func(err error) (int, error) {
 		return 0, &fault.Error{Class: fault.Host, Thing: fault.Field("Detach"), Err: err}
 	}
@@ -41,7 +41,7 @@ func detach() (status int, err error) {
 		return failed(err)
 	}
 	defer ready.Close()
-	c := exec.Command(self, os.Args[1:]...)
+	c := exec.Command(self, args...)
 	c.Env = append(os.Environ(), detachedVar+"=1")
 	c.Stderr = os.Stderr
 	c.ExtraFiles = []*os.File{theirs}
@@ -54,7 +54,7 @@ func detach() (status int, err error) {
 	name, _ := bufio.NewReader(ready).ReadString('\n')
 	if name = strings.TrimSuffix(name, "\n"); name == "" {
 		_ = c.Wait() // its status says it
-		return c.ProcessState.ExitCode(), nil
+		return endStatus(c.ProcessState), nil
 	}
 	_, err = fmt.Println(name)
 	return 0, err
@@ -66,4 +66,11 @@ func this() (string, error) {
 		return caller, nil
 	}
 	return os.Executable()
+}
+
+func endStatus(p *os.ProcessState) int {
+	if w, ok := p.Sys().(syscall.WaitStatus); ok && w.Signaled() {
+		return 128 + int(w.Signal())
+	}
+	return p.ExitCode()
 }

@@ -4,13 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"syscall"
+	"slices"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 
 	"terem/internal/cli/launch"
-	"terem/internal/fault"
 )
 
 const restorePath = "terem restore"
@@ -70,7 +69,7 @@ func (f *Restore) Execute(fs *pflag.FlagSet, d launch.Decoders) (status int, err
 	}
 	if f.detach {
 		if o.Detached = detached(); o.Detached == nil {
-			return detach()
+			return background(os.Args[1:])
 		}
 	}
 	return launch.Restore(o)
@@ -81,39 +80,29 @@ const mostClones = 10_000
 
 // many starts one terem for each machine, in the background. The first that fails is the last: those before it run.
 func (f *Restore) many(fs *pflag.FlagSet) (status int, err error) {
-	self, err := this()
-	if err != nil {
-		return 0, &fault.Error{Class: fault.Host, Thing: fault.Field("Number"), Err: err}
-	}
+	args := []string{"restore", "--detach"}
+	fs.Visit(func(g *pflag.Flag) {
+		switch g.Name {
+		case "number", "detach", "name":
+		default:
+			args = append(args, "--"+g.Name+"="+g.Value.String())
+		}
+	})
 	for i := range f.clones {
-		args := []string{"restore", "--detach"}
-		fs.Visit(func(g *pflag.Flag) {
-			switch g.Name {
-			case "number", "detach", "name":
-			default:
-				args = append(args, "--"+g.Name+"="+g.Value.String())
-			}
-		})
+		each := slices.Clip(args)
 		if f.o.Name != "" {
-			args = append(args, fmt.Sprintf("--name=%s-%d", f.o.Name, i+1))
+			each = append(each, fmt.Sprintf("--name=%s-%d", f.o.Name, i+1))
 		}
-		c := exec.Command(self, append(args, "--", f.o.Dir)...)
-		c.Stdout, c.Stderr = os.Stdout, os.Stderr
-		err := c.Run()
-		var ended *exec.ExitError
-		if errors.As(err, &ended) {
-			return endStatus(ended), nil // and why, it has said
-		}
-		if err != nil {
-			return 0, &fault.Error{Class: fault.Host, Thing: fault.Field("Number"), Err: err}
+		if status, err := background(append(each, "--", f.o.Dir)); status != 0 || err != nil {
+			return status, err // and why, it has said
 		}
 	}
 	return 0, nil
 }
 
-func endStatus(e *exec.ExitError) int {
-	if w, ok := e.Sys().(syscall.WaitStatus); ok && w.Signaled() {
-		return 128 + int(w.Signal())
-	}
-	return e.ExitCode()
+// background starts a terem that has no huge pages, which it inherits (prctl(2)). RAM of a snapshot's is a file's, page by page: they would
+// serve the heap alone, which leaves most of each empty; and such machines are many.
+func background(args []string) (status int, err error) {
+	_ = unix.Prctl(unix.PR_SET_THP_DISABLE, 1, 0, 0, 0) // it takes more memory, then
+	return detach(args)
 }

@@ -94,7 +94,7 @@ func (f *Run) Execute(fs *pflag.FlagSet, d launch.Decoders) (status int, err err
 	f.o.Decoders, f.o.Version = d, Version
 	if f.detach {
 		if f.o.Detached = detached(); f.o.Detached == nil {
-			return detach()
+			return detach(os.Args[1:])
 		}
 	}
 	if err := f.watchers(); err != nil {
