@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"terem/boot/unpack"
+	"terem/guest"
 	"terem/internal/cli/command"
 	"terem/internal/cli/launch"
 	"terem/internal/cli/signals"
@@ -18,7 +20,9 @@ import (
 	"terem/internal/fault"
 	"terem/internal/vm/control"
 	"terem/internal/vm/disk/qcow2/inflate"
+	"terem/internal/vm/machine"
 	"terem/internal/vm/snapshot"
+	"terem/internal/vm/snapshot/whose"
 )
 
 const snapshotLong = `Write a machine that runs into a directory: its memory, its processors and its devices.
@@ -61,7 +65,7 @@ func newSnapshot() *cobra.Command {
 			defer stop()
 			return verify(ctx, dirs)
 		},
-	}, newMerge())
+	}, newMerge(), newSnapshotDiff())
 	return c
 }
 
@@ -82,6 +86,72 @@ started. The old ones stay as they are; what is a diff of them still needs them,
 	}
 	c.Flags().BoolVar(&replace, "force", false, "take the place of a snapshot that is there, also of dir itself")
 	return c
+}
+
+const snapshotDiffLong = `Show which pages of memory differ between two snapshots of one machine (or of two with as much
+memory), and whose they are: the kernel's, with the variables in them that changed, as far as its
+symbols are in terem's cache; a virtio queue's; page tables; the program that ran on a CPU. Whose
+the rest is cannot be told from the two snapshots alone.`
+
+func newSnapshotDiff() *cobra.Command {
+	asJSON := false
+	c := &cobra.Command{
+		Use:     "diff dir dir",
+		Short:   "Show which memory differs between two snapshots, and whose it is",
+		Long:    snapshotDiffLong,
+		Example: "  terem snapshot diff web.snap later.snap\n  terem snapshot diff --json web.snap later.snap | jq '.owners[].runs'",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, dirs []string) error {
+			ctx, stop := signals.Context(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+			defer stop()
+			r, err := snapshotDiff(ctx, dirs[0], dirs[1])
+			if err != nil {
+				return interrupted(err, dirs[1])
+			}
+			if !asJSON {
+				return r.Write(os.Stdout)
+			}
+			e := json.NewEncoder(os.Stdout)
+			e.SetIndent("", "  ")
+			return e.Encode(r)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "for programs: all symbols and all addresses, too")
+	return c
+}
+
+func snapshotDiff(ctx context.Context, before, after string) (*whose.Report, error) {
+	a, err := snapshot.Open(before)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	b, err := snapshot.Open(after)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	pages, err := snapshot.Compare(ctx, a, b)
+	if err != nil {
+		return nil, err
+	}
+	var state machine.State
+	if err := json.Unmarshal(b.Machine, &state); err != nil {
+		return nil, &fault.Error{Class: fault.Usage, Thing: "snapshot " + after, Cause: "what it says of the machine makes no sense", Mend: "take it again"}
+	}
+	was, err := a.RAM()
+	if err != nil {
+		return nil, err
+	}
+	is, err := b.RAM()
+	if err != nil {
+		return nil, err
+	}
+	kernels := "" // none, and no names
+	if cache, err := guest.DefaultCacheDir(); err == nil {
+		kernels = guest.KernelRoot(cache)
+	}
+	return whose.Tell(was, whose.Image{RAM: is, State: &state}, pages, kernels), nil
 }
 
 // verify reads all of them; the last that is not whole is the error, and those before are told at once.

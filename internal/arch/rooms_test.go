@@ -24,7 +24,7 @@ func rooms() []room {
 	return []room{
 		{"bench/...", []string{"bench/...", "guest/...", "internal/measure/host", "internal/measure/stats", "internal/measure/lastwords", "internal/measure/smaps", "internal/cli/enter", "internal/running", "internal/vm/agent"}, []string{"golang.org/x/arch/...", unix}, nil},
 		{"cmd/terem", []string{"internal/cli/command", "internal/cli/launch", "internal/container", "internal/vm/machine"}, []string{"github.com/spf13/pflag"}, []string{"internal/fault"}},
-		{"cmd/terem-tools", []string{"internal/...", "boot/unpack", "guest/...", "kvm"}, []string{"github.com/spf13/cobra/...", "github.com/spf13/pflag", unix}, nil},
+		{"cmd/terem-tools", []string{"internal/...", "boot/unpack", "guest/...", "kvm"}, []string{"github.com/spf13/cobra/...", "github.com/spf13/pflag", unix}, []string{"memory"}},
 
 		{"internal/arch", nil, nil, nil},
 		{"internal/container", []string{"internal/fault"}, []string{unix, "golang.org/x/net/bpf", "github.com/moby/sys/capability", "github.com/opencontainers/cgroups/..."}, nil},
@@ -50,6 +50,7 @@ func rooms() []room {
 		{"internal/vm/disk/qcow2", nil, nil, []string{"internal/vm/disk/qcow2/inflate"}},
 		{"internal/vm/disk/qcow2/inflate", nil, []string{"github.com/klauspost/compress/zstd"}, nil},
 		{"internal/vm/snapshot", []string{"memory", "internal/fault"}, []string{unix}, nil},
+		{"internal/vm/snapshot/whose", []string{"internal/vm/snapshot", "internal/vm/machine", "internal/vm/symbols", "devices/virtio", "memory"}, nil, nil},
 		{"internal/vm/symbols", nil, nil, nil},
 		{"internal/vm/vsock", []string{"devices/virtio/vsock", "internal/vm/commas", "internal/fault"}, []string{unix}, nil},
 		{"internal/cli/command", []string{"boot", "devices/virtio/rng", "guest/...", "internal/cli/enter", "internal/cli/launch", "internal/container/...", "internal/fault", "internal/vm/disk", "internal/vm/machine", "internal/vm/vsock"},

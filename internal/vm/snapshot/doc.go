@@ -8,6 +8,7 @@
 //	write.go     Create; Writer, which makes a new directory beside the old one and puts it in its place
 //	memory.go    from a guest's RAM to DIR/memory, and the sums of its chunks
 //	merge.go     from a chain to a whole snapshot
+//	compare.go   which pages differ between two
 //	chunks.go    the parts of RAM that have sums, and goroutines that share them out
 //	sums.go      CRC-32C of them
 //	open.go      Open; Snapshot

@@ -44,25 +44,44 @@ func (s *Snapshot) identities() (all []Identity) {
 
 // writeChain writes the RAM of a snapshot, whose files have been verified since they were as before.
 func (w *Writer) writeChain(ctx context.Context, s *Snapshot, before []Identity) error {
-	layers := s.layers()
-	pieces, err := memory.Pieces(layers, uint64(s.Memory.Size())/memory.PageSize)
+	from, err := s.files()
 	if err != nil {
 		return err
 	}
-	err = w.writeFrom(ctx, Memory{Regions: s.Memory.Regions}, func() source {
-		return &files{layers: layers, pieces: pieces, buf: make([]byte, ChunkSize)}
-	})
+	err = w.writeFrom(ctx, Memory{Regions: s.Memory.Regions}, func() source { return from.again() })
 	if err == nil && !slices.Equal(before, s.identities()) {
 		err = errWritten
 	}
 	return err
 }
 
-// files is the RAM that a chain of snapshots has.
+// files is the RAM that a chain of snapshots has. It is for one goroutine.
 type files struct {
 	layers []memory.Layer
+	places []place // of each layer's file
 	pieces []memory.Piece
 	buf    []byte
+}
+
+// files opens the RAM for reading.
+func (s *Snapshot) files() (f *files, err error) {
+	f = &files{layers: s.layers(), buf: make([]byte, ChunkSize)}
+	for _, l := range f.layers {
+		p, err := placeOf(l.File)
+		if err != nil {
+			return nil, err
+		}
+		f.places = append(f.places, p)
+	}
+	f.pieces, err = memory.Pieces(f.layers, uint64(s.Memory.Size())/memory.PageSize)
+	return f, err
+}
+
+// again is the same for another goroutine.
+func (f *files) again() *files {
+	other := *f
+	other.buf = make([]byte, len(f.buf))
+	return &other
 }
 
 func (f *files) end() {}

@@ -168,11 +168,11 @@ func (s *Snapshot) has(dir *os.File) bool {
 	})
 }
 
-// place is by which a directory is known again while it is there.
+// place is by which a directory or a file is known again while it is there.
 type place struct{ dev, ino uint64 }
 
-func placeOf(dir *os.File) (place, error) {
+func placeOf(f *os.File) (place, error) {
 	var st unix.Stat_t
-	err := unix.Fstat(int(dir.Fd()), &st)
+	err := unix.Fstat(int(f.Fd()), &st)
 	return place{st.Dev, st.Ino}, os.NewSyscallError("fstat", err)
 }
