@@ -57,7 +57,10 @@ func observe(ctx context.Context, w *place.Workspace, e experiment.Experiment, p
 	if said, err := until(ctx, victim, experiment.Ready, readyLimit); err != nil {
 		return fmt.Errorf("the victim did not get ready: %w: %s", err, last(said))
 	}
-	if seen.Before, err = look(ctx, victim); err != nil {
+	crowd := newCrowd(e.OneCPU)
+	seen.Before, err = look(ctx, victim)
+	seen.Others = crowd.others()
+	if err != nil {
 		return fmt.Errorf("the victim did not answer before the attack: %w: %s", err, last(seen.Before))
 	}
 	attacker, err := w.Start(pair.Attacker.Argv(e.Attacker(at(names, pair.Attacker))))

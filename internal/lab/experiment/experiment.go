@@ -36,6 +36,7 @@ type Seen struct {
 	Before, After []string // the victim's answers
 	Gone          string   // why there is no answer after the attack; empty: there is
 	Attack        []string // what the attacker said
+	Others        float64  // so many programs ran beside the victim while it was alone, for each processor
 }
 
 // Names that the scripts use. SECRET is told to the victim alone, and not on its command line.

@@ -82,6 +82,10 @@ func worked(s Seen) (Verdict, string) {
 	if s.Gone != "" {
 		return alive(s)
 	}
+	const crowded = 0.5
+	if s.Others > crowded {
+		return Unclear, fmt.Sprintf("this machine is busy with something else (%.1f programs for each processor): the victim was not alone before the attack either", s.Others)
+	}
 	alone, under := best(s.Before), best(s.After)
 	if alone <= 0 || under <= 0 {
 		return Unclear, "the victim's work was not measured"

@@ -29,6 +29,7 @@ func TestJudge(t *testing.T) {
 		{"the best window counts", "cpu", Seen{Before: []string{"compute 10 10", "compute 100 10"}, After: []string{"compute 99 10", "compute 1 10"}}, Safe},
 		{"in between", "cpu", Seen{Before: []string{"compute 100 10"}, After: []string{"compute 85 10"}}, Unclear},
 		{"more work", "cpu", Seen{Before: []string{"compute 100 10"}, After: []string{"compute 120 10"}}, Safe},
+		{"a busy machine", "cpu", Seen{Before: []string{"compute 100 10"}, After: []string{"compute 50 10"}, Others: 3}, Unclear},
 		{"no work", "cpu", Seen{Before: []string{"probe: not found"}, After: []string{"probe: not found"}}, Unclear},
 		{"no time", "cpu", Seen{Before: []string{"compute 100 0"}, After: []string{"compute 100 0"}}, Unclear},
 		{"no numbers", "cpu", Seen{Before: []string{"compute NaN NaN"}, After: []string{"compute NaN NaN"}}, Unclear},
