@@ -101,9 +101,10 @@ func (s *session) resume() error {
 // stop gives the guest the time of grace to end itself, and then the harder ways theirs. How it has ended is its own to say, unless
 // it had to be ended.
 func (s *session) stop(first time.Duration) {
-	if began := time.Now(); s.idle() && s.here.agent {
-		s.powerOff(first)
-		first = max(0, first-time.Since(began))
+	if s.idle() && s.here.agent {
+		harder := min(first/2, grace) // is left for those who do not go so
+		s.powerOff(first - harder)
+		first = harder
 	}
 	s.m.Terminate(first, grace)
 	select {
