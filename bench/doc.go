@@ -4,7 +4,8 @@
 //	start    from fork to the first byte that a guest of seven instructions writes, and to the
 //	         program's end
 //	exit     a port write's round trip to the VMM: the time between two bytes, with a loop of
-//	         10,000 writes in long mode between them; the loop's own instructions are part of it
+//	         10,000 writes in long mode between them; the loop's own instructions are part of it;
+//	         also with terem keeping a record of each
 //	boot     from fork to the first line of init of terem's default guest, 1 vCPU, 128 MiB; and the
 //	         guest kernel's instructions and exits, which hold for other hosts too
 //	exec     another program in a guest that runs, beside a shell in there that starts it; and 1 MiB through a

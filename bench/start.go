@@ -77,6 +77,7 @@ func (s *suite) exit() error {
 			able = append(able, v)
 		}
 	}
+	able = append(able, s.tracing())
 	err := s.rounds("exit", s.conf.rounds, able, func(v vmm) error {
 		return s.watch(v, v.tiny(s.path(exitELF)), func(p *proc.Process) error {
 			begin, err := p.Until(tiny.Begin)
@@ -94,6 +95,15 @@ func (s *suite) exit() error {
 	})
 	s.exitGoals()
 	return err
+}
+
+// tracing is terem that keeps each exit.
+func (s *suite) tracing() vmm {
+	v := s.vmms[0]
+	plain := v.tiny
+	v.name = nameTracing
+	v.tiny = func(kernel string) []string { return append(plain(kernel), "--trace", s.path("exit.trace")) }
+	return v
 }
 
 // watch starts a VMM, lets f watch it, and ends it. A failure comes with the VMM's

@@ -11,12 +11,13 @@ import (
 
 // Names of those who take part.
 const (
-	nameTerem = "terem"
-	nameFloor = "floor"
-	nameBare  = "floor -b" // without what a tiny guest does not need
-	nameQEMU  = "qemu"
-	nameROM   = "qemu -bios" // with a ROM of ours in place of its firmware
-	nameGokvm = "gokvm"
+	nameTerem   = "terem"
+	nameTracing = "terem --trace" // at its exits alone
+	nameFloor   = "floor"
+	nameBare    = "floor -b" // without what a tiny guest does not need
+	nameQEMU    = "qemu"
+	nameROM     = "qemu -bios" // with a ROM of ours in place of its firmware
+	nameGokvm   = "gokvm"
 )
 
 // vmm is a program that runs a virtual machine. Its guest's serial port must be its

@@ -142,7 +142,7 @@ func (c *VCPU) ShareRegs(on bool) {
 // them where that exit did not leave them there. Changes take effect at the next
 // Run after MarkShared.
 func (c *VCPU) Shared() (*Regs, *Sregs, error) {
-	if c.run.validRegs != 0 {
+	if c.run.validRegs&syncSregs != 0 {
 		return &c.run.regs, &c.run.sregs, nil
 	}
 	var err error
@@ -154,6 +154,12 @@ func (c *VCPU) Shared() (*Regs, *Sregs, error) {
 	}
 	return &c.run.regs, &c.run.sregs, nil
 }
+
+// KeepRIP has the next exit leave the general registers in the shared page, for RIP.
+func (c *VCPU) KeepRIP() { c.run.validRegs |= syncRegs }
+
+// RIP is where the guest was at the last exit or interruption, before which KeepRIP was called.
+func (c *VCPU) RIP() uint64 { return c.run.regs.RIP }
 
 // MarkShared says that the registers in the shared page were changed: the general
 // ones and, if sregs is true, the segment and control registers.

@@ -11,17 +11,22 @@ import (
 // counts nothing and costs a comparison.
 type Ledger struct {
 	Reasons [kvm.NumExitReasons]Tally
-	Ports   map[uint16]*Tally // filled as ports are met
+	Ports   map[uint16]*Tally // filled as ports are met; nil: they are not told apart
 	Pages   map[uint64]*Tally // by guest-physical address >> 12
 	Other   Tally             // ports and pages past the bound of the tables
 
 	InGuest     time.Duration // within KVM_RUN: the guest runs or is halted
 	Interrupted uint64        // KVM_RUN ended by a signal
 
-	mark    time.Time // when the vCPU last entered or left KVM_RUN
+	base    time.Time     // from which times count
+	mark    time.Duration // when the vCPU last entered or left KVM_RUN
 	last    kvm.ExitReason
 	access  *Tally // of the exit being handled
 	pending bool   // an exit is being handled
+
+	tracer Tracer // nil: nobody wants to know of each exit
+	cpu    *kvm.VCPU
+	seen   Exit // the exit being handled, for the tracer
 }
 
 // Tally is a count of exits and the time until the guest ran again.
@@ -37,7 +42,7 @@ const maxPlaces = 512
 
 // NewLedger makes an empty ledger.
 func NewLedger() *Ledger {
-	return &Ledger{Ports: make(map[uint16]*Tally), Pages: make(map[uint64]*Tally)}
+	return &Ledger{Ports: make(map[uint16]*Tally), Pages: make(map[uint64]*Tally), base: time.Now()}
 }
 
 // enter is called before KVM_RUN.
@@ -45,14 +50,20 @@ func (l *Ledger) enter() {
 	if l == nil {
 		return
 	}
-	now := time.Now()
+	now := time.Since(l.base)
 	if l.pending {
-		spent := now.Sub(l.mark)
+		spent := now - l.mark
 		l.Reasons[l.last].Time += spent
 		if l.access != nil {
 			l.access.Time += spent
 		}
+		if l.tracer != nil {
+			l.report(spent)
+		}
 		l.pending, l.access = false, nil
+	}
+	if l.tracer != nil {
+		l.cpu.KeepRIP()
 	}
 	l.mark = now
 }
@@ -62,11 +73,17 @@ func (l *Ledger) exit(reason kvm.ExitReason, ok bool) {
 	if l == nil {
 		return
 	}
-	now := time.Now()
-	l.InGuest += now.Sub(l.mark)
+	now := time.Since(l.base)
+	l.InGuest += now - l.mark
 	l.mark = now
+	if l.tracer != nil {
+		l.seen.At, l.seen.RIP = now, l.cpu.RIP()
+	}
 	if !ok {
 		l.Interrupted++
+		if l.tracer != nil {
+			l.tracer.Interrupted(&l.seen)
+		}
 		return
 	}
 	l.last, l.pending = min(reason, kvm.NumExitReasons-1), true
@@ -74,7 +91,7 @@ func (l *Ledger) exit(reason kvm.ExitReason, ok bool) {
 }
 
 func (l *Ledger) port(port uint16, write bool) {
-	if l == nil {
+	if l == nil || l.Ports == nil {
 		return
 	}
 	t := l.Ports[port]
@@ -89,7 +106,7 @@ func (l *Ledger) port(port uint16, write bool) {
 }
 
 func (l *Ledger) mmio(addr uint64, write bool) {
-	if l == nil {
+	if l == nil || l.Ports == nil {
 		return
 	}
 	const pageShift = 12

@@ -123,6 +123,16 @@ func Start(vm *kvm.VM, c Config) (*Runner, error) {
 // CPUID is the vCPU's leaves. The caller must not change them.
 func (r *Runner) CPUID() []kvm.CPUIDEntry { return r.conf.CPUID }
 
+// Poke makes a vCPU that runs leave the guest for a moment. A tracer sees where it was.
+func (r *Runner) Poke() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state != running || r.hasEnded() {
+		return nil
+	}
+	return r.vcpu.Kick()
+}
+
 // Do calls f on the vCPU's thread, while it is paused or has ended. f must not
 // call the Runner's methods.
 func (r *Runner) Do(f func(*kvm.VCPU) error) error {
@@ -297,6 +307,9 @@ func (r *Runner) create(vm *kvm.VM) error {
 		}
 	}
 	r.vcpu = c
+	if r.conf.Ledger != nil {
+		r.conf.Ledger.cpu = c
+	}
 	return nil
 }
 

@@ -35,7 +35,7 @@ func newRoot(status *int) *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.AddCommand(newRun(status), newSnapshot(), newRestore(status), newCache(), newExec(status), newCp(), newContainer(status), newCompare(status), newLab(status), newDoctor(status), newGuest(), newDisk(status), newVersion(), newMan())
+	root.AddCommand(newRun(status), newSnapshot(), newRestore(status), newCache(), newExec(status), newCp(), newContainer(status), newCompare(status), newLab(status), newTrace(), newProfile(), newDoctor(status), newGuest(), newDisk(status), newVersion(), newMan())
 	root.AddCommand(newSteering()...)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &command.UsageError{Command: c.CommandPath(), Err: err}

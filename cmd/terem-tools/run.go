@@ -62,7 +62,8 @@ const runExample = `  terem run                                  a shell in a gu
   terem run --disk base.qcow2,overlay=my.over --disk data.img,ro
   terem run --vsock guest.sock               sockets between guest and host
   terem run --kernel vmlinuz --initrd initrd.img --append 'ro quiet'
-  terem run --exits -- true                  what the guest cost, exit by exit`
+  terem run --exits -- true                  what the guest cost, exit by exit
+  terem run --trace boot.trace -- true       every exit, for "terem trace"`
 
 const runStatuses = `
 Exit status:

@@ -24,7 +24,7 @@ func rooms() []room {
 	return []room{
 		{"bench/...", []string{"bench/...", "guest/...", "internal/measure/host", "internal/measure/stats", "internal/measure/lastwords", "internal/measure/smaps", "internal/cli/enter", "internal/running", "internal/vm/agent"}, []string{"golang.org/x/arch/...", unix}, nil},
 		{"cmd/terem", []string{"internal/cli/command", "internal/cli/launch", "internal/container", "internal/vm/machine"}, []string{"github.com/spf13/pflag"}, []string{"internal/fault"}},
-		{"cmd/terem-tools", []string{"internal/...", "boot/unpack", "guest/...", "kvm"}, []string{"github.com/spf13/cobra/...", "github.com/spf13/pflag", unix}, []string{"memory"}},
+		{"cmd/terem-tools", []string{"internal/...", "boot/unpack", "guest/...", "kvm", "vcpu/trace"}, []string{"github.com/spf13/cobra/...", "github.com/spf13/pflag", unix}, []string{"memory"}},
 
 		{"internal/arch", nil, nil, nil},
 		{"internal/container", []string{"internal/fault"}, []string{unix, "golang.org/x/net/bpf", "github.com/moby/sys/capability", "github.com/opencontainers/cgroups/..."}, nil},
@@ -60,7 +60,8 @@ func rooms() []room {
 		{"internal/cli/enter/carry", []string{"internal/cli/enter", "internal/vm/agent", "internal/fault"}, nil, nil},
 		{"internal/cli/presence", []string{"internal/running", "internal/vm/control", "internal/vm/vsock", "internal/fault"}, []string{unix}, nil},
 		{"internal/cli/steer", []string{"internal/running", "internal/vm/control", "internal/vm/machine", "internal/fault"}, nil, nil},
-		{"internal/cli/watch", []string{"internal/cli/command", "internal/cli/launch", "internal/vm/machine", "internal/vm/symbols", "internal/vm/vsock", "internal/fault", "guest", "vcpu/..."}, nil, nil},
+		{"internal/cli/watch", []string{"internal/cli/command", "internal/cli/launch", "internal/vm/machine", "internal/vm/symbols", "internal/vm/vsock", "internal/fault", "guest", "kvm", "vcpu/..."}, nil, nil},
+		{"internal/cli/watch/report", []string{"vcpu/trace"}, nil, []string{"kvm"}},
 		{"internal/fault", nil, nil, nil},
 		{"internal/hardware", []string{"internal/hardware/wire", "internal/cli/tty/...", "internal/lab/...", "guest/..."}, []string{unix, "github.com/spf13/pflag"}, nil},
 		{"internal/hardware/atwork", nil, nil, []string{"internal/lab/attempt", "internal/cli/tty/ttytest", "guest/...", "kvm", unix, "golang.org/x/net/bpf"}},
@@ -102,6 +103,7 @@ func rooms() []room {
 		{"vcpu/assist", []string{"kvm", "memory"}, []string{"golang.org/x/arch/x86/x86asm"}, []string{unix}},
 
 		{"vcpu/gdb", []string{"kvm"}, nil, nil},
+		{"vcpu/trace", []string{"vcpu", "kvm"}, nil, nil},
 
 		{"devices", nil, nil, []string{"devices/..."}},
 		{"devices/...", []string{"devices"}, nil, []string{"devices/..."}},

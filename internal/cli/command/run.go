@@ -37,11 +37,25 @@ type Run struct {
 
 // Watch is how a machine is to be watched, as typed.
 type Watch struct {
-	GDB   string // the address at which gdb is awaited; "": nowhere
-	Quiet bool
+	GDB       string   // the address at which gdb is awaited; "": nowhere
+	Trace     string   // the file for a trace of exits; "": none
+	TraceOnly []string // the exits that are in it; none: all
+	Profile   string   // the file for a profile; "": none
+	Own       bool     // the default guest's kernel runs
+	Quiet     bool
 }
 
-func (w *Watch) none() bool { return w.GDB == "" }
+func (w *Watch) none() bool { return w.GDB == "" && w.Trace == "" && w.Profile == "" }
+
+// outputs are the files that it writes.
+func (w *Watch) outputs() (list []launch.Output) {
+	for _, o := range []launch.Output{{Field: "Trace", Path: w.Trace}, {Field: "Profile", Path: w.Profile}} {
+		if o.Path != "" {
+			list = append(list, o)
+		}
+	}
+	return list
+}
 
 // Define puts the flags into fs.
 func (f *Run) Define(fs *pflag.FlagSet) {
@@ -70,6 +84,9 @@ func (f *Run) Define(fs *pflag.FlagSet) {
 	fs.StringVar(&f.exits, "exits", "", "print the exit ledger at the end, in this `form`: table (if none is given) or json")
 	fs.Lookup("exits").NoOptDefVal = "table"
 	fs.StringVar(&f.watch.GDB, "gdb", "", "wait for gdb before the first instruction, at this `address`: :1234 on loopback, 10.0.0.1:1234, or unix:PATH")
+	fs.StringVar(&f.watch.Trace, "trace", "", "write every exit of the guest to a `file` at the end, the last million if there are more (`terem trace`)")
+	fs.StringSliceVar(&f.watch.TraceOnly, "trace-only", nil, "of --trace, only exits for these `reasons`: io, mmio, debug, wrmsr ...")
+	fs.StringVar(&f.watch.Profile, "profile", "", "look a thousand times a second where the guest is, and write that to a `file` at the end (`terem profile`)")
 	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "say nothing but errors")
 	fs.BoolVarP(&o.Verbose, "verbose", "v", false, "say what is booted, and how")
 	fs.StringVar(&f.payload, "payload", "auto", "how to enter a bzImage, the `way`: auto, compressed, decompressed")
@@ -106,6 +123,8 @@ func (f *Run) Execute(fs *pflag.FlagSet, d launch.Decoders) (status int, err err
 // watchers makes what is to watch the machine.
 func (f *Run) watchers() (err error) {
 	switch {
+	case len(f.watch.TraceOnly) > 0 && f.watch.Trace == "":
+		return &UsageError{Command: runPath, Err: errors.New("--trace-only: it goes with --trace")}
 	case f.watch.none():
 		return nil
 	case f.watch.GDB != "" && f.o.Warm != "":
@@ -113,7 +132,7 @@ func (f *Run) watchers() (err error) {
 	case f.NewWatchers == nil:
 		return launch.ErrNoWatchers
 	}
-	f.watch.Quiet = f.o.Quiet
+	f.watch.Quiet, f.watch.Own, f.o.Outputs = f.o.Quiet, f.o.Kernel == "", f.watch.outputs()
 	f.o.Watchers, err = f.NewWatchers(f.watch)
 	return err
 }

@@ -35,6 +35,9 @@ func checkFiles(o *Options, im *images, c console) error {
 			uses = append(uses, fileUse{field: "Disks", name: d.Path + ",overlay=" + d.Overlay, is: disk.IdentifyPath(d.Overlay), writes: !d.ReadOnly})
 		}
 	}
+	for _, w := range o.Outputs {
+		uses = append(uses, fileUse{field: w.Field, name: w.Path, is: disk.IdentifyPath(w.Path), writes: true})
+	}
 	if c.own {
 		uses = append(uses, fileUse{field: "Console", name: o.Console, is: disk.Identify(c.File), writes: true})
 	}

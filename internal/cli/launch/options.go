@@ -45,6 +45,7 @@ type Options struct {
 	Command        []string
 	Decoders       Decoders
 	Watchers       []Watcher
+	Outputs        []Output      // that they write
 	Version        func() string // of this program, for a snapshot; nil: nobody knows
 	tryRoot        string        // the disk that becomes the root if there is a program on it
 

@@ -16,6 +16,9 @@ type Watcher interface {
 	End() error
 }
 
+// Output is a file that a watcher writes, and the field that names it.
+type Output struct{ Field, Path string }
+
 // ErrNoWatchers says that a program that is to start at once has no watchers: see NeedsTools.
 var ErrNoWatchers = errors.New("what watches a machine is in the other program")
 

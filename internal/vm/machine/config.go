@@ -13,6 +13,7 @@ import (
 	"terem/devices/virtio/vsock"
 	"terem/internal/fault"
 	"terem/memory"
+	"terem/vcpu"
 )
 
 // Config describes a machine.
@@ -29,13 +30,15 @@ type Config struct {
 	// Out is where the guest's serial output goes; nil: nowhere. A vCPU cannot be paused while a Write
 	// waits, so one that may wait must be an Output, and must have been called off before Close.
 	Out        io.Writer
-	ACPI       bool      // ACPI tables besides the MP table
-	Init       bool      // the default guest's own init takes the input: on the console (Machine.Feed), or as Asker says
-	Asker      Asker     // asks processes of the guest to end, if that is not to go over the console; nil: it is
-	NoAssist   bool      // do not finish instructions for KVM
-	CountExits bool      // keep an exit ledger for each vCPU
-	Debug      bool      // there is a debugger (Machine.Debugger), and the guest waits for it
-	Since      time.Time // when the run began, for Report.Phases; zero: when New is called
+	ACPI       bool  // ACPI tables besides the MP table
+	Init       bool  // the default guest's own init takes the input: on the console (Machine.Feed), or as Asker says
+	Asker      Asker // asks processes of the guest to end, if that is not to go over the console; nil: it is
+	NoAssist   bool  // do not finish instructions for KVM
+	CountExits bool  // keep an exit ledger for each vCPU
+	// Trace gives who is told of each exit of a vCPU, at times since Since; nil: nobody is.
+	Trace func(cpu int) vcpu.Tracer
+	Debug bool      // there is a debugger (Machine.Debugger), and the guest waits for it
+	Since time.Time // when the run began, for Report.Phases; zero: when New is called
 
 	// Disks are the virtio disks, vda first. Queues is set by the machine. The backends are the
 	// machine's to close from New on, also if New fails.

@@ -157,7 +157,8 @@ func (d *Debugger) SetBreakpoints(cpu int, list []gdb.Breakpoint) error {
 }
 
 // place finds a debug register for what needs one: what is watched, hardware breakpoints, and software breakpoints where no RAM is
-// mapped yet, as all of a kernel's addresses before it has made its page tables. Others get one that is left, and else an INT3.
+// mapped yet, as all of a kernel's addresses before it has made its page tables. Others get one that is left, and else an INT3; but where
+// KVM interprets the guest's kernel, which does not leave for an INT3, there is none.
 func (d *Debugger) place(cpu int, list []gdb.Breakpoint) (slots [kvm.DebugSlots]*gdb.Breakpoint, err error) {
 	var must, may []*gdb.Breakpoint
 	for i := range list {
@@ -165,7 +166,7 @@ func (d *Debugger) place(cpu int, list []gdb.Breakpoint) (slots [kvm.DebugSlots]
 		if !watchable(p) {
 			return slots, fmt.Errorf("watch %d bytes at %#x: no debug register can", p.Len, p.Addr)
 		}
-		if p.Kind == gdb.Software && d.mapped(cpu, p.Addr) {
+		if p.Kind == gdb.Software && !d.m.interprets && d.mapped(cpu, p.Addr) {
 			may = append(may, p)
 			continue
 		}

@@ -150,6 +150,9 @@ func (m *Machine) modelled(id int) ([]kvm.CPUIDEntry, error) {
 // makeCPUs starts every vCPU, paused. KVM gives all but the first the state "wait
 // for INIT", which is how an operating system expects to find them.
 func (m *Machine) makeCPUs(leaves func(id int) ([]kvm.CPUIDEntry, error)) error {
+	if err := m.checkTrace(); err != nil {
+		return err
+	}
 	if m.conf.Debug {
 		if err := m.newDebugger(); err != nil {
 			return err
@@ -168,10 +171,7 @@ func (m *Machine) makeCPUs(leaves func(id int) ([]kvm.CPUIDEntry, error)) error 
 		if m.debugger != nil {
 			c.Debug = m.debugger
 		}
-		if m.conf.CountExits {
-			c.Ledger = vcpu.NewLedger()
-			m.ledgers = append(m.ledgers, c.Ledger)
-		}
+		c.Ledger = m.newLedger(id)
 		if !m.conf.NoAssist {
 			u := assist.New(m.ram)
 			m.helpers = append(m.helpers, u)
