@@ -136,7 +136,7 @@ lint: ## gofmt, vet, staticcheck, errorlint, shellcheck
 	@sh scripts/lint.sh
 
 golden: ## rewrite the golden files of the tests
-	@$(GO) test ./boot ./internal/arch ./internal/cli/doctor ./internal/cli/launch ./internal/compare/report ./internal/lab/show ./internal/vm/snapshot -update
+	@$(GO) test ./boot ./internal/arch ./internal/cli/doctor ./internal/cli/launch ./internal/cli/watch/report ./internal/compare/report ./internal/lab/show ./internal/vm/snapshot -update
 
 clean: ## remove bin/; the guest's cache stays
 	@rm -rf bin

@@ -9,5 +9,5 @@
 // does not read is given up. One connection is served at a time, and another is closed at once. A connection that ends without
 // "detach" leaves the machine as it is: what was stopped waits for the next gdb, what ran runs on. Its breakpoints go with it.
 //
-// Read first: target.go (what is looked at), packet.go (how it is said), session.go (who says what), then command.go.
+// Read first: target.go (what is looked at), packet.go (how it is said), session.go (who says what), then command.go, run.go and query.go.
 package gdb
