@@ -42,7 +42,7 @@ func TestTraceOfBoot(t *testing.T) {
 		t.Errorf("%d records, %d exits counted; %+v", trace.Records, counted, trace)
 	}
 	table := terem(t, "", "trace", file).out
-	for _, want := range []string{"serial, port 0x3f8", "control, port 0x5f8", "virtio", "serial8250_"} {
+	for _, want := range []string{"serial, port 0x3f8", "control, port 0x5f8", "vsock, page", "io_serial_out"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("no %q in\n%s", want, table)
 		}
