@@ -151,7 +151,7 @@ func snapshotDiff(ctx context.Context, before, after string) (*whose.Report, err
 	if cache, err := guest.DefaultCacheDir(); err == nil {
 		kernels = guest.KernelRoot(cache)
 	}
-	return whose.Tell(was, whose.Image{RAM: is, State: &state}, pages, kernels), nil
+	return whose.Tell(ctx, was, whose.Image{RAM: is, State: &state}, pages, kernels)
 }
 
 // verify reads all of them; the last that is not whole is the error, and those before are told at once.

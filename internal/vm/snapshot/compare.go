@@ -31,8 +31,11 @@ type Page struct {
 // read.
 func Compare(ctx context.Context, a, b *Snapshot) ([]Page, error) {
 	if !slices.Equal(a.Memory.Regions, b.Memory.Regions) {
-		return nil, &fault.Error{Class: fault.Usage, Thing: "snapshots " + a.dir + " and " + b.dir, Cause: fmt.Sprintf(
-			"they have %d and %d bytes of memory, not at the same places", a.Memory.Size(), b.Memory.Size()), Mend: "compare two of one machine"}
+		cause := fmt.Sprintf("they have %d and %d bytes of memory", a.Memory.Size(), b.Memory.Size())
+		if a.Memory.Size() == b.Memory.Size() {
+			cause = "their memory is not at the same addresses"
+		}
+		return nil, &fault.Error{Class: fault.Usage, Thing: "snapshots " + a.dir + " and " + b.dir, Cause: cause, Mend: "compare two of one machine"}
 	}
 	from, err := a.files()
 	if err != nil {
@@ -44,10 +47,10 @@ func Compare(ctx context.Context, a, b *Snapshot) ([]Page, error) {
 	}
 	all := &found{}
 	err = eachChunk(ctx, a.Memory.Regions, func() worker {
-		return &comparer{a: from.again(), b: to.again(), into: all}
+		return &comparer{a: from.again(), b: to.again(), dirs: [2]string{a.dir, b.dir}, into: all}
 	})
 	slices.SortFunc(all.pages, func(a, b Page) int { return cmp.Compare(a.Addr, b.Addr) })
-	return all.pages, cannotOpen(b.dir, err)
+	return all.pages, err
 }
 
 // found is what the comparers have found.
@@ -59,6 +62,7 @@ type found struct {
 // comparer compares chunks of two snapshots.
 type comparer struct {
 	a, b         *files
+	dirs         [2]string // of a and of b
 	into         *found
 	noneA, noneB [chunkPages]bool
 	zeros        [memory.PageSize]byte
@@ -73,11 +77,11 @@ func (c *comparer) do(k chunk) error {
 	noneA, noneB := c.noneA[:k.pages()], c.noneB[:k.pages()]
 	before, emptyA, err := c.a.chunk(k, noneA)
 	if err != nil {
-		return err
+		return cannotOpen(c.dirs[0], err)
 	}
 	after, emptyB, err := c.b.chunk(k, noneB)
 	if err != nil || emptyA && emptyB {
-		return err
+		return cannotOpen(c.dirs[1], err)
 	}
 	var pages []Page
 	for i := range noneA {

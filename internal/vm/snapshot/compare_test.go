@@ -53,7 +53,7 @@ func TestCompare(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := Compare(t.Context(), parent, mustOpen(t, snapshotOf(t, 3)))
-	wantLine(t, err, "not at the same places; compare two of one machine")
+	wantLine(t, err, "they have 8413184 and 12288 bytes of memory; compare two of one machine")
 }
 
 // TestCompareSame: what both have from one file is not read. The second diff has the pages 2, 9, 16 and so on.

@@ -252,7 +252,7 @@ func readStateOf(dir string) (*State, []byte, error) {
 		return nil, nil, err
 	}
 	defer in.Close()
-	return readState(in)
+	return readState(in, maxState)
 }
 
 // TestLongChain: the longest chain can be read, and a longer one is not made, nor read.
@@ -272,6 +272,27 @@ func TestLongChain(t *testing.T) {
 	wantLine(t, err, "make snapshot "+top+"/more: a chain of more than 64 snapshots; take a whole one, without Diff")
 	_, err = Open(fmt.Sprint(top, "/g", MaxChain))
 	wantLine(t, err, "a chain of more than 64 snapshots")
+}
+
+// TestStatesTogether: the states of a chain are not more than one may have, so that who writes many costs no more memory.
+func TestStatesTogether(t *testing.T) {
+	top := chainOf(t, 2)
+	s := mustOpen(t, top+"/g1")
+	room := int64(maxState)
+	if s.size <= 0 || s.parent.size <= 0 {
+		t.Fatalf("states of %d and %d bytes", s.size, s.parent.size)
+	}
+	s.size = room - s.parent.size
+	mustDo(t, s.parent.Close())
+	s.parent = nil
+	if err := s.openParents(); err != nil {
+		t.Errorf("just enough room: %v", err)
+	}
+	mustDo(t, s.parent.Close())
+	s.size, s.parent = s.size+1, nil
+	if err := s.openParents(); err == nil || !strings.Contains(err.Error(), "state has more than") {
+		t.Errorf("a byte less: %v", err)
+	}
 }
 
 // TestCreateDiffRefuses: a parent that is not there any more, and one that the diff would replace.

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,8 @@ type Snapshot struct {
 	State
 	dir    string
 	place  place
-	text   []byte // of the state
+	sum    Digest // of the state's text, by which a diff knows its parent
+	size   int64  // of that, in bytes
 	memory *os.File
 	parent *Snapshot // nil: it is whole
 }
@@ -33,7 +35,7 @@ func Open(dir string) (*Snapshot, error) {
 }
 
 func open(dir string) (*Snapshot, error) {
-	s, err := openOne(dir, func(*Snapshot) error { return nil })
+	s, err := openOne(dir, maxState, func(*Snapshot) error { return nil })
 	if err != nil {
 		return nil, err
 	}
@@ -43,15 +45,16 @@ func open(dir string) (*Snapshot, error) {
 	return s, nil
 }
 
-// openOne opens a snapshot without its parents. admit looks at its state before its memory is looked at.
-func openOne(dir string, admit func(*Snapshot) error) (*Snapshot, error) {
+// openOne opens a snapshot without its parents, of a state of so many bytes at the most. admit looks at that before its memory is
+// looked at.
+func openOne(dir string, most int64, admit func(*Snapshot) error) (*Snapshot, error) {
 	const tries = 10
 	for try := 1; ; try++ {
 		in, err := openDir(dir)
 		if err != nil {
 			return nil, err
 		}
-		s, err := openIn(in, dir, admit)
+		s, err := openIn(in, dir, most, admit)
 		replaced := errors.Is(err, fs.ErrNotExist) && !isNamed(dir, in)
 		in.Close()
 		if replaced && try < tries { // and the old one removed, while we were reading it
@@ -65,12 +68,12 @@ func openOne(dir string, admit func(*Snapshot) error) (*Snapshot, error) {
 }
 
 // openIn opens the snapshot in an open directory, which may be a stranger's.
-func openIn(in *os.File, dir string, admit func(*Snapshot) error) (*Snapshot, error) {
-	state, text, err := readState(in)
+func openIn(in *os.File, dir string, most int64, admit func(*Snapshot) error) (*Snapshot, error) {
+	state, text, err := readState(in, most)
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{State: *state, dir: dir, text: text}
+	s := &Snapshot{State: *state, dir: dir, sum: sha256.Sum256(text), size: int64(len(text))}
 	if s.place, err = placeOf(in); err != nil {
 		return nil, err
 	}
@@ -86,8 +89,8 @@ func openIn(in *os.File, dir string, admit func(*Snapshot) error) (*Snapshot, er
 	return s, nil
 }
 
-// readState reads DIR/state, and gives its text, too.
-func readState(in *os.File) (*State, []byte, error) {
+// readState reads DIR/state, of so many bytes at the most, and gives its text, too.
+func readState(in *os.File, most int64) (*State, []byte, error) {
 	f, err := openFile(in, stateFile)
 	if err != nil {
 		return nil, nil, err
@@ -97,8 +100,8 @@ func readState(in *os.File) (*State, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if st.Size() > maxState {
-		return nil, nil, fmt.Errorf("state has more than %d bytes", maxState)
+	if st.Size() > most {
+		return nil, nil, fmt.Errorf("state has more than %d bytes", most)
 	}
 	b := make([]byte, st.Size())
 	if _, err := io.ReadFull(f, b); err != nil {

@@ -71,18 +71,18 @@ func (e *parentError) Error() string {
 
 // openParents opens the snapshots that a diff needs, from its parent on.
 func (s *Snapshot) openParents() error {
-	seen := []place{s.place}
+	seen, room := []place{s.place}, maxState-s.size // for all states together: a stranger writes a chain as easily as one of them
 	for child := s; child.Parent != nil; child = child.parent {
 		if len(seen) == MaxChain {
 			return errChain
 		}
 		// Not filepath.Join: if the directory is a link, its .. is not where the link is.
 		dir := child.dir + "/" + child.Parent.Dir
-		p, err := openOne(dir, func(p *Snapshot) error {
+		p, err := openOne(dir, room, func(p *Snapshot) error {
 			switch {
 			case slices.Contains(seen, p.place):
 				return errLoop
-			case p.digest() != child.Parent.State:
+			case p.sum != child.Parent.State:
 				return errOther
 			case !slices.Equal(p.Memory.Regions, s.Memory.Regions):
 				return errRegions
@@ -93,13 +93,11 @@ func (s *Snapshot) openParents() error {
 			return &parentError{filepath.Clean(dir), err}
 		}
 		child.parent = p
+		room -= p.size
 		seen = append(seen, p.place)
 	}
 	return nil
 }
-
-// digest is of the state's text, by which a diff knows its parent.
-func (s *Snapshot) digest() Digest { return sha256.Sum256(s.text) }
 
 // chain is the snapshot and its parents.
 func (s *Snapshot) chain() (all []*Snapshot) {
@@ -135,7 +133,7 @@ func (s *Snapshot) asParent(in *os.File, name string) (*Parent, error) {
 		return nil, errGone
 	}
 	defer now.Close()
-	if _, text, err := readState(now); err != nil || sha256.Sum256(text) != s.digest() {
+	if _, text, err := readState(now, maxState); err != nil || sha256.Sum256(text) != s.sum {
 		return nil, errGone
 	}
 	from, err := pathOf(in)
@@ -146,7 +144,7 @@ func (s *Snapshot) asParent(in *os.File, name string) (*Parent, error) {
 	if err == nil && !utf8.ValidString(rel) {
 		err = fmt.Errorf("the path of its parent, %q, is not UTF-8", at)
 	}
-	p := &Parent{Dir: rel, State: s.digest()}
+	p := &Parent{Dir: rel, State: s.sum}
 	if err == nil {
 		err = p.check()
 	}

@@ -2,6 +2,7 @@ package whose
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -55,8 +56,12 @@ const Nobody = "not told apart: page cache, slab, other processes, free pages"
 // budget bounds the steps of all walks: no guest's tables may take longer, however they are made. It does for some 100 GiB of RAM.
 const budget = 1 << 26
 
+// mostTables is how many CPUs' tables are looked at: a state may say that there are millions of them.
+const mostTables = 256
+
 // teller finds owners. Who comes first has a page.
 type teller struct {
+	ctx     context.Context
 	pages   []snapshot.Page // by address
 	owner   []string        // of each; "": nobody yet
 	before  RAM
@@ -67,16 +72,19 @@ type teller struct {
 }
 
 // Tell says whose pages differ between two images of a guest, by what the second one shows. The kernel's names are looked for
-// below a directory.
-func Tell(before RAM, after Image, pages []snapshot.Page, kernels string) *Report {
-	r := &teller{pages: pages, owner: make([]string, len(pages)), before: before, after: after, symbols: map[string]map[string]int{}, steps: budget}
+// below a directory. The error is the context's: a guest's tables can be many.
+func Tell(ctx context.Context, before RAM, after Image, pages []snapshot.Page, kernels string) (*Report, error) {
+	r := &teller{ctx: ctx, pages: pages, owner: make([]string, len(pages)), before: before, after: after, symbols: map[string]map[string]int{}, steps: budget}
 	r.firmware()
 	r.queues()
 	k := r.mapped(kernels)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if r.steps <= 0 {
 		r.note("the guest's page tables are too many to be gone through")
 	}
-	return r.report(k)
+	return r.report(k), nil
 }
 
 func (r *teller) note(text string) { r.notes = append(r.notes, text) }
@@ -137,8 +145,14 @@ func (r *teller) queues() {
 // mapped asks the guest's page tables.
 func (r *teller) mapped(kernels string) *kernel {
 	var all []cpuTables
+	seen := map[uint64]bool{}
 	for cpu, c := range r.after.State.CPUs {
-		if c.Sregs.CR0&cr0Paging != 0 && c.Sregs.EFER&eferLMA != 0 { // otherwise the tables are of another form
+		if len(seen) == mostTables {
+			r.note("more CPUs than a machine can have: the rest is not looked at")
+			break
+		}
+		if c.Sregs.CR0&cr0Paging != 0 && c.Sregs.EFER&eferLMA != 0 && !seen[c.Sregs.CR3] { // otherwise the tables are of another form, or were gone through
+			seen[c.Sregs.CR3] = true
 			all = append(all, cpuTables{cpu, newTables(r.after.RAM, c.Sregs.CR3, c.Sregs.CR4)})
 		}
 	}
@@ -168,7 +182,7 @@ func (r *teller) kernel(all []cpuTables, kernels string) (k *kernel, beside []cp
 			if k == nil {
 				continue
 			}
-			for _, s := range append(k.sections(), k.perCPU(t, len(r.after.State.CPUs))...) {
+			for _, s := range append(k.sections(), k.perCPU(t, min(len(r.after.State.CPUs), mostTables))...) {
 				r.claimSection(k, t, s)
 			}
 			if root != of.root {
@@ -206,7 +220,7 @@ type claims struct {
 func (c *claims) table(a memory.Addr) bool {
 	c.r.claim("page tables", a, memory.PageSize)
 	c.r.steps -= entries
-	return c.r.steps > 0
+	return c.r.steps > 0 && c.r.ctx.Err() == nil
 }
 
 func (c *claims) leaf(m mapping) bool {

@@ -2,9 +2,11 @@ package whose
 
 import (
 	"bytes"
+	"context"
 	"debug/elf"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -177,7 +179,7 @@ func TestTell(t *testing.T) {
 	before.put(0x100_2000, []byte("abc")) // init_task
 	before.put(0x200_0050, []byte{1, 1})  // runqueues of CPU 0
 	top := kernels(t, "build ID")
-	r := Tell(before, Image{after, state}, pages, top)
+	r := tell(t, before, Image{after, state}, pages, top)
 	var got bytes.Buffer
 	if err := r.Write(&got); err != nil {
 		t.Fatal(err)
@@ -199,7 +201,7 @@ func TestTellUnknown(t *testing.T) {
 	after, state := guestOf()
 	before, pages := differ(after, all...)
 	for _, top := range []string{kernels(t, "another!"), "", t.TempDir(), "/none"} {
-		r := Tell(before, Image{after, state}, pages, top)
+		r := tell(t, before, Image{after, state}, pages, top)
 		if r.Kernel != "" || !strings.Contains(fmt.Sprint(r.Notes), "its variables have no names") {
 			t.Errorf("%q: kernel %q, notes %q", top, r.Kernel, r.Notes)
 		}
@@ -223,7 +225,7 @@ func TestTellBeside(t *testing.T) {
 		after.pageMap(kernelRoot, &next, textVirt+uint64(i)*memory.PageSize, memory.Addr(0x100_0000+i*memory.PageSize), 3)
 	}
 	before, pages := differ(after, kernelRoot, 0x100_2000)
-	r := Tell(before, Image{after, state}, pages, kernels(t, "build ID"))
+	r := tell(t, before, Image{after, state}, pages, kernels(t, "build ID"))
 	if r.Kernel == "" || len(r.Owners) != 2 || r.Owners[0].Name != "kernel variables" || r.Owners[1].Name != "page tables" {
 		t.Errorf("%+v", r)
 	}
@@ -233,7 +235,7 @@ func TestTellBeside(t *testing.T) {
 func TestTellWithoutPaging(t *testing.T) {
 	after, _ := guestOf()
 	before, pages := differ(after, root, 0x3f0_0000)
-	r := Tell(before, Image{after, &machine.State{CPUs: make([]machine.CPUState, 1)}}, pages, kernels(t, "build ID"))
+	r := tell(t, before, Image{after, &machine.State{CPUs: make([]machine.CPUState, 1)}}, pages, kernels(t, "build ID"))
 	if len(r.Owners) != 1 || r.Owners[0].Name != Nobody || r.Owners[0].Pages != 2 {
 		t.Errorf("%+v", r)
 	}
@@ -250,9 +252,56 @@ func TestCircle(t *testing.T) {
 		s.CPUs[i].Sregs.CR0, s.CPUs[i].Sregs.EFER, s.CPUs[i].Sregs.CR3, s.CPUs[i].Sregs.CR4 = cr0Paging, eferLMA, uint64(root), cr4LA57
 	}
 	_, pages := differ(r, root, root+memory.PageSize)
-	if out := Tell(r, Image{r, s}, pages, ""); out.Pages != 2 || len(out.Owners) != 2 || out.Owners[0].Name != "page tables" {
+	if out := tell(t, r, Image{r, s}, pages, ""); out.Pages != 2 || len(out.Owners) != 2 || out.Owners[0].Name != "page tables" {
 		t.Errorf("%+v", out)
 	}
+}
+
+// TestTellMany: a state that has more CPUs than there can be costs no more than those that there can.
+func TestTellMany(t *testing.T) {
+	r := newRAM(1 << 24)
+	s := &machine.State{CPUs: make([]machine.CPUState, 1<<12)}
+	for i := range s.CPUs {
+		s.CPUs[i].Sregs.CR0, s.CPUs[i].Sregs.EFER, s.CPUs[i].Sregs.CR3 = cr0Paging, eferLMA, uint64(i)*memory.PageSize
+	}
+	_, pages := differ(r, root)
+	reads := 0
+	out := tell(t, r, Image{counted{r, &reads}, s}, pages, kernels(t, "build ID"))
+	if !strings.Contains(fmt.Sprint(out.Notes), "more CPUs than a machine can have") || reads > 1<<16 {
+		t.Errorf("%d pages read; notes %q", reads, out.Notes)
+	}
+}
+
+// counted is RAM of which reads are counted.
+type counted struct {
+	RAM
+	reads *int
+}
+
+func (c counted) Page(a memory.Addr, p []byte) error {
+	*c.reads++
+	return c.RAM.Page(a, p)
+}
+
+// TestTellStops: who interrupts it does not wait.
+func TestTellStops(t *testing.T) {
+	after, state := guestOf()
+	before, pages := differ(after, all...)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if r, err := Tell(ctx, before, Image{after, state}, pages, ""); r != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// tell is Tell that nobody interrupts.
+func tell(t *testing.T, before RAM, after Image, pages []snapshot.Page, kernels string) *Report {
+	t.Helper()
+	r, err := Tell(t.Context(), before, after, pages, kernels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // FuzzTell has memory, registers and devices of strangers.
@@ -266,7 +315,7 @@ func FuzzTell(f *testing.F) {
 		s := &machine.State{CPUs: make([]machine.CPUState, 1), Devices: map[string]json.RawMessage{"x transport": json.RawMessage(queues)}}
 		s.CPUs[0].Sregs.CR0, s.CPUs[0].Sregs.EFER, s.CPUs[0].Sregs.CR3, s.CPUs[0].Sregs.CR4 = cr0Paging, eferLMA, cr3, cr4
 		before, pages := differ(r, 0, 0x1000, 0x2000, 0x4000, 0x7000)
-		out := Tell(before, Image{r, s}, pages, top)
+		out := tell(t, before, Image{r, s}, pages, top)
 		sum := 0
 		for _, o := range out.Owners {
 			sum += o.Pages
