@@ -189,11 +189,17 @@ int agent_finished(const struct agent *a)
 	return !a->run || !a->run->main;
 }
 
+// agent_reaped hears what wait4(2) says of a process: that it has ended, or stands still because the agent traces it.
 int agent_reaped(struct agent *a, int pid, int status)
 {
+	enum { STOPPED = 0x7f };
+
 	for (struct conn *c = a->conns; c < a->conns + a->used; c++) {
 		if (c->sock && c->pid == pid) {
-			conn_ended(c, status);
+			if ((status & 0xff) == STOPPED)
+				hold_stopped(c, status);
+			else
+				conn_ended(c, status);
 			return 1;
 		}
 	}

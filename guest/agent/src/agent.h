@@ -40,11 +40,13 @@ struct vsock_address {
 
 enum { CID_ANY = -1, CID_HOST = 2 };
 
-enum { START = 1, STDIN, STDIN_EOF, RESIZE, SIGNAL, SIGNAL_ALL };
+enum { START = 1, STDIN, STDIN_EOF, RESIZE, SIGNAL, SIGNAL_ALL, GO };
 
-enum { STDOUT = 16, STDERR, EXIT, ERROR, STARTED, TAKEN };
+enum { STDOUT = 16, STDERR, EXIT, ERROR, STARTED, TAKEN, HELD };
 
-enum { TTY = 1, DETACH = 2 }; // flags of START
+enum { TTY = 1, DETACH = 2, HOLD = 4 }; // flags of START
+
+enum { STOPS = 1, STANDS }; // conn.hold
 
 // buffers are a connection's; pages that nobody touches cost nothing.
 struct buffers {
@@ -63,6 +65,7 @@ struct conn {
 	unsigned char began;	 // START has come
 	unsigned char tty;
 	unsigned char detach;	 // the process outlives the connection
+	unsigned char hold;	 // STOPS: the process will stand still at its first instruction; STANDS: it does, and its host is to say GO
 	unsigned char quiet;	 // nobody had the terminal open at the last look
 	unsigned char input_ended;
 	unsigned char ended;	 // the process has: kind and value say how
@@ -74,6 +77,7 @@ struct conn {
 	unsigned flight, taken;	 // input that the host counts as on its way; of that, taken by the process
 	unsigned sent, fill;	 // the part of buffers.out that is still to be sent
 	int out_left, err_left;	 // what an ended process has left in its streams
+	unsigned long random;	 // of a process that stands still: where it finds its random bytes (AT_RANDOM), or 0
 	struct buffers *b;
 };
 
@@ -139,6 +143,12 @@ void input_feed(struct conn *c);
 long pipes_open(struct conn *c, int fds[3]); // a negative errno, or 0
 void start(struct agent *a, struct conn *c, char *p, unsigned n);
 void start_settle(struct conn *c); // hears whether the program is being executed, if that is known
+
+// hold.c
+long hold_me(void); // the calling process will stop when it has executed its program
+void hold_stopped(struct conn *c, int status);
+void hold_release(struct conn *c);
+int hold_again(struct conn *c); // 1: the connection is a new one
 
 // alone.c
 __attribute__((noreturn)) void agent_alone(struct agent *a);

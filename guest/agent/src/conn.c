@@ -162,6 +162,9 @@ void conn_ended(struct conn *c, int status)
 {
 	if (c->starting)
 		start_settle(c);
+	if (c->hold && !c->closing) // it never got to say that it began
+		frame_started(c, c->pid);
+	c->hold = 0;
 	if (!c->closing)
 		note(c, status);
 	c->pid = 0;
@@ -170,17 +173,18 @@ void conn_ended(struct conn *c, int status)
 	close_said(c);
 }
 
-// conn_forget lets the process of a host that has gone know, and leaves it alone. One that has not got to its program, and may
-// never get there, is of no use.
+// conn_forget lets the process of a host that has gone know, and leaves it alone. One that has not got to its program, or not to its first
+// instruction, may never get there and is of no use.
 void conn_forget(struct conn *c)
 {
 	if (c->pid > 0 && !c->detach) {
-		if (c->starting)
+		if (c->starting || c->hold)
 			sys2(__NR_kill, c->pid, SIGKILL);
 		sys2(__NR_kill, -c->pid, SIGHUP);
 		sys2(__NR_kill, -c->pid, SIGCONT);
 	}
 	c->pid = 0;
+	c->hold = 0;
 	shut(&c->starting);
 	shut_input(c);
 	shut(&c->out);

@@ -134,6 +134,12 @@ static int obey(struct agent *a, struct conn *c, int kind, unsigned char *p, uns
 		return resize(c, p, n);
 	case SIGNAL:
 		return send_signal(-c->pid, p, n);
+	case GO:
+		if (c->hold != STANDS || !resize(c, p, n))
+			return 0;
+		hold_release(c);
+		frame_started(c, c->pid);
+		return 1;
 	case SIGNAL_ALL:
 		return c->main && send_signal(-1, p, n);
 	}
@@ -179,13 +185,13 @@ void frame_again(struct conn *c)
 {
 	unsigned char *out = c->b->out;
 	unsigned said = 0, n = 0, fill = 0;
-	const unsigned char began[] = {STARTED, 4, 0, 0, 0, (unsigned char)c->pid, (unsigned char)(c->pid >> 8), (unsigned char)(c->pid >> 16), (unsigned char)(c->pid >> 24)};
+	const unsigned char began[] = {c->hold ? HELD : STARTED, 4, 0, 0, 0, (unsigned char)c->pid, (unsigned char)(c->pid >> 8), (unsigned char)(c->pid >> 16), (unsigned char)(c->pid >> 24)};
 
 	while (said < c->fill && said + (n = FRAME_HEADER + word(out + said + 1)) <= c->sent)
 		said += n;
 	for (; said < c->fill; said += n) { // it never heard of a start, and has sent nothing
 		n = FRAME_HEADER + word(out + said + 1);
-		if (out[said] == STARTED || out[said] == TAKEN)
+		if (out[said] == HELD || out[said] == STARTED || out[said] == TAKEN)
 			continue;
 		memcpy(out + fill, out + said, n); // it goes upwards (text.c)
 		fill += n;
@@ -205,7 +211,7 @@ void frame_receive(struct agent *a, struct conn *c)
 
 	if (n == -EAGAIN || n == -EINTR)
 		return;
-	if ((n == -ENOTCONN || n == -ECONNRESET) && c->main && run_again(c))
+	if ((n == -ENOTCONN || n == -ECONNRESET) && (c->main ? run_again(c) : hold_again(c)))
 		return;
 	if (n <= 0) {
 		conn_close(c);

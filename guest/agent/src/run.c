@@ -2,15 +2,18 @@
 
 #include "agent.h"
 
-// call waits for the host's answer: two seconds at the most, as the kernel has it.
+// call waits for the host's answer: two seconds at the most each time, as the kernel has it. A host that is not there says so at once.
 static long call(void)
 {
+	enum { TIMES = 5 };
 	struct vsock_address host = {.family = AF_VSOCK_, .port = AGENT_PORT, .cid = CID_HOST};
-	long fd = sys3(__NR_socket, AF_VSOCK_, SOCK_STREAM_ | SOCK_CLOEXEC_, 0);
+	long err = 0, fd = sys3(__NR_socket, AF_VSOCK_, SOCK_STREAM_ | SOCK_CLOEXEC_, 0);
 
 	if (fd < 0)
 		return fd;
-	if (sys3(__NR_connect, fd, &host, sizeof host) < 0) {
+	for (int i = 0; i < TIMES && (err = sys3(__NR_connect, fd, &host, sizeof host)) == -ETIMEDOUT; i++)
+		;
+	if (err < 0) {
 		sys1(__NR_close, fd);
 		return -1;
 	}

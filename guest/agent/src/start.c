@@ -136,6 +136,8 @@ static void enter(void *arg)
 	unsigned long none = 0;
 	long err;
 
+	if (p->flags & HOLD && (err = hold_me()) < 0)
+		fail(p, err, "hold");
 	streams(p);
 	if (p->limit)
 		sys4(__NR_prlimit64, 0, LIMIT_FILES, p->limit, 0);
@@ -195,7 +197,7 @@ static long parse(struct plan *p, char *text, unsigned n)
 	char *at = text + PREFIX, *end = text + n;
 	unsigned argc;
 
-	if (n <= PREFIX || end[-1] != 0 || text[0] & ~(TTY | DETACH) || text[1] != 0)
+	if (n <= PREFIX || end[-1] != 0 || text[0] & ~(TTY | DETACH | HOLD) || text[1] != 0)
 		return -EINVAL;
 	p->flags = (unsigned char)text[0];
 	p->size.ws_row = (unsigned short)half(text + 2);
@@ -205,7 +207,7 @@ static long parse(struct plan *p, char *text, unsigned n)
 	p->dir = next(&at, end);
 	if (argc > ARGS_MAX)
 		return -E2BIG;
-	if (!p->dir || argc == 0 || p->flags == (TTY | DETACH))
+	if (!p->dir || argc == 0 || (p->flags & DETACH && p->flags & (TTY | HOLD)))
 		return -EINVAL;
 	p->program.argv = s->argv + 1;
 	if (words(p->program.argv, argc, &at, end) != argc)
@@ -327,9 +329,11 @@ static long carry_out(struct agent *a, struct conn *c, struct plan *p, char *tex
 	return begin(c, p);
 }
 
-// started says that the program is being executed.
+// started says that the program is being executed; of one that is to stand still, that is said when it does.
 static void started(struct conn *c)
 {
+	if (c->hold)
+		return;
 	frame_started(c, c->pid);
 	if (c->detach) {
 		c->closing = 1;
@@ -354,6 +358,7 @@ void start(struct agent *a, struct conn *c, char *text, unsigned n)
 		return;
 	}
 	c->detach = (p.flags & DETACH) != 0;
+	c->hold = p.flags & HOLD ? STOPS : 0;
 	c->pid = (int)pid;
 	if (!c->starting)
 		started(c);

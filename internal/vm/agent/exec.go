@@ -28,6 +28,7 @@ type Streams struct {
 	Resize         <-chan Size
 	Signals        <-chan syscall.Signal // for the process's group; of Attach, for all processes of the guest
 	Started        func(pid uint32)      // the program is being executed
+	Held           func()                // the program stands still at its first instruction, and goes on when this comes back (Start.Hold)
 }
 
 // maxSignal is Linux's last.
@@ -55,12 +56,19 @@ func Exec(conn Conn, s Start, st Streams) (Status, error) {
 	if err != nil {
 		return Status{}, errors.Join(err, conn.Close())
 	}
-	return run(conn, first, s.Detach, signal, st)
+	return (&session{conn: conn, st: st, signal: signal, detach: s.Detach, hold: s.Hold, size: Size{s.Rows, s.Cols}}).run(first)
 }
 
 // Attach is Exec for a connection on which the guest has begun by itself.
 func Attach(conn Conn, st Streams) (Status, error) {
-	return run(conn, nil, false, signalAll, st)
+	return (&session{conn: conn, st: st, signal: signalAll}).run(nil)
+}
+
+// Resume is Exec for a program that stood still when a snapshot was taken, of which this machine was made: its agent has called, on this connection. If the program
+// is on a terminal, it gets that size before it goes on.
+func Resume(conn Conn, size Size, st Streams) (Status, error) {
+	st.Held = nil
+	return (&session{conn: conn, st: st, signal: signal, hold: true, size: size}).run(nil)
 }
 
 // session is a connection in use.
@@ -69,6 +77,8 @@ type session struct {
 	st     Streams
 	signal kind // the one that Signals become
 	detach bool
+	hold   bool // the program stands still, or will: HELD may come
+	size   Size // of its terminal then
 	begun  bool          // STARTED has come
 	done   chan struct{} // closed at the end
 
@@ -76,14 +86,14 @@ type session struct {
 	credit *credit
 }
 
-func run(conn Conn, first []byte, detach bool, sig kind, st Streams) (Status, error) {
-	s := &session{conn: conn, st: st, signal: sig, detach: detach, done: make(chan struct{}), credit: newCredit()}
+func (s *session) run(first []byte) (Status, error) {
+	s.done, s.credit = make(chan struct{}), newCredit()
 	// A guest that refuses may say so before it has heard anything.
 	go s.begin(first)
 	status, err := s.listen()
 	close(s.done)
 	s.credit.end()
-	conn.Close() // all has been said: an error would be of no use to anybody
+	s.conn.Close() // all has been said: an error would be of no use to anybody
 	return status, err
 }
 
@@ -103,7 +113,7 @@ func (s *session) begin(first []byte) {
 				resizes = nil
 				continue
 			}
-			b = appendFrame(nil, resize, byte(size.Rows), byte(size.Rows>>8), byte(size.Cols), byte(size.Cols>>8))
+			b = size.frame(resize)
 		case sig, ok := <-signals:
 			if !ok {
 				signals = nil
@@ -153,10 +163,12 @@ func (s *session) listen() (Status, error) {
 
 // hear takes a frame that is not the last.
 func (s *session) hear(r *bufio.Reader, h head) error {
-	if s.begun == (h.kind == started) {
+	if s.begun == (h.kind == started || h.kind == held) {
 		return protocol("a frame %d where it has no place", h.kind)
 	}
 	switch h.kind {
+	case held:
+		return s.held(r, h)
 	case started:
 		p, err := short(r, h, 4, 4)
 		if err != nil {
@@ -182,6 +194,27 @@ func (s *session) hear(r *bufio.Reader, h head) error {
 		return output("standard error", s.st.Stderr, r, h)
 	}
 	return protocol("a frame %d, which there is not", h.kind)
+}
+
+// held has the caller do what he wants to do while the program stands still, and lets that go on.
+func (s *session) held(r *bufio.Reader, h head) error {
+	if !s.hold {
+		return protocol("that its program stands still, which nobody has asked for")
+	}
+	if _, err := short(r, h, 4, 4); err != nil {
+		return err
+	}
+	s.hold = false
+	if s.st.Held != nil {
+		s.st.Held()
+	}
+	s.tell(s.size.frame(goOn))
+	return nil
+}
+
+// frame is a frame with that size.
+func (z Size) frame(k kind) []byte {
+	return appendFrame(nil, k, byte(z.Rows), byte(z.Rows>>8), byte(z.Cols), byte(z.Cols>>8))
 }
 
 // sink is a stream of the caller's, whose error is told from that of the connection.

@@ -25,6 +25,7 @@ const (
 	resize    kind = 4
 	signal    kind = 5
 	signalAll kind = 6
+	goOn      kind = 7
 )
 
 // What the guest says.
@@ -35,6 +36,7 @@ const (
 	failure kind = 19
 	started kind = 20
 	taken   kind = 21
+	held    kind = 22
 )
 
 // window is how many bytes of STDIN may be on their way.

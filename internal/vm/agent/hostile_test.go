@@ -38,7 +38,7 @@ func nonsense(r *rand.Rand) (b []byte) {
 	for range r.IntN(8) {
 		switch r.IntN(6) {
 		case 0: // a start that may make sense
-			s := Start{Argv: programs[r.IntN(len(programs))], TTY: r.IntN(3) == 0, Rows: uint16(r.Uint32()), Dir: []string{"", "/", "/no"}[r.IntN(3)]}
+			s := Start{Argv: programs[r.IntN(len(programs))], TTY: r.IntN(3) == 0, Hold: r.IntN(4) == 0, Rows: uint16(r.Uint32()), Dir: []string{"", "/", "/no"}[r.IntN(3)]}
 			f, err := s.frame()
 			if err != nil {
 				panic(err)
@@ -268,7 +268,9 @@ func TestGuestRefuses(t *testing.T) {
 		"no NUL":            {frame(start, "\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00cat"), "\x16\x00\x00\x00start"},
 		"too few words":     {frame(start, string(args)+"\x00\x00cat\x00"), "\x16\x00\x00\x00start"},
 		"too many words":    {frame(start, "\x00\x00\x00\x00\x00\x00\xff\xff\x00\x00cat\x00"), "\x07\x00\x00\x00start"},
-		"unknown flag":      {frame(start, "\x04\x00\x00\x00\x00\x00\x01\x00\x00\x00cat\x00"), "\x16\x00\x00\x00start"},
+		"holds, detached":   {frame(start, "\x06\x00\x00\x00\x00\x00\x01\x00\x00\x00cat\x00"), "\x16\x00\x00\x00start"},
+		"go, at once":       {append(good[:len(good):len(good)], frame(goOn, "\x00\x00\x00\x00")...), "\x47\x00\x00\x00frame"},
+		"unknown flag":      {frame(start, "\x08\x00\x00\x00\x00\x00\x01\x00\x00\x00cat\x00"), "\x16\x00\x00\x00start"},
 		"starts twice":      {append(good, good...), "\x47\x00\x00\x00frame"},
 		"breaks the window": {append(append(good[:len(good):len(good)], frame(signal, "\x13")...), frame(stdin, strings.Repeat("x", window+1))...), "\x47\x00\x00\x00frame"},
 		"all, not its own":  {append(good[:len(good):len(good)], frame(signalAll, "\x0f")...), "\x47\x00\x00\x00frame"},

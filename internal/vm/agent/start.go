@@ -15,6 +15,7 @@ type Start struct {
 	User       string   // name, uid, uid:gid or name:group; nothing: root
 	TTY        bool     // a terminal is all three streams
 	Detach     bool     // it outlives the connection, and has no streams
+	Hold       bool     // it stands still at its first instruction until Streams.Held comes back
 	Rows, Cols uint16   // size of the terminal; 0: unknown
 }
 
@@ -22,6 +23,7 @@ type Start struct {
 const (
 	flagTTY    = 1
 	flagDetach = 2
+	flagHold   = 4
 
 	maxArgs = 4096
 	maxEnv  = 512
@@ -44,6 +46,8 @@ func (s *Start) frame() ([]byte, error) {
 		return nil, fmt.Errorf("%d variables; a guest takes %d", len(s.Env), maxEnv)
 	case s.TTY && s.Detach:
 		return nil, errors.New("what is detached has no terminal")
+	case s.Hold && s.Detach:
+		return nil, errors.New("what is detached does not wait for anybody")
 	}
 	var flags byte
 	if s.TTY {
@@ -51,6 +55,9 @@ func (s *Start) frame() ([]byte, error) {
 	}
 	if s.Detach {
 		flags |= flagDetach
+	}
+	if s.Hold {
+		flags |= flagHold
 	}
 	b := appendFrame(nil, start, flags, 0)
 	b = binary.LittleEndian.AppendUint16(b, s.Rows)
