@@ -10,7 +10,8 @@ import (
 	"terem/internal/cli/launch"
 )
 
-const cacheLong = `Show and empty the cache of snapshots from which "terem run --warm" begins. A snapshot that is
+const cacheLong = `Show and empty the cache of snapshots from which "terem run --warm" begins: of guests that are ready for
+any command, and of commands that stand at their first instruction. A snapshot that is
 missing is taken anew by the next run that wants it. The guest's kernel and initial RAM disk
 are not in it (see "terem guest").`
 

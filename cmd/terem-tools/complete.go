@@ -10,7 +10,7 @@ import (
 func completions() map[string]cobra.CompletionFunc {
 	return map[string]cobra.CompletionFunc{
 		"append": words(), "cpus": words("1", "2", "4"), "cpu": words("host"), "memory": words("128M", "512M", "1G"),
-		"timeout": words("30s", "5m"), "exits": words("table", "json"), "payload": words("auto", "compressed", "decompressed"),
+		"timeout": words("30s", "5m"), "warm": words("ready", "program"), "exits": words("table", "json"), "payload": words("auto", "compressed", "decompressed"),
 		"root": words("none", "/dev/vda", "/dev/vda1"), "rng": words("1M"), "balloon": words("64M"),
 		"disk": completeDisk, "trace-only": words("io", "mmio", "debug", "wrmsr", "internal-error"), "gdb": words(":1234", "unix:"),
 	}

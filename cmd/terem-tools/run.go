@@ -34,7 +34,8 @@ who enter it (terem exec). What it says is in a file (terem logs), which goes wi
 
 With --warm nothing boots: the run begins from a snapshot of a guest that has booted, which terem keeps for
 each kind of guest ("terem cache"). If there is none, this run boots one and keeps it. The command is started by the
-guest's agent. There is no --detach, --kernel, --initrd, --vsock or --console then, and disks are read-only.
+guest's agent. With --warm=program not even that: the snapshot is one of this command, where it stands at its first
+instruction. There is no --detach, --kernel, --initrd, --vsock or --console then, and disks are read-only.
 
 --disk takes path[,ro][,id=NAME][,cache=writeback|writethrough|none][,overlay=PATH]:
   ro       read-only
@@ -58,6 +59,7 @@ const runExample = `  terem run                                  a shell in a gu
   echo 'ls /proc | wc -l' | terem run        commands from a pipe
   terem run --memory 1G --cpus 2 -- nproc
   terem run --warm -- make test              without a boot
+  terem run --warm=program -- /bin/date      without a boot and an exec
   terem run --disk root.img                  a disk; its file system becomes the root
   terem run --disk base.qcow2,overlay=my.over --disk data.img,ro
   terem run --vsock guest.sock               sockets between guest and host

@@ -78,7 +78,7 @@ func (f *Run) Define(fs *pflag.FlagSet) {
 	fs.StringVar(&o.Console, "console", "stdio", "where the console goes: stdio, none, or a `file`")
 	fs.StringVar(&o.Name, "name", "", "the `name` for `terem exec`, `stop` and the like (default: one is drawn; see `terem ps`)")
 	fs.BoolVarP(&f.detach, "detach", "D", false, "run in the background, with the console in a file (`terem logs`); print the name")
-	fs.StringVar(&o.Warm, "warm", "", "begin where a guest like it has booted already, at this `moment`: ready (if none is given)")
+	fs.StringVar(&o.Warm, "warm", "", "begin where a guest like it has booted already, at this `moment`: ready (if none is given), or program")
 	fs.Lookup("warm").NoOptDefVal = launch.WarmReady
 	fs.DurationVar(&f.timeout, "timeout", 0, "end the guest after this `time`: 30s, 5m; 0 is never")
 	fs.StringVar(&f.exits, "exits", "", "print the exit ledger at the end, in this `form`: table (if none is given) or json")

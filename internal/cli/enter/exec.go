@@ -23,7 +23,8 @@ type Options struct {
 	Start       agent.Start
 	Interactive bool // standard input goes to the program
 	Quiet       bool
-	Dial        func() (agent.Conn, error) // nil: by the name
+	Dial        func() (agent.Conn, error)                                         // nil: by the name
+	Exec        func(agent.Conn, agent.Start, agent.Streams) (agent.Status, error) // nil: agent.Exec
 
 	Stdin, Stdout, Stderr *os.File
 }
@@ -54,6 +55,9 @@ func Run(o *Options) (status int, err error) {
 	if o.Dial == nil {
 		o.Dial = func() (agent.Conn, error) { return Dial(o.Name) }
 	}
+	if o.Exec == nil {
+		o.Exec = agent.Exec
+	}
 	c, err := o.Dial()
 	if err != nil {
 		return 0, err
@@ -71,7 +75,7 @@ func Run(o *Options) (status int, err error) {
 	}
 	ended := make(chan result, 1)
 	go func() {
-		st, err := agent.Exec(c, o.Start, s.streams)
+		st, err := o.Exec(c, o.Start, s.streams)
 		ended <- result{st, err}
 	}()
 	for told := false; ; {
@@ -131,10 +135,16 @@ func (o *Options) inItsWords(e *agent.StartError) error {
 func (s *session) askTerminal() {
 	cols, rows := tty.Size(s.o.Stdin)
 	s.o.Start.Cols, s.o.Start.Rows = uint16(cols), uint16(rows)
-	if term := os.Getenv("TERM"); term != "" {
-		s.o.Start.Env = append([]string{"TERM=" + term}, s.o.Start.Env...)
-	}
+	s.o.Start.Env = append(TerminalEnv(), s.o.Start.Env...)
 	s.streams.Resize = s.sizes
+}
+
+// TerminalEnv is what a program's environment has to say of the user's terminal.
+func TerminalEnv() []string {
+	if term := os.Getenv("TERM"); term != "" {
+		return []string{"TERM=" + term}
+	}
+	return nil
 }
 
 // connect connects what is typed, or standard input as it is.

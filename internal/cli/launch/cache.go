@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"terem/internal/fault"
+	"terem/internal/vm/agent"
 )
 
 // warmMost is how many snapshots the cache keeps, of the guests that were used last.
@@ -22,13 +23,14 @@ func warmCache(cacheDir string) string { return filepath.Join(cacheDir, "warm") 
 
 // warmKey is all that a booted guest depends on. Snapshots of guests that differ in any of it are different ones.
 type warmKey struct {
-	Request request     // what was asked for, without the command
-	Line    string      // the kernel command line, as it was composed
-	Images  []fileStamp // kernel, initrd
-	Terem   fileStamp   // this program
-	Host    string      // the host's kernel
-	NoWords bool        // no kernel parameters for a software KVM
-	Machine string      // and its hardware's kind
+	Request request      // what was asked for, without the command
+	Line    string       // the kernel command line, as it was composed
+	Images  []fileStamp  // kernel, initrd
+	Terem   fileStamp    // this program
+	Host    string       // the host's kernel
+	NoWords bool         // no kernel parameters for a software KVM
+	Machine string       // and its hardware's kind
+	Start   *agent.Start // the command that stands at its first instruction; nil: none runs
 }
 
 // warmKey gives the key of the guest that was asked for.

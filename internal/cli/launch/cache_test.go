@@ -3,6 +3,7 @@ package launch
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +81,25 @@ func TestWarmDir(t *testing.T) {
 		}
 		seen[d] = name
 	}
+	spots := func(command ...string) []spot {
+		t.Helper()
+		o := &Options{CacheDir: cache, Memory: 128 << 20, CPUs: 1, CPU: "host", Warm: WarmProgram, Command: command}
+		s := newSession(o, time.Now())
+		if err := s.findSpots(&images{own: true, files: []*os.File{f}}); err != nil {
+			t.Fatal(err)
+		}
+		return s.warmth.spots
+	}
+	one, two, split := spots("echo", "a b"), spots("echo", "a", "b"), spots("echo a", "b")
+	if one[0].at != WarmProgram || one[1].at != WarmReady || one[0].dir == one[1].dir || one[1] != two[1] {
+		t.Errorf("%v, %v", one, two)
+	}
+	if one[0] == two[0] || two[0] == split[0] || one[0] != spots("echo", "a b")[0] {
+		t.Error("other words have the same command's snapshot, or the same words another one")
+	}
+	if seen[one[1].dir] != "image" {
+		t.Error("the command's guest is another one than without it")
+	}
 	o := &Options{CacheDir: cache, Disks: []disk.Spec{{Path: image}}}
 	if _, err := newSession(o, time.Now()).warmKey(&images{}); err == nil {
 		t.Error("a guest with a disk that it writes to has a snapshot")
@@ -109,14 +129,20 @@ func TestListCache(t *testing.T) {
 	if err != nil || len(list) != 2 || list[0].Disk < 5000 {
 		t.Fatalf("%v, %v", list, err)
 	}
-	list[0].Disk, list[1] = 8192, Cached{Name: "c", Used: list[1].Used, Disk: 17 << 20, Memory: 128 << 20, CPUs: 2, Whole: true}
+	list[0].Disk, list[1] = 8192, Cached{Name: "c", Used: list[1].Used, Disk: 17 << 20, Memory: 128 << 20, CPUs: 2, Whole: true, At: WarmReady}
+	more := list[1]
+	more.Name, more.At, more.Command = "d", WarmProgram, []string{"sh", "-c", "echo \x1b[2J; exit 1"}
+	long := more
+	long.Name, long.Command = "e", append([]string{"echo", ""}, strings.Split(strings.Repeat("word ", 20), " ")...)
 	var out strings.Builder
-	if err := WriteCache(&out, list); err != nil {
+	if err := WriteCache(&out, append(slices.Clone(list), more, long)); err != nil {
 		t.Fatal(err)
 	}
-	want := "NAME  USED              DISK    CPUS  MEMORY\n" +
-		"b     2026-01-02 00:00  8 KiB   -     not usable\n" +
-		"c     2026-01-01 00:00  17 MiB  2     128 MiB\n"
+	want := "NAME  USED              DISK    CPUS  MEMORY      MOMENT\n" +
+		"b     2026-01-02 00:00  8 KiB   -     not usable  -\n" +
+		"c     2026-01-01 00:00  17 MiB  2     128 MiB     ready\n" +
+		`d     2026-01-01 00:00  17 MiB  2     128 MiB     program sh -c "echo \x1b[2J; exit 1"` + "\n" +
+		`e     2026-01-01 00:00  17 MiB  2     128 MiB     program echo "" word word word word word word word word word word...` + "\n"
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", &out, want)
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -23,6 +25,9 @@ type Cached struct {
 	Memory uint64    // bytes of RAM
 	CPUs   int
 	Whole  bool // it can be read, as far as that is seen without reading all of its memory
+
+	At      string   // the moment: WarmReady or WarmProgram
+	Command []string // that stands at its first instruction then
 }
 
 // ListCache lists them, the one that was used last first.
@@ -59,7 +64,7 @@ func (c *Cached) look(path string) {
 	defer s.Close()
 	var r request
 	if strictly(s.Request, &r) == nil {
-		c.Whole, c.Memory, c.CPUs = true, r.Memory, r.CPUs
+		c.Whole, c.Memory, c.CPUs, c.At, c.Command = true, r.Memory, r.CPUs, r.At, r.Command
 	}
 }
 
@@ -79,15 +84,37 @@ func takes(dir string) (n int64) {
 // WriteCache prints the list as a table.
 func WriteCache(w io.Writer, list []Cached) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tUSED\tDISK\tCPUS\tMEMORY")
+	fmt.Fprintln(t, "NAME\tUSED\tDISK\tCPUS\tMEMORY\tMOMENT")
 	for _, c := range list {
-		of := fmt.Sprintf("%d\t%s", c.CPUs, machine.Bytes(c.Memory))
+		of := fmt.Sprintf("%d\t%s\t%s", c.CPUs, machine.Bytes(c.Memory), c.moment())
 		if !c.Whole {
-			of = "-\tnot usable"
+			of = "-\tnot usable\t-"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", c.Name, c.Used.Format("2006-01-02 15:04"), machine.Bytes(uint64(c.Disk)), of)
 	}
 	return t.Flush()
+}
+
+// commandMost is how much of a command the table has room for.
+const commandMost = 60
+
+// moment says where the machine stands, and before which command.
+func (c *Cached) moment() string {
+	if len(c.Command) == 0 {
+		return c.At
+	}
+	var words []string
+	for _, w := range c.Command {
+		if q := strconv.Quote(w); w == "" || len(q) != len(w)+2 || strings.ContainsAny(w, " \t'$`*?|&;<>()#~") {
+			w = q
+		}
+		words = append(words, w)
+	}
+	text := []rune(strings.Join(words, " "))
+	if len(text) > commandMost {
+		text = append(text[:commandMost-3], []rune("...")...)
+	}
+	return c.At + " " + string(text)
 }
 
 // PruneCache removes all but the keep snapshots that were used last. Machines that run from one go on.

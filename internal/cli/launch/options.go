@@ -29,7 +29,7 @@ type Options struct {
 	Console        string // "stdio", "none", or a file to write to; "": stdio, but for a command whose streams go another way
 	Timeout        time.Duration
 	Name           string   // under which others find it; "": one is drawn
-	Warm           string   // begin from a snapshot of a guest that has booted: WarmReady; "": boot
+	Warm           string   // begin from a snapshot of a guest that has booted: WarmReady, WarmProgram; "": boot
 	Detached       *os.File // not nil: in the background; gets the machine's name and is closed when the guest runs
 	Exits          string   // "", "table" or "json"
 	Payload        boot.Payload

@@ -20,6 +20,7 @@ type request struct {
 	CPU      string
 	CmdLine  string // the kernel's
 	Command  []string
+	At       string `json:",omitempty"` // the moment: WarmReady, WarmProgram; "": any
 	Disks    []diskRequest
 	RNG      *rng.Config
 	Balloon  *machine.Balloon

@@ -233,7 +233,7 @@ func (s *session) run(c machine.Config) (status int, err error) {
 		return 0, err
 	}
 	if s.o.Warm != "" {
-		go s.inside()
+		s.warmth.work.Go(s.inside)
 	}
 	s.watchMemory()
 	s.wait(heard)

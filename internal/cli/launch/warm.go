@@ -3,22 +3,24 @@ package launch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
+	"sync"
 	"time"
 
-	"terem/internal/cli/enter"
 	"terem/internal/fault"
 	"terem/internal/vm/agent"
 	"terem/internal/vm/machine"
 	"terem/internal/vm/snapshot"
-	"terem/internal/vm/vsock"
 )
 
-// WarmReady is the snapshot that a warm start begins from: the guest is up, its agent listens, and no program runs.
-const WarmReady = "ready"
+// The moments of the snapshots that a warm start begins from.
+const (
+	WarmReady   = "ready"   // the guest is up, its agent listens, and no program runs
+	WarmProgram = "program" // the command stands at its first instruction
+)
 
 // checkWarm refuses what such a snapshot cannot have.
 func checkWarm(o *Options) error {
@@ -26,8 +28,8 @@ func checkWarm(o *Options) error {
 		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Warm"), Cause: cause, Mend: "leave out " + fault.Field(field)}
 	}
 	switch {
-	case o.Warm != WarmReady:
-		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Warm") + " " + o.Warm, Cause: "no such moment", Mend: "use " + WarmReady}
+	case o.Warm != WarmReady && o.Warm != WarmProgram:
+		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Warm") + " " + o.Warm, Cause: "no such moment", Mend: "use " + WarmReady + " or " + WarmProgram}
 	case o.Kernel != "":
 		return bad("Kernel", "only terem's own guest has an agent that says when it is ready")
 	case o.Initrd != "":
@@ -46,23 +48,34 @@ func checkWarm(o *Options) error {
 
 // warm is a run that begins from a snapshot in the cache; or, if there is none of such a guest, that boots one and keeps it there.
 type warm struct {
-	dir  string // of the snapshot; "": there is no place for one
-	cold bool   // the guest boots
-	kept chan error
+	spots []spot         // that from which it begins soonest comes first
+	from  string         // the moment from which it goes on; "": the guest boots
+	work  sync.WaitGroup // what goes on beside the machine
+	held  call           // of a guest whose command stands still
+}
+
+// spot is where the snapshot of a moment is, or will be.
+type spot struct{ at, dir string }
+
+// dir is where that of a moment is; "": there is no place for one.
+func (w *warm) dir(at string) string {
+	for _, p := range w.spots {
+		if p.at == at {
+			return p.dir
+		}
+	}
+	return ""
 }
 
 // startWarm runs a command in a guest that has booted before.
 func (s *session) startWarm(im *images, c machine.Config) (status int, err error) {
-	key, err := s.warmKey(im)
-	if err != nil {
+	if err := s.findSpots(im); err != nil {
 		return 0, err
-	}
-	w := &s.warmth
-	if w.dir, err = key.dir(s.o.CacheDir); err != nil {
-		s.murmur(err) // the command runs all the same
 	}
 	s.streams = newStreams(s)
 	c.Asker = s.streams
+	s.warmth.held.came = make(chan agent.Conn, 1)
+	c.Vsock.Dial = s.warmth.answer
 	if s.pipe {
 		if err := s.streams.open(); err != nil {
 			return 0, err
@@ -70,11 +83,31 @@ func (s *session) startWarm(im *images, c machine.Config) (status int, err error
 		defer s.streams.close()
 	}
 	s.make = s.makeWarm
-	status, err = s.run(c)
-	if w.kept != nil {
-		s.murmur(<-w.kept)
+	defer s.warmth.work.Wait()
+	return s.run(c)
+}
+
+// findSpots finds out where the snapshots are from which this run may begin.
+func (s *session) findSpots(im *images) error {
+	key, err := s.warmKey(im)
+	if err != nil {
+		return err
 	}
-	return status, err
+	add := func(at string) {
+		dir, err := key.dir(s.o.CacheDir)
+		if err != nil {
+			s.murmur(err) // the command runs all the same
+			return
+		}
+		s.warmth.spots = append(s.warmth.spots, spot{at, dir})
+	}
+	if s.o.Warm == WarmProgram {
+		key.Start = s.startKey()
+		add(WarmProgram)
+		key.Start = nil
+	}
+	add(WarmReady)
+	return nil
 }
 
 // murmur says what only those want to know who want to know all.
@@ -84,33 +117,33 @@ func (s *session) murmur(err error) {
 	}
 }
 
-// makeWarm makes the machine from the snapshot, if there is one that fits, and else as any other.
+// makeWarm makes the machine from a snapshot, if there is one that fits, and else as any other.
 func (s *session) makeWarm(c machine.Config) (*machine.Machine, error) {
-	m, err := s.fromCache(c)
-	if err == nil {
-		now := time.Now()
-		_ = os.Chtimes(s.warmth.dir, now, now) // it was of use; who cannot say so may lose it sooner
-		return m, nil
-	}
-	s.murmur(err)
-	s.warmth.cold = true
-	if !errors.Is(err, errNotOpened) { // the machine that came to nothing has closed them
-		if c.Disks, err = s.openDisks(); err != nil {
-			return nil, err
+	for _, p := range s.warmth.spots {
+		m, err := s.fromCache(c, p.dir)
+		if err == nil {
+			now := time.Now()
+			_ = os.Chtimes(p.dir, now, now) // it was of use; who cannot say so may lose it sooner
+			s.warmth.from = p.at
+			return m, nil
+		}
+		s.murmur(fmt.Errorf("%s: %w", p.at, err))
+		if !errors.Is(err, errNotOpened) { // the machine that came to nothing has closed them
+			if c.Disks, err = s.openDisks(); err != nil {
+				return nil, err
+			}
 		}
 	}
+	s.murmur(errors.New("the guest boots"))
 	return machine.New(c)
 }
 
 // errNotOpened is the error of a snapshot that no machine was made of.
-var errNotOpened = errors.New("no snapshot of such a guest can be used: it boots")
+var errNotOpened = errors.New("there is no snapshot of it that can be used")
 
 // fromCache makes the machine from the snapshot.
-func (s *session) fromCache(c machine.Config) (*machine.Machine, error) {
-	if s.warmth.dir == "" {
-		return nil, errNotOpened
-	}
-	sn, err := snapshot.Open(s.warmth.dir)
+func (s *session) fromCache(c machine.Config, dir string) (*machine.Machine, error) {
+	sn, err := snapshot.Open(dir)
 	if err != nil {
 		return nil, errNotOpened
 	}
@@ -127,86 +160,9 @@ func (s *session) fromCache(c machine.Config) (*machine.Machine, error) {
 	return restoreOn(c, state, ram, "")
 }
 
-// inside waits until the guest is ready, keeps it for others, runs the command by its agent, and ends the machine with it.
-func (s *session) inside() {
-	st := s.streams
-	defer close(st.done)
-	if s.warmth.cold {
-		if s.m.AwaitListener() != nil {
-			return // it has ended, and says how
-		}
-		s.keep()
-	}
-	conn, err := s.callAgent()
-	if err != nil {
-		s.end(StatusBroken, "the guest's agent: "+err.Error())
-		return
-	}
-	st.taken.Store(true)
-	close(st.called)
-	status, err := s.command(conn)
-	var f *fault.Error
-	switch {
-	case err == nil:
-		s.m.Exit(uint8(status))
-	case errors.As(err, &f) && f.Class == fault.Gone:
-		s.gone()
-	default:
-		s.end(fault.Status(err), fault.Say(err, func(f string) string { return f }))
-	}
-}
-
-// goes is how long a guest that has let go of its connections may take to end: it has begun to.
-const goes = 3 * time.Second
-
-func (s *session) gone() {
-	select {
-	case <-s.m.Done():
-	case <-time.After(goes):
-		s.end(StatusBroken, "the guest's agent has gone")
-	}
-}
-
-// callAgent connects with the guest's agent.
-func (s *session) callAgent() (agent.Conn, error) {
-	ours, theirs := vsock.Pipe()
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		<-s.m.Done()
-		cancel()
-	}()
-	_, err := s.m.Connect(ctx, agent.Port, theirs)
-	return ours, err
-}
-
-// command runs the command, on the user's terminal if there is one.
-func (s *session) command(conn agent.Conn) (status int, err error) {
-	o, st := s.o, s.streams
-	e := &enter.Options{
-		Name: "the guest", Interactive: true, Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr,
-		Dial:  func() (agent.Conn, error) { return conn, nil },
-		Start: agent.Start{Argv: o.Command, TTY: !s.pipe},
-	}
-	if len(o.Command) == 0 {
-		e.Start.Argv = []string{"/bin/sh"}
-	}
-	if e.Start.TTY {
-		return enter.Run(e)
-	}
-	how, err := agent.Exec(conn, e.Start, agent.Streams{
-		Stdin: &input{o.Stdin, s}, Stdout: noted{st, st.out}, Stderr: noted{st, st.errs}, Signals: st.signals,
-	})
-	var out *agent.OutputError
-	if errors.As(err, &out) { // the output says so itself
-		<-s.m.Done()
-		return 128 + int(syscall.SIGPIPE), nil
-	}
-	return e.Status(how, err)
-}
-
-// keep makes the machine the snapshot that others start from. It is on the medium some time later.
-func (s *session) keep() {
-	dir := s.warmth.dir
+// keep makes the machine the snapshot of that moment, from which others begin. It is on the medium some time later.
+func (s *session) keep(at string) {
+	dir := s.warmth.dir(at)
 	if dir == "" {
 		return
 	}
@@ -214,6 +170,9 @@ func (s *session) keep() {
 	if err != nil {
 		s.murmur(err)
 		return
+	}
+	if r.At = at; at != WarmProgram {
+		r.Command = nil
 	}
 	w, err := snapshot.Create(dir, true)
 	if err != nil && os.RemoveAll(dir) == nil { // something that is no snapshot, and nobody's
@@ -229,12 +188,11 @@ func (s *session) keep() {
 		s.murmur(w.Abort())
 		return
 	}
-	s.warmth.kept = make(chan error, 1)
-	go func() {
-		err := w.Commit(out)
-		if err == nil {
-			prune(filepath.Dir(dir), warmMost)
+	s.warmth.work.Go(func() {
+		if err := w.Commit(out); err != nil {
+			s.murmur(err)
+			return
 		}
-		s.warmth.kept <- err
-	}()
+		prune(filepath.Dir(dir), warmMost)
+	})
 }

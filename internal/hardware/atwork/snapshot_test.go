@@ -106,10 +106,9 @@ func refused(t *testing.T, why string, status int, args ...string) {
 	t.Logf("%s", s.stderr)
 }
 
-// TestWarm: a command in a guest that has booted before is as one in a guest that boots.
-func TestWarm(t *testing.T) {
-	emulated(t)
-	own(t)
+// emptyCache empties the cache of warm starts, before and after the test. It returns where that is.
+func emptyCache(t *testing.T) string {
+	t.Helper()
 	cache := filepath.Join(os.Getenv("HOME"), ".cache", "terem", "warm")
 	if dir := os.Getenv("XDG_CACHE_HOME"); dir != "" {
 		cache = filepath.Join(dir, "terem", "warm")
@@ -117,7 +116,15 @@ func TestWarm(t *testing.T) {
 	if err := os.RemoveAll(cache); err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(cache)
+	t.Cleanup(func() { os.RemoveAll(cache) })
+	return cache
+}
+
+// TestWarm: a command in a guest that has booted before is as one in a guest that boots.
+func TestWarm(t *testing.T) {
+	emulated(t)
+	own(t)
+	cache := emptyCache(t)
 	warm := func(in string, args ...string) said {
 		return terem(t, in, append([]string{"run", "--warm", "--timeout", "60s"}, args...)...)
 	}
@@ -128,7 +135,7 @@ func TestWarm(t *testing.T) {
 		t.Errorf("the cache has %v, %v", l, err)
 	}
 	warm("some\x04thing", "--", "cat").want(t, 0, "some\x04thing")
-	if s := warm("", "--verbose", "--", "true"); s.status != 0 || strings.Contains(s.stderr, "it boots") {
+	if s := warm("", "--verbose", "--", "true"); s.status != 0 || strings.Contains(s.stderr, "the guest boots") {
 		t.Errorf("it has booted: %+v", s)
 	}
 	warm("", "--", "sh", "-c", "kill -9 $$").want(t, 137, "")

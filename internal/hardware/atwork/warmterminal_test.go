@@ -5,6 +5,9 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"terem/internal/cli/tty/pty"
 	"terem/internal/cli/tty/ttytest"
 )
 
@@ -14,17 +17,7 @@ func TestWarmTerminal(t *testing.T) {
 	own(t)
 	onTerminal := func(user func(*ttytest.User), args ...string) int {
 		t.Helper()
-		keyboard, terminal := ttytest.Open(t)
-		u := ttytest.NewUser(t, keyboard)
-		c := exec.Command("terem", append([]string{"run", "--warm", "--timeout", "60s"}, args...)...)
-		c.Stdin, c.Stdout, c.Stderr = terminal, terminal, terminal
-		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		user(u)
-		_ = c.Wait() // its status says it
-		return c.ProcessState.ExitCode()
+		return onTerminal(t, [2]uint16{ttytest.Rows, ttytest.Cols}, user, append([]string{"run", "--warm", "--timeout", "60s"}, args...)...)
 	}
 	for range 2 {
 		status := onTerminal(func(u *ttytest.User) {
@@ -48,4 +41,26 @@ func TestWarmTerminal(t *testing.T) {
 		t.Errorf("a missing program: status %d", status)
 	}
 	terem(t, "", "ps", "--quiet").want(t, 0, "")
+}
+
+// onTerminal runs terem on a terminal of so many rows and columns, at which a user does something.
+func onTerminal(t *testing.T, size [2]uint16, user func(*ttytest.User), args ...string) int {
+	t.Helper()
+	keyboard, terminal := ttytest.Open(t)
+	err := pty.Control(keyboard, func(fd int) error {
+		return unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: size[0], Col: size[1]})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := ttytest.NewUser(t, keyboard)
+	c := exec.Command("terem", args...)
+	c.Stdin, c.Stdout, c.Stderr = terminal, terminal, terminal
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	user(u)
+	_ = c.Wait() // its status says it
+	return c.ProcessState.ExitCode()
 }

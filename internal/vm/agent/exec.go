@@ -77,8 +77,8 @@ type session struct {
 	st     Streams
 	signal kind // the one that Signals become
 	detach bool
-	hold   bool // the program stands still, or will: HELD may come
-	size   Size // of its terminal then
+	hold   bool          // the program stands still, or will: HELD may come
+	size   Size          // of its terminal then
 	begun  bool          // STARTED has come
 	done   chan struct{} // closed at the end
 

@@ -1,0 +1,131 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"time"
+
+	"terem/internal/cli/enter"
+	"terem/internal/fault"
+	"terem/internal/vm/agent"
+	"terem/internal/vm/machine"
+	"terem/internal/vm/vsock"
+)
+
+// inside waits until the guest is ready, keeps it for others, runs the command by its agent, and ends the machine with it.
+func (s *session) inside() {
+	st := s.streams
+	defer close(st.done)
+	if s.warmth.from == "" {
+		if s.m.AwaitListener() != nil {
+			return // it has ended, and says how
+		}
+		s.keep(WarmReady)
+	}
+	conn, err := s.reach()
+	if err != nil {
+		s.end(StatusBroken, "the guest's agent: "+err.Error())
+		return
+	}
+	st.taken.Store(true)
+	close(st.called)
+	status, err := s.command(conn)
+	var f *fault.Error
+	switch {
+	case err == nil:
+		s.m.Exit(uint8(status))
+	case errors.As(err, &f) && f.Class == fault.Gone:
+		s.gone()
+	default:
+		s.end(fault.Status(err), fault.Say(err, func(f string) string { return f }))
+	}
+}
+
+// goes is how long a guest that has let go of its connections may take to end: it has begun to.
+const goes = 3 * time.Second
+
+func (s *session) gone() {
+	select {
+	case <-s.m.Done():
+	case <-time.After(goes):
+		s.end(StatusBroken, "the guest's agent has gone")
+	}
+}
+
+// reach connects with the guest's agent. One whose command stands still calls, as soon as it knows that the machine is another one.
+func (s *session) reach() (agent.Conn, error) {
+	if s.warmth.from != WarmProgram {
+		return s.callAgent()
+	}
+	select {
+	case c := <-s.warmth.held.came:
+		return c, nil
+	case <-s.m.Done():
+		return nil, machine.ErrEnded
+	}
+}
+
+// callAgent connects with the guest's agent.
+func (s *session) callAgent() (agent.Conn, error) {
+	ours, theirs := vsock.Pipe()
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-s.m.Done()
+		cancel()
+	}()
+	_, err := s.m.Connect(ctx, agent.Port, theirs)
+	return ours, err
+}
+
+// command runs the command, on the user's terminal if there is one.
+func (s *session) command(conn agent.Conn) (status int, err error) {
+	o, st := s.o, s.streams
+	e := &enter.Options{
+		Name: "the guest", Interactive: true, Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr,
+		Dial:  func() (agent.Conn, error) { return conn, nil },
+		Start: s.start(), Exec: s.exec,
+	}
+	if e.Start.TTY {
+		return enter.Run(e)
+	}
+	how, err := s.exec(conn, e.Start, agent.Streams{
+		Stdin: &input{o.Stdin, s}, Stdout: noted{st, st.out}, Stderr: noted{st, st.errs}, Signals: st.signals,
+	})
+	var out *agent.OutputError
+	if errors.As(err, &out) { // the output says so itself
+		<-s.m.Done()
+		return 128 + int(syscall.SIGPIPE), nil
+	}
+	return e.Status(how, err)
+}
+
+// start is what the agent is to start.
+func (s *session) start() agent.Start {
+	argv := s.o.Command
+	if len(argv) == 0 {
+		argv = []string{"/bin/sh"}
+	}
+	return agent.Start{Argv: argv, TTY: !s.pipe}
+}
+
+// startKey is all of it that a command depends on before its first instruction. The terminal's size is not: it may change later.
+func (s *session) startKey() *agent.Start {
+	start := s.start()
+	if start.TTY {
+		start.Env = enter.TerminalEnv()
+	}
+	return &start
+}
+
+// exec has the agent start the command, or go on with the one that stands still.
+func (s *session) exec(conn agent.Conn, start agent.Start, st agent.Streams) (agent.Status, error) {
+	switch {
+	case s.warmth.from == WarmProgram:
+		return agent.Resume(conn, agent.Size{Rows: start.Rows, Cols: start.Cols}, st)
+	case s.warmth.dir(WarmProgram) != "":
+		start.Hold = true
+		st.Held = func() { s.keep(WarmProgram) }
+	}
+	return agent.Exec(conn, start, st)
+}
