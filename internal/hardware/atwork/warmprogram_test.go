@@ -94,7 +94,12 @@ func TestWarmProgramTerminal(t *testing.T) {
 			u.Type("stty size; tty; cat\r")
 			u.Expect(fmt.Sprintf("%d %d\r\n", size[0], size[1]))
 			u.Expect("/dev/pts/")
+			u.Type("typed\r")
+			u.Expect("typed\r\ntyped\r\n") // cat is there
 			u.Type("\x03")
+			u.Expect("# ") // what is typed before that is lost
+			u.Type("echo interrupted=$?\r")
+			u.Expect("interrupted=130")
 			u.Type("exit 4\r")
 		}, run...)
 		if status != 4 {
