@@ -10,7 +10,7 @@
 //	         guest kernel's instructions and exits, which hold for other hosts too
 //	exec     another program in a guest that runs, beside a shell in there that starts it; and 1 MiB through a
 //	         guest's cat, by the agent and by the serial console
-//	warm     a program in a machine that boots, in one that goes on from a snapshot, and in a container
+//	warm     a program in a machine that boots, in one that goes on from a snapshot of a guest or of the program, and in a container
 //	timer    how late a sleep of a millisecond ends, on the host and in a guest of 1 and 2 vCPUs; and
 //	         the CPU time of such a guest when it is idle
 //	memory   the VMM's private dirty memory outside guest RAM, with an idle shell in the guest

@@ -89,7 +89,7 @@ func (o options) measureJob() (wire.Job, error) {
 	j := wire.Job{Name: o.what, Env: []string{"PATH=/bin:" + binDir}, Limit: measureLimit}
 	switch {
 	case o.what == measureCompare:
-		j.Argv = []string{"/bin/terem", "compare", "--quick", "--rounds", "6", "--targets", "process,container,bwrap,crun,vm-warm,vm,qemu", "--json", reportFile}
+		j.Argv = []string{"/bin/terem", "compare", "--quick", "--rounds", "6", "--targets", "process,container,bwrap,crun,vm-frozen,vm-warm,vm,qemu", "--json", reportFile}
 	case o.what == measureBench:
 		j.Argv = []string{benchFile, "-peers", peersDir, "-terem", "/bin/terem", "-ips", strconv.Itoa(measureIPS),
 			"-only", "start,inits,exit,boot,exec,warm,timer", "-rounds", "3", "-boots", "2", "-commit", strings.TrimSpace(string(commit)), "-o", reportFile}

@@ -120,6 +120,7 @@ func (s *session) startKey() *agent.Start {
 
 // exec has the agent start the command, or go on with the one that stands still.
 func (s *session) exec(conn agent.Conn, start agent.Start, st agent.Streams) (agent.Status, error) {
+	st.Started = func(uint32) { s.m.Executes() }
 	switch {
 	case s.warmth.from == WarmProgram:
 		return agent.Resume(conn, agent.Size{Rows: start.Rows, Cols: start.Cols}, st)

@@ -23,7 +23,7 @@ type lesson struct {
 // from the base.
 func lessons(r *result.Result) []lesson {
 	var list []lesson
-	for _, say := range []func(*result.Result) lesson{startLesson, computeLesson, kernelLesson, memoryLesson} {
+	for _, say := range []func(*result.Result) lesson{startLesson, snapshotLesson, computeLesson, kernelLesson, memoryLesson} {
 		if l := say(r); l.Text != "" {
 			list = append(list, l)
 		}

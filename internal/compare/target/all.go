@@ -16,6 +16,7 @@ func All(w *Workspace) []Target {
 		&docker{w: w, d: d, network: "host"},
 		newGVisor(w),
 		&jvm{w: w},
+		&frozenVM{vm{w: w}},
 		&warmVM{vm{w: w}},
 		&vm{w: w},
 		&qemu{w: w},

@@ -56,7 +56,18 @@ type warmVM struct{ vm }
 
 func (*warmVM) About() About {
 	return About{Name: "vm-warm", Title: "terem VM, warm", Kind: result.VM,
-		Note: "as the cold one, but it goes on from a snapshot of a guest that has booted: what starts is one program; all such machines share their memory until they write to it"}
+		Note: "as the cold one, but it goes on from a snapshot of a guest that has booted: what starts is one program; all such machines share their memory until they write to it, and what their kernel drew while it booted"}
 }
 
 func (t *warmVM) Command(r Run) (spawn.Command, error) { return t.command(r, "--warm") }
+
+// frozenVM is the same machine, which begins from a snapshot of one whose program stands at its first instruction. The first run of each
+// program takes that snapshot.
+type frozenVM struct{ vm }
+
+func (*frozenVM) About() About {
+	return About{Name: "vm-frozen", Title: "terem VM, frozen", Kind: result.VM,
+		Note: "as the warm one, but its program has been executed, too, and stands at its first instruction: nothing starts; each command line has a snapshot of its own, and all machines of one have the same layout of addresses"}
+}
+
+func (t *frozenVM) Command(r Run) (spawn.Command, error) { return t.command(r, "--warm=program") }

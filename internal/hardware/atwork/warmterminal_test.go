@@ -5,9 +5,6 @@ import (
 	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
-	"terem/internal/cli/tty/pty"
 	"terem/internal/cli/tty/ttytest"
 )
 
@@ -47,12 +44,7 @@ func TestWarmTerminal(t *testing.T) {
 func onTerminal(t *testing.T, size [2]uint16, user func(*ttytest.User), args ...string) int {
 	t.Helper()
 	keyboard, terminal := ttytest.Open(t)
-	err := pty.Control(keyboard, func(fd int) error {
-		return unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: size[0], Col: size[1]})
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	ttytest.Resize(t, keyboard, size[0], size[1])
 	u := ttytest.NewUser(t, keyboard)
 	c := exec.Command("terem", args...)
 	c.Stdin, c.Stdout, c.Stderr = terminal, terminal, terminal

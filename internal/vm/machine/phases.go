@@ -16,6 +16,11 @@ import (
 //	program  until the machine has ended; with PID 1's last acts
 //	end      until the report
 //
+// One that goes on from a snapshot has others in between:
+//
+//	restore  state into KVM and devices, until the guest is entered for the first time
+//	guest    until its program is executed, or goes on, as whoever started it notes (Machine.Executes)
+//
 // A guest that does not mark what it does, or marks it in another order, has no phases that such a mark bounds.
 type Phase struct {
 	Name string        `json:"name"`
@@ -37,8 +42,9 @@ const (
 // marks are the times at which the machine came to each mark. They are noted from any goroutine, also on
 // the exit path.
 type marks struct {
-	since time.Time
-	at    [markCount]atomic.Int64 // nanoseconds after since; 0: not yet
+	since    time.Time
+	restored atomic.Bool             // from a snapshot: it does not begin
+	at       [markCount]atomic.Int64 // nanoseconds after since; 0: not yet
 }
 
 // begin sets the time from which all else counts; the zero time means now.
@@ -64,11 +70,20 @@ func (m *marks) event(e ctl.Event) {
 	}
 }
 
+// Executes notes that the program which all this is for is being executed, if the guest does not say so itself.
+func (m *Machine) Executes() { m.marks.note(markExecuting) }
+
 // phases gives the phases both of whose ends have come, in order; the last of a machine that is over ends now.
 func (m *marks) phases() (p []Phase) {
 	names := [markCount + 1]string{"create", "load", "kernel", "init", "program", "end"}
+	if m.restored.Load() {
+		names = [markCount + 1]string{"create", "restore", "", "guest", "program", "end"}
+	}
 	from, known := int64(0), true
 	for k, name := range names {
+		if name == "" {
+			continue
+		}
 		to := int64(time.Since(m.since))
 		if k < int(markCount) {
 			to = m.at[k].Load()

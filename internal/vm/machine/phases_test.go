@@ -36,9 +36,12 @@ func TestPhases(t *testing.T) {
 		{"it runs", without(markOver), "create load kernel init"},
 		{"never entered", []mark{markMade, markOver}, "create end"},
 		{"nothing", nil, ""},
+		{"restored", without(markBegan), "create restore guest program end"},
+		{"restored, nobody notes", without(markBegan, markExecuting), "create restore end"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var m marks
+			m.restored.Store(strings.HasPrefix(tt.name, "restored"))
 			m.begin(time.Now().Add(-time.Second))
 			for _, k := range tt.marks {
 				m.note(k)

@@ -45,6 +45,7 @@ func (m *Machine) write(s *State) error {
 	if err := m.sameHost(s); err != nil {
 		return err
 	}
+	m.marks.restored.Store(true)
 	m.marks.note(markMade)
 	m.soft = s.Undone
 	if s.Listens {

@@ -28,13 +28,19 @@ func Open(t testing.TB) (keyboard, terminal *os.File) {
 	}
 	t.Cleanup(func() { keyboard.Close() })
 	t.Cleanup(func() { terminal.Close() })
-	err = pty.Control(keyboard, func(fd int) error {
-		return unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: Rows, Col: Cols})
+	Resize(t, keyboard, Rows, Cols)
+	return keyboard, terminal
+}
+
+// Resize gives a terminal another size.
+func Resize(t testing.TB, keyboard *os.File, rows, cols uint16) {
+	t.Helper()
+	err := pty.Control(keyboard, func(fd int) error {
+		return unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: cols})
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return keyboard, terminal
 }
 
 // User types at a terminal and reads what it shows.
