@@ -41,14 +41,14 @@ static unsigned long random_of(int pid)
 	return 0;
 }
 
-// hold_stopped: the signal of an exec is SIGTRAP. Any other one came before it, and is passed on.
+// hold_stopped: the signal of an exec is SIGTRAP. Any other one came before it, and is passed on; so is a SIGTRAP of somebody else's.
 void hold_stopped(struct conn *c, int status)
 {
 	int sig = status >> 8 & 0xff;
 
 	if (c->starting)
 		start_settle(c);
-	if (c->hold != STOPS || sig != SIGTRAP) {
+	if (c->hold != STOPS || c->starting || sig != SIGTRAP) {
 		sys4(__NR_ptrace, PTRACE_CONT, c->pid, 0, sig);
 		return;
 	}

@@ -13,6 +13,22 @@ import (
 	"terem/internal/vm/vsock"
 )
 
+// runInside runs a machine whose agent starts the command.
+func (s *session) runInside(c machine.Config) (status int, err error) {
+	s.streams = newStreams(s)
+	c.Asker = s.streams
+	s.warmth.held.came = make(chan agent.Conn, 1)
+	c.Vsock.Dial = s.warmth.answer
+	if s.pipe {
+		if err := s.streams.open(); err != nil {
+			return 0, err
+		}
+		defer s.streams.close()
+	}
+	defer s.warmth.work.Wait()
+	return s.run(c)
+}
+
 // inside waits until the guest is ready, keeps it for others, runs the command by its agent, and ends the machine with it.
 func (s *session) inside() {
 	st := s.streams

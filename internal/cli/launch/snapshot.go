@@ -13,7 +13,7 @@ import (
 // snapshot writes the machine into a directory. It stands still while its memory is copied, and not while that gets to the medium.
 func (s *session) snapshot(ctx context.Context, q control.Snapshot) error {
 	if s.o.Warm != "" {
-		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Warm"), Cause: "the machine came out of a snapshot for one command, and ends with it"}
+		return &fault.Error{Class: fault.Usage, Thing: "the machine", Cause: "it is there for one command, and ends with it"}
 	}
 	r, err := s.request() // which may refuse
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"terem/internal/fault"
-	"terem/internal/vm/agent"
 	"terem/internal/vm/machine"
 	"terem/internal/vm/snapshot"
 )
@@ -24,12 +23,13 @@ const (
 
 // checkWarm refuses what such a snapshot cannot have.
 func checkWarm(o *Options) error {
+	thing := fault.Field("Warm")
 	bad := func(field, cause string) error {
-		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Warm"), Cause: cause, Mend: "leave out " + fault.Field(field)}
+		return &fault.Error{Class: fault.Usage, Thing: thing, Cause: cause, Mend: "leave out " + fault.Field(field)}
 	}
 	switch {
 	case o.Warm != WarmReady && o.Warm != WarmProgram:
-		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Warm") + " " + o.Warm, Cause: "no such moment", Mend: "use " + WarmReady + " or " + WarmProgram}
+		return &fault.Error{Class: fault.Usage, Thing: thing + " " + o.Warm, Cause: "no such moment", Mend: "use " + WarmReady + " or " + WarmProgram}
 	case o.Kernel != "":
 		return bad("Kernel", "only terem's own guest has an agent that says when it is ready")
 	case o.Initrd != "":
@@ -37,7 +37,7 @@ func checkWarm(o *Options) error {
 	case strings.Contains(o.Append, "init="):
 		return bad("Append", "only terem's own init has an agent that says when it is ready")
 	case o.Detached != nil:
-		return bad("Detach", "what is warm runs a command and ends with it; `terem snapshot` and `terem restore` are for machines in the background")
+		return bad("Detach", "the machine runs a command and ends with it; `terem snapshot` and `terem restore` are for machines in the background")
 	case !o.stdio():
 		return bad("Console", "the command's streams do not go over the console")
 	case o.Vsock != nil:
@@ -72,19 +72,8 @@ func (s *session) startWarm(im *images, c machine.Config) (status int, err error
 	if err := s.findSpots(im); err != nil {
 		return 0, err
 	}
-	s.streams = newStreams(s)
-	c.Asker = s.streams
-	s.warmth.held.came = make(chan agent.Conn, 1)
-	c.Vsock.Dial = s.warmth.answer
-	if s.pipe {
-		if err := s.streams.open(); err != nil {
-			return 0, err
-		}
-		defer s.streams.close()
-	}
 	s.make = s.makeWarm
-	defer s.warmth.work.Wait()
-	return s.run(c)
+	return s.runInside(c)
 }
 
 // findSpots finds out where the snapshots are from which this run may begin.

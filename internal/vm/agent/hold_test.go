@@ -135,6 +135,35 @@ func randomOf(t *testing.T, pid int) []byte {
 	return b
 }
 
+// TestGuestHoldSetUser: whoever traces is root, and so a set-user-ID program has its rights, in whatever way it is started.
+func TestGuestHoldSetUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("not root")
+	}
+	dir, err := os.MkdirTemp("/var/tmp", "hold") // users can get there
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	program := filepath.Join(dir, "id")
+	b, err := os.ReadFile("/usr/bin/id")
+	if err == nil {
+		err = errors.Join(os.WriteFile(program, b, 0o755), os.Chmod(program, 0o755|os.ModeSetuid), os.Chmod(dir, 0o755))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := startAgent(t)
+	s := Start{Argv: []string{program, "-u"}, User: "54321"}
+	want := a.run(t, s, "")
+	if r := a.held(t, s, "", func(int) {}); r.err != nil || r.out != want.out {
+		t.Errorf("%+v; without standing still it is %+v", r, want)
+	}
+	if want.out != "0\n" {
+		t.Log("here a set-user-ID program has no rights anyway")
+	}
+}
+
 // TestGuestHoldEnds: what cannot be executed says so, and who is killed while he stands still has ended so.
 func TestGuestHoldEnds(t *testing.T) {
 	a := startAgent(t)
