@@ -212,10 +212,18 @@ func (f *labGrade) class(ctx context.Context, e *exercise.Exercise, dir string, 
 		}
 		defer table.Close()
 	}
+	told := map[string]bool{}
 	list, err := grade.Class(ctx, e, dir, o, func(r *grade.Report) {
-		if !f.json {
-			fmt.Println(r.Line())
+		if f.json {
+			return
 		}
+		for _, n := range r.Notes { // those of this host are the same for all
+			if !told[n] && r.NotRun > 0 {
+				fmt.Println("note: " + n)
+			}
+			told[n] = true
+		}
+		fmt.Println(r.Line())
 	})
 	if table != nil && len(list) > 0 { // also of those before an interrupt
 		err = errors.Join(err, grade.CSV(table, list), table.Close())
