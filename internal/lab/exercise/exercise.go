@@ -65,7 +65,7 @@ func (w *Wrong) Error() string { return fmt.Sprintf("seen: %s; expected: %s", w.
 
 // All lists the exercises that there are, by their numbers.
 func All() []*Exercise {
-	return []*Exercise{realMode(), port(), longMode(), mmio(), virtioQueue(), stop(), measure(), snapshot()}
+	return []*Exercise{realMode(), port(), longMode(), mmio(), virtioQueue(), boot(), stop(), measure(), snapshot()}
 }
 
 // Find gives an exercise by its number.
