@@ -62,6 +62,11 @@ type played struct {
 
 func (p played) had(event string) bool { return slices.Contains(p.Events, event) }
 
+// completing says whether KVM_RUN was called to complete an access.
+func (p played) completing() bool {
+	return slices.Contains(p.Events[max(0, slices.Index(p.Events, "somebody calls Stop")):], "KVM_RUN, immediate_exit = true")
+}
+
 // scenes is a check that plays some, each several times with other exits.
 func scenes(list ...func(*rand.Rand) []step) func(Subject) error {
 	return func(s Subject) error {
@@ -93,7 +98,7 @@ func judgeScene(steps []step, p played) error {
 	const most = 12
 	seen := p.Events[max(0, len(p.Events)-most):]
 	return &Wrong{
-		Seen:     fmt.Sprintf("%v: %s", script(steps), strings.Join(seen, "; ")),
+		Seen:     fmt.Sprintf("%s: %s", strings.Join(script(steps), ", "), strings.Join(seen, "; ")),
 		Expected: "every exit is answered once, the last access is completed, Loop ends, and then Stop returns",
 		Cause:    cause, Read: readImmediate,
 	}
@@ -138,11 +143,11 @@ func whyNotStopped(steps []step, p played) string {
 		return "Loop has ended, and Stop does not return"
 	case p.had("loop did not end"):
 		return "Loop does not end"
-	case slices.Index(p.Events, "Stop returns") < slices.Index(p.Events, "loop ended"):
+	case p.had("Stop came back too early"):
 		return "Stop returns before Loop has ended: whoever calls it reads the registers next, and the guest still runs"
 	case p.Error != "":
 		return "Loop returns an error though it was stopped"
-	case p.Pending && len(p.Handled) < len(wanted):
+	case p.Pending && p.completing():
 		return "an instruction may make several accesses: with immediate_exit set KVM_RUN brings the next one, which must be answered, until it returns ErrInterrupted"
 	case p.Pending:
 		return "the last access is not completed: KVM does that in the next KVM_RUN, so it must be called once more, with immediate_exit set, before the registers mean anything"

@@ -81,10 +81,21 @@ func (f *fake) signal() {
 	<-f.release
 }
 
-// stop has somebody stop the runner, up to the signal.
+// stop has somebody stop the runner, while this thread is not done.
 func (f *fake) stop() {
 	f.begin()
 	f.let()
+	f.early()
+}
+
+// early gives a Stop that does not wait for Loop the chance to come back too early. One that does wait takes no notice.
+func (f *fake) early() {
+	const chance = 25 * time.Millisecond
+	select {
+	case <-f.stopped:
+		f.note("Stop came back too early")
+	case <-time.After(chance):
+	}
 }
 
 // begin has somebody stop it, and waits for the signal, which is held.
@@ -132,9 +143,6 @@ func (f *fake) ImmediateExit(on bool) {
 	f.flag = on
 	f.mu.Unlock()
 }
-
-// chance is what a Stop gets that does not wait for Loop. One that does takes no notice.
-const chance = 50 * time.Millisecond
 
 // Run is the CPU's.
 func (f *fake) Run() (uint32, error) {
@@ -214,12 +222,9 @@ func (f *fake) follow() (uint32, error) {
 			return f.gone("the guest runs for ever")
 		}
 		f.let()
+		f.early()
 	case "inside":
 		f.stop()
-		select {
-		case <-f.stopped: // too early
-		case <-time.After(chance):
-		}
 		select {
 		case <-f.signalled:
 		default:
