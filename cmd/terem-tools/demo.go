@@ -49,7 +49,7 @@ func newNamespaces(status *int) *cobra.Command {
 }
 
 const cgroupsLong = `What control groups do: limits, a priority, accounting, control, for processes, memory and
-processor time, in version 2, and the limits once more in version 1.
+processor time, in version 2.
 
 It runs in a virtual machine of terem's, whose control groups are nobody's, so it needs KVM.
 
@@ -60,7 +60,7 @@ Exit status:
   130    interrupted`
 
 const cgroupsExample = `  terem lab cgroups
-  terem lab cgroups --only memory,v1`
+  terem lab cgroups --only memory,freeze`
 
 func newCgroups(status *int) *cobra.Command {
 	return newDemo(status, &cobra.Command{

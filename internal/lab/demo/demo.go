@@ -94,7 +94,7 @@ func (d Demo) give(ctx context.Context, w *place.Workspace, done *Done) (said []
 		}
 		defer p.Stop()
 		if lines, err := until(ctx, p, "== ready"); err != nil {
-			return nil, fmt.Errorf("%s: %w: %q", s.who, err, lines)
+			return nil, fmt.Errorf("%s: %w: %s", s.who, err, last(lines))
 		}
 		shells[s.who] = p
 	}
@@ -105,7 +105,7 @@ func (d Demo) give(ctx context.Context, w *place.Workspace, done *Done) (said []
 		}
 		lines, err := until(ctx, p, "== end")
 		if err != nil {
-			return nil, fmt.Errorf("%s: %s: %w: %q", step.Who, step.Run, err, lines)
+			return nil, fmt.Errorf("%s: %s: %w: %s", step.Who, step.Run, err, last(lines))
 		}
 		done.Steps = append(done.Steps, Said{step, lines})
 		said = append(said, lines)
@@ -117,4 +117,12 @@ func until(ctx context.Context, p *place.Process, mark string) ([]string, error)
 	ctx, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
 	return p.Until(ctx, mark)
+}
+
+// last is the last thing that was said.
+func last(lines []string) string {
+	if len(lines) == 0 {
+		return "it said nothing"
+	}
+	return lines[len(lines)-1]
 }

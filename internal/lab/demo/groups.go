@@ -6,10 +6,10 @@ import (
 	"terem/internal/lab/place"
 )
 
-// Groups are the demonstrations of control groups. They run in a machine of terem's own, whose groups are nobody's: in
-// version 2 first, then the same in version 1, which the machine mounts for it.
+// Groups are the demonstrations of control groups. They run in a machine of terem's own, whose groups are nobody's,
+// in version 2.
 func Groups() []Demo {
-	all := []Demo{limitPIDs(), limitMemory(), limitCPU(), weighCPU(), account(), freeze(), versionOne()}
+	all := []Demo{limitPIDs(), limitMemory(), limitCPU(), weighCPU(), account(), freeze()}
 	for i := range all {
 		all[i].Enter, all[i].open, all[i].inMachine = "terem exec MACHINE sh; $G is "+group, machine, true
 	}
@@ -112,33 +112,14 @@ func freeze() Demo {
 		Name: "freeze", Title: "Control: a group stands still",
 		Idea: "cgroup.freeze stops all processes of a group, and lets them go on. They do not notice, and cannot prevent it.",
 		Steps: []Step{
-			{Outside, "mkdir $G"}, {Inside, "sh -c 'echo $$ > $0/cgroup.procs; i=0; while :; do i=$((i + 1)); echo $i > /tmp/count; done' $G &"}, {Inside, "sleep 1"},
-			{Outside, "echo 1 > $G/cgroup.freeze; until grep -q 'frozen 1' $G/cgroup.events; do usleep 10000; done; cat /tmp/count; sleep 1; cat /tmp/count"},
-			{Outside, "echo 0 > $G/cgroup.freeze; sleep 1; cat /tmp/count"},
+			{Outside, "mkdir $G"}, {Inside, "sh -c 'echo $$ > $0/cgroup.procs; while :; do :; done' $G &"}, {Inside, "sleep 1"},
+			{Outside, "echo 1 > $G/cgroup.freeze; until grep -q 'frozen 1' $G/cgroup.events; do usleep 10000; done; grep usage_usec $G/cpu.stat; sleep 1; grep usage_usec $G/cpu.stat"},
+			{Outside, "echo 0 > $G/cgroup.freeze; sleep 1; grep usage_usec $G/cpu.stat"},
 		},
-		Lesson: "The counter stands while the group is frozen, and goes on afterwards.",
+		Lesson: "The loop's processor time stands while the group is frozen, and goes on afterwards.",
 		Shown: func(s [][]string) bool {
-			return len(s[3]) == 2 && s[3][0] == s[3][1] && differ(s[3][:1], s[4])
-		},
-	}
-}
-
-func versionOne() Demo {
-	return Demo{
-		Name: "v1", Title: "Version 1: a tree for each controller",
-		Idea: "Version 1 has a hierarchy for each controller, and other names. A controller is in one of the two versions at a time.",
-		Steps: []Step{
-			{Outside, "for c in pids memory cpu; do echo -$c > /sys/fs/cgroup/cgroup.subtree_control; mkdir -p /run/v1/$c; until mount -t cgroup -o $c $c /run/v1/$c; do usleep 100000; done; mkdir /run/v1/$c/lab; done; grep -c 'cgroup ' /proc/mounts"},
-			{Outside, "cd /run/v1; echo 5 > pids/lab/pids.max; echo 16M > memory/lab/memory.limit_in_bytes; echo 20000 > cpu/lab/cpu.cfs_quota_us"},
-			{Inside, "for c in pids memory cpu; do echo $$ > /run/v1/$c/lab/tasks; done; grep lab /proc/self/cgroup"},
-			{Inside, "(for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done)"}, {Outside, "cat pids/lab/pids.current; for p in $(cat pids/lab/tasks); do grep -q sleep /proc/$p/comm && kill -9 $p; done"},
-			{Inside, "head -c 32m /dev/zero | tail -c 32m | wc -c"}, {Outside, "grep oom_kill memory/lab/memory.oom_control"},
-			{Inside, "probe compute 1000 > /dev/null"}, {Outside, "grep nr_throttled cpu/lab/cpu.stat"},
-		},
-		Lesson: "The same three limits by other names: tasks for cgroup.procs, limit_in_bytes for memory.max, cfs_quota_us for cpu.max; and the shell is in three groups instead of one.",
-		Shown: func(s [][]string) bool {
-			oom, throttled := numbers(s[6]), numbers(s[8])
-			return len(s[2]) == 3 && len(oom) > 0 && oom[len(oom)-1] > 0 && len(throttled) == 1 && throttled[0] > 0
+			frozen, after := numbers(s[3]), numbers(s[4])
+			return len(frozen) == 2 && len(after) == 1 && frozen[0] > 0 && frozen[0] == frozen[1] && after[0] > frozen[1]
 		},
 	}
 }
