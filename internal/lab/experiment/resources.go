@@ -19,7 +19,7 @@ sleep 1`,
 		{
 			Name: "memory", Title: "take all memory", Dangerous: true,
 			Question:   "Can a program have another one killed by taking memory?",
-			AttackDoes: "starts one process of 8 MiB after the other, until one of them is killed",
+			AttackDoes: "starts processes of 8 MiB, one after the other, until the kernel kills one",
 			VictimSees: "whether its largest process, of 24 MiB, lives",
 			Setup: `
 (head -c 24m /dev/zero; exec sleep 100000) | tail -c 24m > /dev/null &
@@ -30,15 +30,16 @@ until rss $holder; [ ${size:-0} -gt 24000 ] || [ $i = 200 ]; do i=$((i + 1)); us
 			Look: `size=0; rss $holder; [ ${size:-0} -gt 24000 ] && echo "24 MiB held" || echo "my process is gone"`,
 			Attack: `
 rss() { size=0; while read -r key value unit; do [ "$key" = VmRSS: ] && size=$value; done < /proc/$1/status; } 2>/dev/null
+kills() { awk '$1 == "oom_kill" { print $2 }' /proc/vmstat; }
 (
     n=0
+    first=$(kills)
     while [ $n -lt 20 ]; do
         (head -c 8m /dev/zero; exec sleep 100000) | tail -c 8m > /dev/null &
         i=0
         until rss $!; [ ${size:-0} -gt 8000 ]; do
             i=$((i + 1))
-            [ $i -gt 5 ] && [ ${size:-0} = 0 ] && break 2
-            [ $i -gt 400 ] && break 2
+            [ "$(kills)" != "$first" ] || [ $i -gt 400 ] && break 2
             usleep 50000
         done
         n=$((n + 1))
