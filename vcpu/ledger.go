@@ -51,21 +51,34 @@ func (l *Ledger) enter() {
 		return
 	}
 	now := time.Since(l.base)
-	if l.pending {
-		spent := now - l.mark
-		l.Reasons[l.last].Time += spent
-		if l.access != nil {
-			l.access.Time += spent
-		}
-		if l.tracer != nil {
-			l.report(spent)
-		}
-		l.pending, l.access = false, nil
-	}
+	l.answered(now)
 	if l.tracer != nil {
 		l.cpu.KeepRIP()
 	}
 	l.mark = now
+}
+
+// answered notes that the exit is, if there is one: the guest runs on.
+func (l *Ledger) answered(now time.Duration) {
+	if !l.pending {
+		return
+	}
+	spent := now - l.mark
+	l.Reasons[l.last].Time += spent
+	if l.access != nil {
+		l.access.Time += spent
+	}
+	if l.tracer != nil {
+		l.report(spent)
+	}
+	l.pending, l.access = false, nil
+}
+
+// end is called when the vCPU has ended, with its last exit, which nothing comes after.
+func (l *Ledger) end() {
+	if l != nil {
+		l.answered(time.Since(l.base))
+	}
 }
 
 // exit is called after KVM_RUN; ok says that the guest made an exit.

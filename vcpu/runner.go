@@ -321,6 +321,7 @@ func (r *Runner) shut() error {
 }
 
 func (r *Runner) finish(e End) {
+	r.conf.Ledger.end()
 	r.end = e
 	close(r.ended)
 }

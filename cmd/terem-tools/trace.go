@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 
@@ -132,9 +133,12 @@ func (f *traceFlags) read(path string) (*trace.Trace, error) {
 		return nil, bad(err, "`terem run --trace "+path+"` writes one")
 	}
 	defer file.Close()
-	b, err := io.ReadAll(io.LimitReader(file, mostTrace))
+	b, err := io.ReadAll(io.LimitReader(file, mostTrace+1))
 	if err != nil {
 		return nil, bad(err, "")
+	}
+	if len(b) > mostTrace {
+		return nil, bad(fmt.Errorf("it has more than %d bytes, and no trace of terem's has", mostTrace), "")
 	}
 	t, err := trace.Read(b)
 	if err != nil {

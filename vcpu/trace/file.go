@@ -51,6 +51,8 @@ const (
 
 	maxCPUs    = 1 << 10
 	maxRecords = 1 << 28
+	maxNames   = 1 << 20 // of places, and of symbols
+	maxTime    = 1 << 53 // ns: 104 days, with which one can reckon
 )
 
 // Write writes the trace.
@@ -138,6 +140,8 @@ func decode(b []byte) (r Record) {
 var (
 	ErrNotTrace = errors.New("it is no trace of terem's")
 	errShort    = errors.New("it ends too soon")
+	errTime     = errors.New("a time in it cannot be")
+	errNames    = fmt.Errorf("it has more than %d names", maxNames)
 )
 
 // Read reads a trace.
@@ -153,9 +157,15 @@ func Read(b []byte) (*Trace, error) {
 	if cpus > maxCPUs {
 		return nil, fmt.Errorf("it has %d vCPUs", cpus)
 	}
+	if places > maxNames || symbols > maxNames {
+		return nil, errNames
+	}
+	took, every := le.Uint64(b[24:]), le.Uint64(b[32:])
+	if took > maxTime || every > maxTime {
+		return nil, errTime
+	}
 	t := &Trace{
-		Began: time.Unix(0, int64(le.Uint64(b[16:]))), Took: time.Duration(le.Uint64(b[24:]) & (1<<63 - 1)),
-		Every: time.Duration(le.Uint64(b[32:]) & (1<<63 - 1)), Only: Mask(le.Uint64(b[40:])),
+		Began: time.Unix(0, int64(le.Uint64(b[16:]))), Took: time.Duration(took), Every: time.Duration(every), Only: Mask(le.Uint64(b[40:])),
 	}
 	r := &reader{b: b[headerSize:]}
 	for range places {
@@ -173,16 +183,20 @@ func Read(b []byte) (*Trace, error) {
 	for range cpus {
 		t.CPUs = append(t.CPUs, r.cpu())
 	}
-	if r.bad {
+	switch {
+	case r.bad:
 		return nil, errShort
+	case r.late:
+		return nil, errTime
 	}
 	return t, nil
 }
 
 // reader takes a file apart. Once it has come to the end, all else is zero.
 type reader struct {
-	b   []byte
-	bad bool
+	b    []byte
+	bad  bool
+	late bool // a record is of a time that cannot be
 }
 
 func (r *reader) take(n uint64) []byte {
@@ -233,6 +247,7 @@ func (r *reader) cpu() (c CPU) {
 	c.Records = make([]Record, n)
 	for i := range c.Records {
 		c.Records[i] = decode(p[i*recordSize:])
+		r.late = r.late || c.Records[i].At > maxTime
 	}
 	return c
 }

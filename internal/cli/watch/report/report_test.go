@@ -111,6 +111,16 @@ func FuzzSum(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add([]byte(b.String()))
+	long := sample()
+	last := &long.CPUs[0].Records[len(long.CPUs[0].Records)-1]
+	for _, at := range []uint64{1 << 53, 1<<53 + 1, 9.2e18, 1<<64 - 1} {
+		last.At = at
+		b.Reset()
+		if err := long.Write(&b); err != nil {
+			f.Fatal(err)
+		}
+		f.Add([]byte(b.String()))
+	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		tr, err := trace.Read(file)
 		if err != nil {
