@@ -37,6 +37,11 @@ each kind of guest ("terem cache"). If there is none, this run boots one and kee
 guest's agent. With --warm=program not even that: the snapshot is one of this command, where it stands at its first
 instruction. There is no --detach, --kernel, --initrd, --vsock or --console then, and disks are read-only.
 
+With --snapshot-at ready=DIR the run boots, and a snapshot is written to DIR when the guest's agent listens and before the
+command starts; with program=DIR, when the command stands at its first instruction. Then the command
+runs. "terem restore DIR" goes on from there as often as wanted: it runs the command. The agent starts it, as
+with --warm, and what that excludes is excluded here.
+
 --disk takes path[,ro][,id=NAME][,cache=writeback|writethrough|none][,overlay=PATH]:
   ro       read-only
   id       the serial number that the guest reads, 20 characters at most
@@ -62,6 +67,7 @@ const runExample = `  terem run                                  a shell in a gu
   terem run --warm=program -- /bin/date      without a boot and an exec
   terem run --disk root.img                  a disk; its file system becomes the root
   terem run --disk base.qcow2,overlay=my.over --disk data.img,ro
+  terem run --snapshot-at ready=my.snap -- make test
   terem run --vsock guest.sock               sockets between guest and host
   terem run --kernel vmlinuz --initrd initrd.img --append 'ro quiet'
   terem run --exits -- true                  what the guest cost, exit by exit

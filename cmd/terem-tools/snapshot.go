@@ -200,15 +200,18 @@ in common is there once.
 
 A machine with its console on a terminal has it on this one. A command whose output went
 elsewhere has it on standard output and standard error now; what was on its way at the moment of the snapshot
-is lost.`
+is lost.
+
+A snapshot of "terem run --snapshot-at" stands before its command, which runs now; one of the moment "ready" runs
+another one, if one is given, and in the background, if there is none at all, it waits for "terem exec".`
 
 func newRestore(status *int) *cobra.Command {
 	f := &command.Restore{}
 	c := &cobra.Command{
-		Use:     "restore [flags] dir",
+		Use:     "restore [flags] dir [-- command args]",
 		Short:   "Have a machine go on from a snapshot",
 		Long:    restoreLong + "\n" + runStatuses,
-		Example: "  terem restore web.snap\n  terem restore -D --name web web.snap\n  terem restore --name clone --number 100 web.snap",
+		Example: "  terem restore web.snap\n  terem restore -D --name web web.snap\n  terem restore --name clone --number 100 web.snap\n  terem restore ready.snap -- uname -a",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			*status, err = f.Execute(c.Flags(), launch.Decoders{Kernel: unpack.Open, Disk: inflate.New})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
@@ -44,8 +45,10 @@ func (f *Restore) Execute(fs *pflag.FlagSet, d launch.Decoders) (status int, err
 	}
 	o := &f.o
 	switch {
-	case fs.NArg() != 1 || fs.Arg(0) == "":
-		return 0, bad("it wants the directory of one snapshot")
+	case fs.NArg() == 0 || fs.Arg(0) == "":
+		return 0, bad("it wants the directory of a snapshot")
+	case fs.NArg() > 1 && fs.ArgsLenAtDash() != 1:
+		return 0, bad("it wants the directory of one snapshot; a command comes after --")
 	case f.clones < 1:
 		return 0, bad(fmt.Sprintf("--number %d: want 1 or more", f.clones))
 	case o.Timeout < 0:
@@ -53,7 +56,7 @@ func (f *Restore) Execute(fs *pflag.FlagSet, d launch.Decoders) (status int, err
 	case o.Exits != "" && o.Exits != "table" && o.Exits != "json":
 		return 0, bad(fmt.Sprintf("--exits=%s: either table or json", o.Exits))
 	}
-	o.Dir, o.Decoders, o.Version = fs.Arg(0), d, Version
+	o.Dir, o.Command, o.Decoders, o.Version = fs.Arg(0), fs.Args()[1:], d, Version
 	o.Stdin, o.Stdout, o.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if !fs.Lookup("console").Changed {
 		o.Console = ""
@@ -88,12 +91,16 @@ func (f *Restore) many(fs *pflag.FlagSet) (status int, err error) {
 			args = append(args, "--"+g.Name+"="+g.Value.String())
 		}
 	})
+	dir := f.o.Dir
+	if strings.HasPrefix(dir, "-") {
+		dir = "./" + dir
+	}
 	for i := range f.clones {
 		each := slices.Clip(args)
 		if f.o.Name != "" {
 			each = append(each, fmt.Sprintf("--name=%s-%d", f.o.Name, i+1))
 		}
-		if status, err := background(append(each, "--", f.o.Dir)); status != 0 || err != nil {
+		if status, err := background(append(append(each, dir, "--"), f.o.Command...)); status != 0 || err != nil {
 			return status, err // and why, it has said
 		}
 	}

@@ -29,6 +29,7 @@ type Run struct {
 	vsock   string
 	timeout time.Duration
 	detach  bool
+	moment  string
 	watch   Watch
 
 	// NewWatchers makes what Watch asks for. A program that is to start at once has none.
@@ -80,6 +81,7 @@ func (f *Run) Define(fs *pflag.FlagSet) {
 	fs.BoolVarP(&f.detach, "detach", "D", false, "run in the background, with the console in a file (`terem logs`); print the name")
 	fs.StringVar(&o.Warm, "warm", "", "begin where a guest like it has booted already, at this `moment`: ready (if none is given), or program")
 	fs.Lookup("warm").NoOptDefVal = launch.WarmReady
+	fs.StringVar(&f.moment, "snapshot-at", "", "take a snapshot on the way, at this `moment=dir`: ready=DIR, before the command, or program=DIR, at its first instruction")
 	fs.DurationVar(&f.timeout, "timeout", 0, "end the guest after this `time`: 30s, 5m; 0 is never")
 	fs.StringVar(&f.exits, "exits", "", "print the exit ledger at the end, in this `form`: table (if none is given) or json")
 	fs.Lookup("exits").NoOptDefVal = "table"
@@ -164,6 +166,11 @@ func (f *Run) options(args []string) (err error) {
 	}
 	if err := f.sizes(); err != nil {
 		return bad(err)
+	}
+	if f.moment != "" {
+		if o.SnapshotAt, err = launch.ParseMoment(f.moment); err != nil {
+			return bad(fmt.Errorf("--snapshot-at %s: %w", f.moment, err))
+		}
 	}
 	if f.timeout < 0 {
 		return bad(fmt.Errorf("--timeout %v: time does not run backwards", f.timeout))

@@ -37,7 +37,7 @@ func (s *session) inside() {
 		if s.m.AwaitListener() != nil {
 			return // it has ended, and says how
 		}
-		s.keep(WarmReady)
+		s.pass(WarmReady)
 	}
 	conn, err := s.reach()
 	if err != nil {
@@ -140,9 +140,9 @@ func (s *session) exec(conn agent.Conn, start agent.Start, st agent.Streams) (ag
 	switch {
 	case s.warmth.from == WarmProgram:
 		return agent.Resume(conn, agent.Size{Rows: start.Rows, Cols: start.Cols}, st)
-	case s.warmth.dir(WarmProgram) != "":
+	case s.warmth.dir(WarmProgram) != "" || s.saved.at == WarmProgram:
 		start.Hold = true
-		st.Held = func() { s.keep(WarmProgram) }
+		st.Held = func() { s.pass(WarmProgram) }
 	}
 	return agent.Exec(conn, start, st)
 }

@@ -30,6 +30,7 @@ type Options struct {
 	Timeout        time.Duration
 	Name           string   // under which others find it; "": one is drawn
 	Warm           string   // begin from a snapshot of a guest that has booted: WarmReady, WarmProgram; "": boot
+	SnapshotAt     Moment   // take a snapshot on the way
 	Detached       *os.File // not nil: in the background; gets the machine's name and is closed when the guest runs
 	Exits          string   // "", "table" or "json"
 	Payload        boot.Payload

@@ -21,6 +21,7 @@ type request struct {
 	CmdLine  string // the kernel's
 	Command  []string
 	At       string `json:",omitempty"` // the moment: WarmReady, WarmProgram; "": any
+	TTY      bool   `json:",omitempty"` // the command that stands still is on a terminal
 	Disks    []diskRequest
 	RNG      *rng.Config
 	Balloon  *machine.Balloon

@@ -23,6 +23,7 @@ type RestoreOptions struct {
 	Name                  string // as in Options
 	Detached              *os.File
 	Console               string
+	Command               []string // instead of that for which the snapshot stands ready
 	Timeout               time.Duration
 	Exits                 string
 	Quiet, Verbose        bool
@@ -57,8 +58,13 @@ func Restore(ro *RestoreOptions) (status int, err error) {
 	o.Name, o.Detached, o.Console, o.Timeout, o.Exits = ro.Name, ro.Detached, ro.Console, ro.Timeout, ro.Exits
 	o.Quiet, o.Verbose, o.Decoders, o.Version = ro.Quiet, ro.Verbose, ro.Decoders, ro.Version
 	o.Stdin, o.Stdout, o.Stderr = ro.Stdin, ro.Stdout, ro.Stderr
+	if err := ro.choose(r, &o); err != nil {
+		return 0, err
+	}
 	s := newSession(&o, since)
 	s.from = sn
+	s.pipe = s.pipe || r.At == WarmProgram && !r.TTY
+	s.warmth.from = o.Warm
 	s.make = func(c machine.Config) (*machine.Machine, error) {
 		ram, err := sn.Guest()
 		if err != nil {
@@ -72,6 +78,24 @@ func Restore(ro *RestoreOptions) (status int, err error) {
 		return m, err
 	}
 	return s.restore(r, cpu, ro.Dir)
+}
+
+// choose says what is to run in the machine. One that stands at a moment goes on with its command, or with another one; in the background one without a
+// command is for those who enter it.
+func (ro *RestoreOptions) choose(r *request, o *Options) error {
+	if len(ro.Command) > 0 && r.At != WarmReady {
+		return &fault.Error{Class: fault.Usage, Thing: "snapshot " + ro.Dir, Cause: "its programs run already", Mend: "leave out the command; `terem exec` starts more"}
+	}
+	if len(ro.Command) > 0 {
+		o.Command = ro.Command
+	}
+	if r.At == WarmReady && len(o.Command) == 0 && ro.Detached != nil {
+		return nil
+	}
+	if o.Warm = r.At; o.Warm != "" && !o.stdio() {
+		return &fault.Error{Class: fault.Usage, Thing: fault.Field("Console"), Cause: "the command's streams do not go over the console", Mend: "leave it out"}
+	}
+	return nil
 }
 
 // decode reads what terem itself has put into a snapshot.
@@ -151,5 +175,12 @@ func (s *session) restore(r *request, cpu machine.CPUModel, dir string) (status 
 		c.Vsock.CID = r.CID
 		s.answers(&c, way{agent: r.Agent, streams: r.Streams})
 	}
-	return s.carryOut(c, s.run)
+	run := s.run
+	if s.o.Warm != "" {
+		if c.Vsock == nil {
+			return 0, notOurs(dir, errors.New("its guest has no sockets"))
+		}
+		run = s.runInside
+	}
+	return s.carryOut(c, run)
 }

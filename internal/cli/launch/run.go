@@ -44,6 +44,7 @@ type session struct {
 	streams *streams // of the guest's command, if they do not go over the console
 	warmth  warm
 	from    *snapshot.Snapshot // of which the machine's RAM was made; nil: of none
+	saved   saved
 
 	mu     sync.Mutex
 	status int           // overrides the outcome's status, if why is set
@@ -77,7 +78,12 @@ func Run(o *Options) (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if o.Warm != "" {
+	if o.SnapshotAt.Dir != "" {
+		if err := s.beginSnapshot(); err != nil {
+			return 0, err
+		}
+		defer s.endSnapshot()
+	} else if o.Warm != "" {
 		if err := checkWarm(o); err != nil {
 			return 0, err
 		}
@@ -103,7 +109,10 @@ func Run(o *Options) (status int, err error) {
 	}
 	conf.Disks = disks
 	return s.carryOut(conf, func(c machine.Config) (int, error) {
-		if o.Warm != "" {
+		switch {
+		case o.SnapshotAt.Dir != "":
+			return s.runInside(c)
+		case o.Warm != "":
 			return s.startWarm(im, c)
 		}
 		return s.run(c)

@@ -24,6 +24,9 @@ const (
 // checkWarm refuses what such a snapshot cannot have.
 func checkWarm(o *Options) error {
 	thing := fault.Field("Warm")
+	if o.SnapshotAt.Dir != "" {
+		thing = fault.Field("SnapshotAt")
+	}
 	bad := func(field, cause string) error {
 		return &fault.Error{Class: fault.Usage, Thing: thing, Cause: cause, Mend: "leave out " + fault.Field(field)}
 	}
@@ -160,7 +163,7 @@ func (s *session) keep(at string) {
 		s.murmur(err)
 		return
 	}
-	if r.At = at; at != WarmProgram {
+	if r.At, r.TTY = at, !s.pipe; at != WarmProgram {
 		r.Command = nil
 	}
 	w, err := snapshot.Create(dir, true)

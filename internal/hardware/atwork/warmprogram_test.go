@@ -3,6 +3,7 @@ package atwork
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -133,4 +134,37 @@ func TestWarmProgramRace(t *testing.T) {
 		t.Errorf("the cache has %v, %v", l, err)
 	}
 	terem(t, "y", "run", "--warm=program", "--timeout", "60s", "--", "sh", "-c", "cat; exit 5").want(t, 5, "y")
+}
+
+// TestSnapshotAt: a snapshot on the way, and what goes on from it.
+func TestSnapshotAt(t *testing.T) {
+	emulated(t)
+	own(t)
+	tmp := t.TempDir()
+	ready, program, empty := filepath.Join(tmp, "ready"), filepath.Join(tmp, "program"), filepath.Join(tmp, "empty")
+	terem(t, "first", "run", "--snapshot-at", "ready="+ready, "--", "sh", "-c", "cat; exit 3").want(t, 3, "first")
+	terem(t, "", "snapshot", "verify", ready).want(t, 0, ready+": whole\n")
+	terem(t, "again", "restore", ready).want(t, 3, "again")
+	terem(t, "again", "restore", ready, "--", "sh", "-c", "cat; exit 4").want(t, 4, "again")
+	terem(t, "", "restore", ready, "--", "nope").wantAll(t, 127, "", "terem: nope: no such program in the guest\n")
+	refused(t, "it exists; name another directory\n", 64, "run", "--snapshot-at", "ready="+ready, "--", "true")
+
+	terem(t, "first", "run", "--snapshot-at", "program="+program, "--", "sh", "-c", "cat; exit 5").want(t, 5, "first")
+	for range 2 {
+		terem(t, "again", "restore", program).want(t, 5, "again")
+	}
+	refused(t, "its programs run already", 64, "restore", program, "--", "true")
+	if status := onTerminal(t, [2]uint16{24, 80}, func(u *ttytest.User) { u.Type("typed\r\x04"); u.Expect("typed\r\ntyped\r\n") }, "restore", program); status != 5 {
+		t.Errorf("on a terminal: status %d", status)
+	}
+	terem(t, "", "run", "--snapshot-at", "program="+filepath.Join(tmp, "never"), "--", "nope").wantAll(t, 127, "", "terem: nope: no such program in the guest\n")
+
+	terem(t, "exit 6\n", "run", "--snapshot-at", "ready="+empty).want(t, 6, "")
+	terem(t, "", "restore", "--detach", "--name", "waits", empty).want(t, 0, "waits\n")
+	terem(t, "", "exec", "waits", "echo", "hi").want(t, 0, "hi\n")
+	terem(t, "", "kill", "waits").want(t, 0, "")
+	terem(t, "exit 7\n", "restore", empty).want(t, 7, "")
+	if l, err := os.ReadDir(tmp); err != nil || len(l) != 3 {
+		t.Errorf("left: %v, %v", l, err)
+	}
 }
