@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/signal"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -205,15 +207,19 @@ func (f *labGrade) class(ctx context.Context, e *exercise.Exercise, dir string, 
 	if os.Geteuid() != 0 {
 		return 0, &fault.Error{Class: fault.Host, Thing: "--all", Cause: "other people's programs need limits, and those need root", Mend: "run it as root"}
 	}
-	var table *os.File
+	var table *grade.Table
 	if f.csv != "" {
-		if table, err = os.Create(f.csv); err != nil {
-			return 0, &fault.Error{Class: fault.Usage, Thing: "--csv " + f.csv, Err: fault.Reason(err)}
+		if table, err = grade.NewTable(f.csv); err != nil {
+			return 0, f.noTable(err)
 		}
-		defer table.Close()
 	}
 	told := map[string]bool{}
+	signal.Ignore(syscall.SIGPIPE) // `| head` is no reason to lose the table
+	var tableErr error
 	list, err := grade.Class(ctx, e, dir, o, func(r *grade.Report) {
+		if table != nil {
+			tableErr = errors.Join(tableErr, table.Row(r))
+		}
 		if f.json {
 			return
 		}
@@ -225,8 +231,12 @@ func (f *labGrade) class(ctx context.Context, e *exercise.Exercise, dir string, 
 		}
 		fmt.Println(r.Line())
 	})
-	if table != nil && len(list) > 0 { // also of those before an interrupt
-		err = errors.Join(err, grade.CSV(table, list), table.Close())
+	if table != nil {
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "terem: %s has the %d students who were graded until then\n", table.Partial(), len(list))
+		} else if err = errors.Join(tableErr, table.Done()); err != nil {
+			err = f.noTable(err)
+		}
 	}
 	if err != nil {
 		return 0, err
@@ -235,4 +245,8 @@ func (f *labGrade) class(ctx context.Context, e *exercise.Exercise, dir string, 
 		err = grade.ClassJSON(os.Stdout, list)
 	}
 	return grade.ClassStatus(list), err
+}
+
+func (f *labGrade) noTable(err error) error {
+	return &fault.Error{Class: fault.Usage, Thing: "--csv " + f.csv, Err: fault.Reason(err), Mend: "name a file that can be written"}
 }

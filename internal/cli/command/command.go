@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
+	"unicode"
 
 	"github.com/spf13/pflag"
 
@@ -27,13 +29,22 @@ func (e *UsageError) Error() string { return e.Err.Error() }
 
 // Failed says what went wrong on standard error, and returns the exit status.
 func Failed(err error) int {
+	say := func(err error) string { return strings.Map(shown, fault.Say(err, FlagOf)) }
 	var usage *UsageError
 	if errors.As(err, &usage) {
-		fmt.Fprintf(os.Stderr, "terem: %s; see `%s --help`\n", fault.Say(usage.Err, FlagOf), usage.Command)
+		fmt.Fprintf(os.Stderr, "terem: %s; see `%s --help`\n", say(usage.Err), usage.Command)
 		return fault.StatusUsage
 	}
-	fmt.Fprintf(os.Stderr, "terem: %s\n", fault.Say(err, FlagOf))
+	fmt.Fprintf(os.Stderr, "terem: %s\n", say(err))
 	return fault.Status(err)
+}
+
+// shown is a character of a message on a terminal. A name of somebody else's file may have some in it that move the cursor.
+func shown(r rune) rune {
+	if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
 }
 
 // CacheDir is where the default guest is.

@@ -162,7 +162,7 @@ func (a touch) handle(s Subject, p place) (before []byte, t touched, err error) 
 		err = &Wrong{Seen: fmt.Sprintf("%v: error %q", a, t.Error), Expected: "no error: a guest may access any address",
 			Cause: "HandleMMIO fails where a PC just has nobody to answer", Read: readRun}
 	case len(t.Page) != len(p.Page):
-		err = fmt.Errorf("a page of %d bytes", len(t.Page))
+		err = anotherPage(len(t.Page))
 	}
 	return p.Page, t, err
 }

@@ -92,9 +92,15 @@ func (a access) handle(s Subject) (before []byte, h handled, err error) {
 		err = &Wrong{Seen: fmt.Sprintf("%v: error %q", a, h.Error), Expected: "no error: a guest may access any port", Cause: "HandleIO fails where a PC just has nobody to answer",
 			Read: readRun}
 	case len(h.Page) != pageLength:
-		err = fmt.Errorf("a page of %d bytes", len(h.Page))
+		err = anotherPage(len(h.Page))
 	}
 	return before, h, err
+}
+
+// anotherPage is a page of another length than the one that was given. Only an answer that is not the harness's has one.
+func anotherPage(length int) *Wrong {
+	return &Wrong{Seen: fmt.Sprintf("a page of %d bytes", length), Expected: "the page that was given", Read: readRun,
+		Cause: "the answer did not come from the function: the page is KVM's, and its length cannot change"}
 }
 
 // printed checks what was printed of an access.

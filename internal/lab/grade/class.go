@@ -2,12 +2,11 @@ package grade
 
 import (
 	"context"
-	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"terem/internal/fault"
@@ -24,6 +23,7 @@ func Class(ctx context.Context, e *exercise.Exercise, dir string, o Options, eac
 		return nil, &fault.Error{Class: fault.Usage, Thing: dir, Err: fault.Reason(err), Mend: "name the directory that has the students' directories"}
 	}
 	var list []*Report
+	var last string // what was wrong with this host, the last time
 	for _, d := range entries {
 		if !d.IsDir() || strings.HasPrefix(d.Name(), ".") {
 			continue
@@ -36,12 +36,14 @@ func Class(ctx context.Context, e *exercise.Exercise, dir string, o Options, eac
 			return list, ctx.Err()
 		}
 		if err != nil {
-			if fault.Status(err) != fault.StatusUsage {
-				return list, err // this host's: it is no student's, and the next one would get the same
+			// One submission must not end the grading of all. What comes twice is this host's, and the next one would get it, too.
+			if fault.Status(err) != fault.StatusUsage && hostThing(err) == last {
+				return list, err
 			}
 			r = newReport(e, o)
 			r.unusable(e, err)
 		}
+		last = hostThing(err)
 		r.Student = d.Name()
 		list = append(list, r)
 		each(r)
@@ -52,11 +54,23 @@ func Class(ctx context.Context, e *exercise.Exercise, dir string, o Options, eac
 	return list, nil
 }
 
+// hostThing is what an error of this host's is about, "" for none and for one of a student's. Two causes may differ in a number.
+func hostThing(err error) string {
+	if err == nil || fault.Status(err) == fault.StatusUsage {
+		return ""
+	}
+	own := new(fault.Error)
+	if errors.As(err, &own) {
+		return own.Thing
+	}
+	return err.Error()
+}
+
 // unusable is the report of a directory that cannot be graded.
 func (r *Report) unusable(e *exercise.Exercise, err error) {
 	r.note(err.Error())
 	for _, c := range e.Checks {
-		r.lost(c, "there is nothing to grade")
+		r.lost(c, "it could not be graded")
 	}
 }
 
@@ -81,26 +95,6 @@ func (r *Report) first() string {
 		return r.Notes[len(r.Notes)-1]
 	}
 	return ""
-}
-
-// CSV writes a class as a table.
-func CSV(w io.Writer, list []*Report) error {
-	c := csv.NewWriter(w)
-	rows := [][]string{{"student", "exercise", "points", "of", "not_run", "seed", "first_mistake"}}
-	for _, r := range list {
-		rows = append(rows, []string{cell(r.Student), strconv.Itoa(r.Exercise), strconv.Itoa(r.Points), strconv.Itoa(r.Of),
-			strconv.Itoa(r.NotRun), r.Seed, cell(r.first())})
-	}
-	return c.WriteAll(rows)
-}
-
-// cell is a text that no program takes for a formula: a directory's name is a student's choice.
-func cell(s string) string {
-	s = printable(s)
-	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }
 
 // ClassJSON writes a class for a program.

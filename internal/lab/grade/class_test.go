@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"terem/internal/fault"
 )
 
 // TestClass grades a class, twice at once.
@@ -62,6 +64,76 @@ func TestNoContainer(t *testing.T) {
 	r, err := newReport(e, Options{}).cannotRun(t.Context(), e, hostError("this host lets no ordinary user make namespaces"))
 	if err != nil || r.Status() != StatusNotRun || r.NotRun != e.Points() || !strings.Contains(text(t, r), "note: it compiles, and was not run: container: this host lets") {
 		t.Errorf("error %v, %+v", err, r)
+	}
+}
+
+// TestClassGoesOn has one submission that this host fails at, and then a host that fails at all.
+func TestClassGoesOn(t *testing.T) {
+	e := find(t, 1)
+	class := t.TempDir()
+	for _, name := range []string{"anna", "boris", "clara"} {
+		if err := Start(e, filepath.Join(class, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", fakeGo(t, "exit 3"))
+	list, err := Class(t.Context(), e, class, Options{Seed: seed}, func(*Report) {})
+	if fault.Status(err) != fault.StatusHost || err == nil || len(list) != 1 || !strings.Contains(list[0].first(), "exit status 3") {
+		t.Errorf("%d rows, error %v; want the second failure of the same kind to end it", len(list), err)
+	}
+}
+
+// TestTable looks at a table while it grows.
+func TestTable(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "points.csv")
+	put(t, filepath.Dir(name), "points.csv", "last week's")
+	table, err := NewTable(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newReport(find(t, 1), Options{Seed: seed})
+	r.Student = "anna"
+	if err := table.Row(r); err != nil {
+		t.Fatal(err)
+	}
+	old, _ := os.ReadFile(name)
+	part, _ := os.ReadFile(table.Partial())
+	if string(old) != "last week's" || !strings.Contains(string(part), "\nanna,1,0,10,0,0x7e4e,\n") {
+		t.Errorf("before the end there are %q and %q", old, part)
+	}
+	if err := table.Done(); err != nil {
+		t.Fatal(err)
+	}
+	whole, _ := os.ReadFile(name)
+	if _, err := os.Stat(name + partial); string(whole) != string(part) || err == nil {
+		t.Errorf("at the end there are %q and the part: %v", whole, err)
+	}
+}
+
+// TestNotesAreClean has a student's name that is to move the cursor of whoever grades.
+func TestNotesAreClean(t *testing.T) {
+	r := newReport(find(t, 1), Options{})
+	r.note("\x1b[2J10/10")
+	if s := text(t, r); strings.Contains(s, "\x1b") || strings.Contains(r.Line(), "\x1b") {
+		t.Errorf("%q, %q", s, r.Line())
+	}
+}
+
+// TestNoName has an empty name, as a variable gives that was not set. The current directory is not meant by it.
+func TestNoName(t *testing.T) {
+	t.Chdir(t.TempDir())
+	put(t, ".", "realmode.go", "a night's work")
+	e := find(t, 1)
+	for _, err := range []error{Start(e, ""), func() error { _, err := take(e, ""); return err }()} {
+		if err == nil || err.Error() != "DIR: its name is empty; name a directory" {
+			t.Error(err)
+		}
+	}
+	if err := write(".", e.Start()); err == nil {
+		t.Error("a file that is there was written")
+	}
+	if text, err := os.ReadFile("realmode.go"); err != nil || string(text) != "a night's work" {
+		t.Errorf("the work is %q, error %v", text, err)
 	}
 }
 

@@ -2,6 +2,7 @@
 //
 //	start.go    the directory that a student begins with
 //	take.go     a student's files, taken out of his directory: bounded, and nothing but files
+//	plain.go    what is no plain Go
 //	build.go    the program: his package, and the grader's harness that calls it
 //	run.go      that program in a container; why it ended
 //	session.go  questions to it and its answers

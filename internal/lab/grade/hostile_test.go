@@ -113,7 +113,7 @@ func TestHostile(t *testing.T) {
 		{"prints a little", 0, "it printed: 10/10 right", "exited by itself"},
 		{"forges an answer", 0, "bytes on the grader's socket", "writes to descriptor 0"},
 		{"hangs up", 0, "standard input was closed", "closed the grader's socket"},
-		{"kills all", short, "", ""},
+		{"kills all", 0, "all goroutines are asleep", "Go runtime"}, // it is alone in there, and no signal of its own reaches it
 		{"escapes in its words", 0, "panic: ?[2J?]0;title? 10/10", "panicked"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -222,22 +222,37 @@ func TestDoesNotCompile(t *testing.T) {
 	e := find(t, 1)
 	for _, tt := range []struct{ name, add, want string }{
 		{"a typing error", "package exercise\nfunc f() { retrun }\n", "extra.go:2:12: undefined: retrun"},
-		{"C", "package exercise\n// #include <stdlib.h>\nimport \"C\"\nvar _ = C.free\n", "it compiles"},
+		{"C", "package exercise\n// #include <stdlib.h>\nimport \"C\"\nvar _ = C.free\n", "extra.go: imports C; exercises are plain Go"},
+		{"C among others", "package exercise\nimport (\n\t\"os\"\n\tc \"C\"\n)\nvar _ = os.Args\n", "extra.go: imports C"},
+		{"a file for others", "//go:build windows\n\npackage exercise\nvar X int\n", "extra.go: its name or its build constraint leaves it out"},
+		{"another package", "package other\n", "found packages exercise"},
+		{"a circle", "package exercise\nimport _ \"exercise/grader\"\n", "is a program, not an importable package"},
+		{"a name that is nowhere", "package exercise\nimport _ \"unsafe\"\n//go:linkname g runtime.nosuch\nfunc g()\nfunc init() { g() }\n", "relocation target runtime.nosuch not defined"},
 		{"a module of the network", "package exercise\nimport _ \"golang.org/x/sys/unix\"\n", "golang.org/x/sys/unix"},
 		{"an embedded file", "package exercise\nimport _ \"embed\"\n//go:embed go.sum\nvar x string\n", "pattern go.sum: no matching files"},
-		{"a huge object", "package exercise\nvar X = [1 << 33]byte{1<<33 - 1: 1}\nfunc init() { println(&X) }\n", ""},
+		{"a huge object", "package exercise\nvar X = [1 << 33]byte{1<<33 - 1: 1}\nfunc init() { println(&X) }\n", "out of memory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			dir := started(t, e)
 			put(t, dir, "extra.go", tt.add)
 			put(t, dir, "go.mod", "module exercise\ngo 9.9\ntoolchain go9.9.9\n") // the grader has its own
 			r := grade(t, e, dir)
-			if tt.name == "C" { // the file is left out, as the go command does without a C compiler
-				return
-			}
 			if r.Points != 0 || r.Status() != StatusWrong || r.Checks[0].Check != compiles || !strings.Contains(r.Checks[0].Wrong.Seen, tt.want) {
 				t.Errorf("want %q of\n%s", tt.want, text(t, r))
 			}
 		})
+	}
+}
+
+// TestEmbedsTheHarness has a student read the grader's part of the program. It is nothing that he may not know, and the answers are not in it.
+func TestEmbedsTheHarness(t *testing.T) {
+	needContainer(t)
+	e := find(t, 1)
+	dir := laid(t, e, attempts(t, e)[0])
+	put(t, dir, "extra.go", "package exercise\nimport \"embed\"\n//go:embed grader/*\nvar harness embed.FS\nfunc init() { b, _ := harness.ReadFile(\"grader/harness.go\"); println(len(b) > 1000) }\n")
+	r := grade(t, e, dir)
+	if r.Printed != "true\n" || len(r.Mistakes()) > 0 {
+		t.Error(text(t, r))
 	}
 }

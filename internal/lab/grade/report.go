@@ -44,7 +44,8 @@ func newReport(e *exercise.Exercise, o Options) *Report {
 	return &Report{Exercise: e.Number, Title: e.Title, Seed: fmt.Sprintf("%#x", o.Seed), Of: e.Points()}
 }
 
-func (r *Report) note(line string) { r.Notes = append(r.Notes, line) }
+// note adds a line, which may have the name of a student's file in it.
+func (r *Report) note(line string) { r.Notes = append(r.Notes, printable(line)) }
 
 func (r *Report) right(c exercise.Check) {
 	r.Points += c.Points

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"terem/internal/fault"
 	"terem/internal/lab/exercise"
 )
 
@@ -154,5 +155,9 @@ func open(ctx context.Context, built string, kvm *os.File, limit time.Duration, 
 		return nil, err
 	}
 	s := &session{p: p, kvm: kvm, limit: limit}
-	return s, p.conn.SetDeadline(time.Now().Add(limit))
+	if err := p.conn.SetDeadline(time.Now().Add(limit)); err != nil {
+		s.close() // or its container would stay
+		return nil, &fault.Error{Class: fault.Host, Thing: "grade", Err: err}
+	}
+	return s, nil
 }

@@ -13,6 +13,9 @@ import (
 
 // Start lays out exercise e in a directory, which is made if it is not there and must be empty if it is.
 func Start(e *exercise.Exercise, dir string) error {
+	if dir == "" { // which is not there, and files below it would be in the current directory
+		return errNoName()
+	}
 	entries, err := os.ReadDir(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -31,7 +34,12 @@ func Start(e *exercise.Exercise, dir string) error {
 	return nil
 }
 
-// write writes files below a directory.
+// errNoName is for a directory without a name, as a shell's variable gives that was not set.
+func errNoName() error {
+	return &fault.Error{Class: fault.Usage, Thing: "DIR", Cause: "its name is empty", Mend: "name a directory"}
+}
+
+// write writes new files below a directory.
 func write(dir string, list []exercise.File) error {
 	const everybodyReads, everybodyEnters = 0o644, 0o755
 	for _, f := range list {
@@ -39,9 +47,19 @@ func write(dir string, list []exercise.File) error {
 		if err := os.MkdirAll(filepath.Dir(name), everybodyEnters); err != nil {
 			return err
 		}
-		if err := os.WriteFile(name, f.Text, everybodyReads); err != nil {
+		if err := writeNew(name, f.Text, everybodyReads); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeNew writes a file that is not there yet: what is there is somebody's work.
+func writeNew(name string, text []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
 }

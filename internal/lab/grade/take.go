@@ -19,11 +19,15 @@ import (
 const (
 	mostFiles  = 32
 	mostBytes  = 256 << 10 // of one file
+	mostSource = 512 << 10 // of all: a compiler takes long for much
 	mostListed = 4096      // entries that are looked at
 )
 
 // take reads a student's files. Files that the grader has itself are left out, and so are tests.
 func take(e *exercise.Exercise, dir string) ([]exercise.File, error) {
+	if dir == "" {
+		return nil, errNoName()
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, &fault.Error{Class: fault.Usage, Thing: dir, Err: fault.Reason(err), Mend: fmt.Sprintf("`terem lab start %d DIR` makes a directory to grade", e.Number)}
@@ -31,13 +35,14 @@ func take(e *exercise.Exercise, dir string) ([]exercise.File, error) {
 	defer root.Close()
 	names, err := listed(root)
 	if err != nil {
-		return nil, &fault.Error{Class: fault.Usage, Thing: dir, Err: err}
+		return nil, &fault.Error{Class: fault.Usage, Thing: dir, Err: err, Mend: "leave in it what the exercise needs"}
 	}
 	given := map[string]bool{}
 	for _, f := range e.Given() {
 		given[f.Path] = true
 	}
 	var list []exercise.File
+	total := 0
 	for _, name := range names {
 		if given[name] || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 			continue
@@ -47,7 +52,10 @@ func take(e *exercise.Exercise, dir string) ([]exercise.File, error) {
 		}
 		text, err := read(root, name)
 		if err != nil {
-			return nil, &fault.Error{Class: fault.Usage, Thing: filepath.Join(dir, name), Err: fault.Reason(err)}
+			return nil, &fault.Error{Class: fault.Usage, Thing: filepath.Join(dir, name), Err: fault.Reason(err), Mend: "a directory to grade has regular files"}
+		}
+		if total += len(text); total > mostSource {
+			return nil, &fault.Error{Class: fault.Usage, Thing: dir, Cause: fmt.Sprintf("more than %d KiB of Go files in it", mostSource>>10), Mend: "an exercise takes a few KiB"}
 		}
 		list = append(list, exercise.File{Path: name, Text: text})
 	}
