@@ -12,7 +12,8 @@ import (
 	"terem/internal/lab/result"
 )
 
-// How long is waited for what. A kernel that is interpreted is slow; a victim that does not answer in that time is harmed.
+// How long is waited for what. A kernel that is interpreted is slow, so what takes longer tells nothing. All of it together is less
+// than place.MachineLimit.
 const (
 	readyLimit  = 3 * time.Minute
 	answerLimit = time.Minute
@@ -69,18 +70,26 @@ func observe(ctx context.Context, w *place.Workspace, e experiment.Experiment, p
 	}
 	defer attacker.Stop()
 	defer pair.Halt() // so that nobody there has to be asked to end
-	seen.Attack, err = until(ctx, attacker, experiment.Done, attackLimit)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		seen.Attack = append(seen.Attack, fmt.Sprintf("(not done after %v)", attackLimit))
-	} else if errors.Is(err, place.ErrEnded) {
-		seen.Attack = append(seen.Attack, "(it ended)")
-	}
+	attack(ctx, attacker, &seen)
 	if seen.After, err = look(ctx, victim); err != nil {
-		seen.Gone = gone(err)
+		miss(&seen, err)
 	}
 	c.Before, c.After, c.Attack = seen.Before, seen.After, seen.Attack
-	c.Verdict, c.Evidence = e.Judge(seen)
+	c.Verdict, c.Evidence = e.Decide(seen)
 	return ctx.Err()
+}
+
+// attack waits until the attacker has done what it can, or has ended.
+func attack(ctx context.Context, attacker *place.Process, seen *experiment.Seen) {
+	said, err := until(ctx, attacker, experiment.Done, attackLimit)
+	seen.Attack = append(seen.Attack, said...)
+	seen.Done, seen.Ended = err == nil, errors.Is(err, place.ErrEnded)
+	switch {
+	case seen.Ended:
+		seen.Attack = append(seen.Attack, "(it ended)")
+	case !seen.Done:
+		seen.Attack = append(seen.Attack, fmt.Sprintf("(not done after %v)", attackLimit))
+	}
 }
 
 // at puts the names of a place in.
@@ -103,11 +112,13 @@ func until(ctx context.Context, p *place.Process, mark string, limit time.Durati
 	return p.Until(ctx, mark)
 }
 
-func gone(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Sprintf("no word in %v", answerLimit)
+// miss notes why the victim did not answer.
+func miss(seen *experiment.Seen, err error) {
+	if seen.Late = !errors.Is(err, place.ErrEnded); seen.Late {
+		seen.Gone = fmt.Sprintf("no word in %v", answerLimit)
+		return
 	}
-	return err.Error()
+	seen.Gone = err.Error()
 }
 
 func last(said []string) string {

@@ -24,10 +24,11 @@ type Experiment struct {
 	OneCPU     bool // the two have to share a processor
 	Setup      string
 	Look       string // answers in lines
-	Attack     string
+	Attack     string // says in a line that begins with Tried what it has tried, and how that ended
+	Fatal      bool   // the attack may end the attacker, too
 	AttackDoes string // in one sentence
 	VictimSees string
-	Judge      func(Seen) (Verdict, string) // and a sentence of evidence
+	Judge      func(Seen) (Verdict, string) // of the victim, and a sentence of evidence; Decide asks for the attack, too
 }
 
 // Seen is what was observed.
@@ -35,8 +36,10 @@ type Seen struct {
 	Secret        string
 	Before, After []string // the victim's answers
 	Gone          string   // why there is no answer after the attack; empty: there is
+	Late          bool     // that is because the time was over: nobody saw the victim end
 	Attack        []string // what the attacker said
 	Others        float64  // so many programs ran beside the victim while it was alone, for each processor
+	Done, Ended   bool     // the attacker has done what it can; it has ended
 }
 
 // Names that the scripts use. SECRET is told to the victim alone, and not on its command line.
@@ -54,6 +57,9 @@ const (
 	End   = "== end"
 	Done  = "== done"
 )
+
+// Tried begins a line in which an attacker says what it has tried. Without one there was no attack that failed: there was none.
+const Tried = "tried: "
 
 func (n Names) preamble(data string) string {
 	return "export PATH=" + n.Path + " LC_ALL=C TZ=UTC; TAG=" + n.Tag + " DIR=" + n.Dir + " DATA=" + data + " PORT=" + strconv.Itoa(n.Port) + "\n"

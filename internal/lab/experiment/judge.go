@@ -10,9 +10,33 @@ import (
 // judge is how a row is decided.
 type judge = func(Seen) (Verdict, string)
 
-// alive: the victim answers still.
+// Decide is the verdict. A victim is safe only from an attack that took place.
+func (e Experiment) Decide(s Seen) (Verdict, string) {
+	v, why := e.Judge(s)
+	if v != Safe {
+		return v, why
+	}
+	switch {
+	case !slices.ContainsFunc(s.Attack, tried):
+		return Unclear, "nothing shows that the attack took place: the attacker said " + said(s.Attack)
+	case !s.Done && !(e.Fatal && s.Ended):
+		return Unclear, "the attack did not come to its end: the attacker said " + said(s.Attack)
+	}
+	return Safe, why
+}
+
+// tried: the attacker says so, and its shell has found the program that it tried with.
+func tried(line string) bool {
+	const notExecutable, notFound = "status 126", "status 127" // POSIX, Shell Command Language, 2.8.2
+	return strings.HasPrefix(line, Tried) && !strings.HasSuffix(line, notExecutable) && !strings.HasSuffix(line, notFound)
+}
+
+// alive: the victim answers still. One that only takes its time may be slow, as all of a busy machine is.
 func alive(s Seen) (Verdict, string) {
-	if s.Gone != "" {
+	switch {
+	case s.Late:
+		return Unclear, "the victim did not answer in time, and was not seen to end: " + s.Gone
+	case s.Gone != "":
 		return Harmed, "the victim does not answer any more: " + s.Gone
 	}
 	return Safe, "the victim answers still"

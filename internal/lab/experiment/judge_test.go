@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -19,6 +20,9 @@ func TestJudge(t *testing.T) {
 		{"another secret", "read-memory", Seen{Secret: secret, Attack: []string{"secret-fedcba9876543210"}}, Safe},
 		{"told, and dead", "read-memory", Seen{Secret: secret, Attack: []string{secret}, Gone: "x"}, Harmed},
 		{"dead by it", "read-memory", Seen{Secret: secret, Gone: "x"}, Harmed},
+		{"slow", "kill", Seen{Before: []string{"I live"}, Gone: "no word in 1m0s", Late: true}, Unclear},
+		{"slow, another answer", "fork-bomb", Seen{Before: []string{"I can"}, Gone: "no word in 1m0s", Late: true}, Unclear},
+		{"slow, and told", "read-memory", Seen{Secret: secret, Attack: []string{secret}, Gone: "no word in 1m0s", Late: true}, Harmed},
 		{"the same file", "delete-file", Seen{Before: []string{"inode 3", "aa"}, After: []string{"inode 3", "aa"}}, Safe},
 		{"another file", "delete-file", Seen{Before: []string{"inode 3", "aa"}, After: []string{"inode 4", "aa"}}, Harmed},
 		{"one kernel", "see-kernel", Seen{Before: []string{"boot_id=1"}, Attack: []string{"boot_id=1"}}, Harmed},
@@ -47,6 +51,65 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestDecide: what did not happen harms nobody, and proves nothing.
+func TestDecide(t *testing.T) {
+	const try = Tried + "something: status 1"
+	for _, tt := range []struct {
+		name        string
+		row         string
+		attack      []string
+		done, ended bool
+		want        Verdict
+	}{
+		{"it failed", "kill", []string{"kill: no such process", try}, true, false, Safe},
+		{"it never began", "kill", []string{"terem: container: no space left on device", "(it ended)"}, false, true, Unclear},
+		{"it says nothing", "kill", nil, true, false, Unclear},
+		{"it takes too long", "kill", []string{try, "(not done after 2m0s)"}, false, false, Unclear},
+		{"it died over it", "kill", []string{try, "(it ended)"}, false, true, Unclear},
+		{"no such program", "kill", []string{"sh: rm: not found", Tried + "rm: status 127"}, true, false, Unclear},
+		{"one of two programs", "kill", []string{Tried + "rm: status 127", try}, true, false, Safe},
+		{"the attacker's kernel is dead", "panic", []string{try, "(it ended)"}, false, true, Safe},
+		{"it was never there", "panic", []string{"terem: no space left on device", "(it ended)"}, false, true, Unclear},
+		{"it hangs", "panic", []string{try, "(not done after 2m0s)"}, false, false, Unclear},
+	} {
+		e, _ := Find(tt.row)
+		s := Seen{Before: []string{"I live"}, After: []string{"I live"}, Attack: tt.attack, Done: tt.done, Ended: tt.ended}
+		if got, why := e.Decide(s); got != tt.want || why == "" {
+			t.Errorf("%s: %s, %q; want %s", tt.name, got, why, tt.want)
+		}
+		s.After, s.Gone = nil, "it has ended"
+		if got, _ := e.Decide(s); got != Harmed {
+			t.Errorf("%s: a victim that has ended is %s", tt.name, got)
+		}
+	}
+}
+
+// TestNoAttack wants no row to be safe from an attacker that was never started.
+func TestNoAttack(t *testing.T) {
+	for _, e := range All() {
+		s := Seen{Secret: "secret-1", Attack: []string{"terem: container: no space left on device", "(it ended)"}, Ended: true}
+		if v, why := e.Decide(s); v == Safe {
+			t.Errorf("%s: safe, since %s", e.Name, why)
+		}
+	}
+}
+
+// TestLoopback wants a service of a victim to be at the loopback address alone: these rows run on the host of whoever tries it.
+func TestLoopback(t *testing.T) {
+	listens := regexp.MustCompile(`\bnc -l.*`)
+	found := 0
+	for _, e := range All() {
+		for _, line := range listens.FindAllString(e.Setup+"\n"+e.Look+"\n"+e.Attack, -1) {
+			if found++; !strings.Contains(line, " -s 127.0.0.1 ") {
+				t.Errorf("%s: %s", e.Name, line)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("nobody listens")
+	}
+}
+
 // TestRows wants of each row what a reader and a run need.
 func TestRows(t *testing.T) {
 	names := map[string]bool{}
@@ -59,6 +122,9 @@ func TestRows(t *testing.T) {
 			if text == "" {
 				t.Errorf("%s: no %s", e.Name, what)
 			}
+		}
+		if !strings.Contains(e.Attack, `echo "`+Tried) {
+			t.Errorf("%s: its attack never says what it has tried", e.Name)
 		}
 		if len(e.Title) > 28 {
 			t.Errorf("%s: its title is wider than the table has it", e.Name)
@@ -80,7 +146,7 @@ func FuzzJudge(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, after, attack string) {
 		s := Seen{Secret: "secret-1", Before: strings.Split(before, "\n"), After: strings.Split(after, "\n"), Attack: strings.Split(attack, "\n")}
 		for _, e := range All() {
-			switch v, _ := e.Judge(s); v {
+			switch v, _ := e.Decide(s); v {
 			case Harmed, Degraded, Safe, Unclear:
 			default:
 				t.Errorf("%s: %q", e.Name, v)

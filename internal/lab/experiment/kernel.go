@@ -9,8 +9,10 @@ func kernel() []Experiment {
 			AttackDoes: "calls sethostname(2)",
 			VictimSees: "the host's name",
 			Look:       `hostname`,
-			Attack:     `hostname attacked && echo "my host name is $(hostname) now"`,
-			Judge:      unchanged("host name"),
+			Attack: `
+hostname attacked
+echo "tried: sethostname: status $?"`,
+			Judge: unchanged("host name"),
 		},
 		{
 			Name: "mount-over", Title: "mount over its files", Dangerous: true,
@@ -21,7 +23,8 @@ func kernel() []Experiment {
 			Look:       `echo "files: $(ls $DIR)"`,
 			Attack: `
 mkdir -p $DIR
-mount -t tmpfs nothing $DIR && echo "mounted at $DIR"`,
+mount -t tmpfs nothing $DIR
+echo "tried: mount at $DIR: status $?"`,
 			Judge: unchanged("directory"),
 		},
 		{
@@ -30,12 +33,14 @@ mount -t tmpfs nothing $DIR && echo "mounted at $DIR"`,
 			AttackDoes: "switches the loopback interface off",
 			VictimSees: "whether it reaches a service of its own at 127.0.0.1",
 			Setup: `
-nc -ll -p $PORT -e echo connected &
+nc -ll -s 127.0.0.1 -p $PORT -e echo connected &
 i=0
 until nc -w 1 127.0.0.1 $PORT < /dev/null | grep -q connected || [ $i = 100 ]; do i=$((i + 1)); usleep 50000; done`,
-			Look:   `nc -w 2 127.0.0.1 $PORT < /dev/null | grep -q connected && echo "I reach it" || echo "I do not reach it"`,
-			Attack: `ip link set lo down && echo "lo is down"`,
-			Judge:  given("I reach it", unchanged("service")),
+			Look: `nc -w 2 127.0.0.1 $PORT < /dev/null | grep -q connected && echo "I reach it" || echo "I do not reach it"`,
+			Attack: `
+ip link set lo down
+echo "tried: ip link set lo down: status $?"`,
+			Judge: given("I reach it", unchanged("service")),
 		},
 		{
 			Name: "kernel-setting", Title: "change a kernel setting", Dangerous: true,
@@ -44,8 +49,10 @@ until nc -w 1 127.0.0.1 $PORT < /dev/null | grep -q connected || [ $i = 100 ]; d
 			VictimSees: "the value",
 			Look:       `echo "swappiness $(cat /proc/sys/vm/swappiness)"`,
 			Attack: `
-echo 7 > /proc/sys/vm/swappiness && echo "written"
-unshare -Ur sh -c 'echo 7 > /proc/sys/vm/swappiness' && echo "written in a user namespace"`,
+echo 7 > /proc/sys/vm/swappiness
+echo "tried: write 7: status $?"
+unshare -Ur sh -c 'echo 7 > /proc/sys/vm/swappiness'
+echo "tried: write 7 in a user namespace: status $?"`,
 			Judge: unchanged("setting"),
 		},
 		{
@@ -54,16 +61,20 @@ unshare -Ur sh -c 'echo 7 > /proc/sys/vm/swappiness' && echo "written in a user 
 			AttackDoes: "sets the clock to the year 2000",
 			VictimSees: "the time",
 			Look:       `echo "clock=$(date +%s)"`,
-			Attack:     `date -s '2000-01-01 00:00:00'`,
-			Judge:      inTime,
+			Attack: `
+date -s '2000-01-01 00:00:00'
+echo "tried: set the clock: status $?"`,
+			Judge: inTime,
 		},
 		{
-			Name: "panic", Title: "crash the kernel", Dangerous: true,
+			Name: "panic", Title: "crash the kernel", Dangerous: true, Fatal: true,
 			Question:   "Can a program bring down the machine on which others run?",
 			AttackDoes: "asks the kernel to crash, by /proc/sysrq-trigger",
 			VictimSees: "it is asked to answer, before and after",
 			Look:       `echo "I live"`,
 			Attack: `
+[ -e /proc/sysrq-trigger ] && echo "tried: ask the kernel to crash (in a second: so that this is heard)"
+sleep 1
 echo c > /proc/sysrq-trigger
 echo "I live, too"`,
 			Judge: alive,

@@ -4,7 +4,7 @@ package experiment
 // finding itself.)
 const find = `
 found=$(grep -l "victim[-]$TAG" /proc/[0-9]*/cmdline 2>/dev/null | tr -dc '0-9\n')
-echo "neighbours found: ${found:-none}"
+[ -r /proc/$$/cmdline ] && echo "tried: looked through /proc, and found these neighbours:" ${found:-none}
 `
 
 // neighbour has the rows about one victim: its process, its memory, its files.
@@ -48,7 +48,8 @@ done | sort -u`,
 			Look:       `[ -f $DIR/file ] && stat -c 'inode %i' $DIR/file && sha256sum < $DIR/file | cut -c 1-16 || echo "no file"`,
 			Attack: find + `
 for root in "" $(for p in $found; do echo /proc/$p/root; done); do
-    rm $root$DIR/file && echo "removed $root$DIR/file"
+    rm $root$DIR/file
+    echo "tried: rm $root$DIR/file: status $?"
 done`,
 			Judge: unchanged("file"),
 		},
@@ -65,7 +66,7 @@ echo '. $DIR/lib/greet.sh && greet' > $DIR/program`,
 			Attack: `
 mkdir -p $DIR/lib
 echo 'welcome() { echo "hello from version 2"; }' > $DIR/lib/greet.sh
-. $DIR/lib/greet.sh && welcome`,
+. $DIR/lib/greet.sh && welcome && echo "tried: installed version 2, and used it"`,
 			Judge: unchanged("program"),
 		},
 	}

@@ -10,10 +10,13 @@ func resources() []Experiment {
 			VictimSees: "work done in the best of six windows of 0.4 seconds, alone and under attack",
 			Look:       `for i in 1 2 3 4 5 6; do probe compute 400; done`,
 			Attack: `
+loops=
 for i in 1 2 3 4; do
     while :; do :; done &
+    loops="$loops $!"
 done
-sleep 1`,
+sleep 1
+kill -0 $loops && echo "tried: four loops are running"`,
 			Judge: worked,
 		},
 		{
@@ -47,7 +50,7 @@ kills() { awk '$1 == "oom_kill" { print $2 }' /proc/vmstat; }
     done
 ) 2>/dev/null
 read -r n < /tmp/count
-echo "processes of 8 MiB: ${n:-0}"`,
+[ ${n:-0} -gt 0 ] && echo "tried: started processes of 8 MiB; so many lived: $n"`,
 			Judge: unchanged("process"),
 		},
 		{
@@ -57,9 +60,9 @@ echo "processes of 8 MiB: ${n:-0}"`,
 			VictimSees: "whether it can start one itself",
 			Look:       `(true) && echo "I can start a process"`,
 			Attack: `
-( while :; do sleep 100000 & done )
+( while :; do sleep 100000 & done ) # ends when the kernel refuses
 set -- /proc/[0-9]*
-echo "processes I see now: $#"`,
+[ $# -gt 8 ] && echo "tried: started processes until that failed; now I see $#"`,
 			Judge: unchanged("answer"),
 		},
 		{
@@ -70,7 +73,8 @@ echo "processes I see now: $#"`,
 			Look:       `head -c 65536 /dev/zero > $DATA/note && echo "I can write" || echo "I cannot write"; rm -f $DATA/note`,
 			Attack: `
 (head -c 100m /dev/zero > $DATA/fill)
-ls -l $DATA/fill | awk '{ print "bytes written: " $5 }'`,
+size=$(stat -c %s $DATA/fill)
+[ ${size:-0} -gt 65536 ] && echo "tried: wrote $size bytes"`,
 			Judge: unchanged("answer"),
 		},
 	}

@@ -29,11 +29,12 @@ const (
 // machineMemory is enough for two containers, and soon full.
 const machineMemory = "128M"
 
-// machineLimit ends a machine whose terem is killed in a way that it cannot see.
-const machineLimit = "10m"
+// MachineLimit ends a machine whose terem is killed in a way that it cannot see. It is longer than anything that is waited for: a
+// victim must not end by it.
+const MachineLimit = 30 * time.Minute
 
-// patience is how long a machine is given to start: an interpreted kernel takes its time.
-const patience = 3 * time.Minute
+// Patience is how long a machine is given to start: an interpreted kernel takes its time.
+const Patience = 3 * time.Minute
 
 // prepare makes of a fresh machine one in which experiments are run: a small disk, few process numbers, so that a fork bomb is
 // over soon, and everything in the page cache that a container needs.
@@ -62,7 +63,7 @@ func (w *Workspace) newMachine(ctx context.Context, n Need) (*machine, error) {
 	if err := w.base(ctx); err != nil {
 		return nil, err
 	}
-	argv := []string{w.terem, "restore", "--quiet", "--console", "none", "--timeout", machineLimit, "--name"}
+	argv := []string{w.terem, "restore", "--quiet", "--console", "none", "--timeout", MachineLimit.String(), "--name"}
 	if n.OneCPU {
 		argv = append(w.pin(), argv...)
 	}
@@ -86,7 +87,7 @@ func (w *Workspace) boot(ctx context.Context, argv func(name string) []string) (
 
 // ready waits until the machine can be found by its name.
 func (m *machine) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	for {
 		select {
@@ -130,7 +131,7 @@ func (w *Workspace) makeBase(ctx context.Context) error {
 		return fmt.Errorf("make a disk for the virtual machines: %w", err)
 	}
 	m, err := w.boot(ctx, func(name string) []string {
-		return []string{w.terem, "run", "--quiet", "--console", "none", "--timeout", machineLimit, "--memory", machineMemory, "--name", name,
+		return []string{w.terem, "run", "--quiet", "--console", "none", "--timeout", MachineLimit.String(), "--memory", machineMemory, "--name", name,
 			"--disk", w.imageFile() + ",ro", "--", "sleep", "1000000"}
 	})
 	if err != nil {
