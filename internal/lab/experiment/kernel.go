@@ -33,7 +33,7 @@ echo "tried: mount at $DIR: status $?"`,
 			AttackDoes: "switches the loopback interface off",
 			VictimSees: "whether it reaches a service of its own at 127.0.0.1",
 			Setup: `
-nc -ll -s 127.0.0.1 -p $PORT -e echo connected &
+nc -ll -p $PORT 127.0.0.1 -e echo connected &
 i=0
 until nc -w 1 127.0.0.1 $PORT < /dev/null | grep -q connected || [ $i = 100 ]; do i=$((i + 1)); usleep 50000; done`,
 			Look: `nc -w 2 127.0.0.1 $PORT < /dev/null | grep -q connected && echo "I reach it" || echo "I do not reach it"`,

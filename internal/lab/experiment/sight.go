@@ -21,7 +21,7 @@ cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | grep -o 'secret-[0-9a-f]\{
 			AttackDoes: "connects to the victim's port on 127.0.0.1",
 			VictimSees: "it tells a secret to whoever connects",
 			Setup: `
-nc -ll -s 127.0.0.1 -p $PORT -e echo "$SECRET" &
+nc -ll -p $PORT 127.0.0.1 -e echo "$SECRET" &
 i=0
 until nc -w 1 127.0.0.1 $PORT < /dev/null | grep -q secret || [ $i = 100 ]; do i=$((i + 1)); usleep 50000; done`,
 			Look: `nc -w 2 127.0.0.1 $PORT < /dev/null | grep -q "$SECRET" && echo "I reach it myself" || echo "I do not reach it myself"`,
