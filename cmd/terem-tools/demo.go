@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -13,6 +14,7 @@ import (
 	"terem/internal/cli/command"
 	"terem/internal/cli/signals"
 	"terem/internal/cli/tty"
+	"terem/internal/fault"
 	"terem/internal/lab"
 	"terem/internal/lab/demo"
 	"terem/internal/lab/show"
@@ -27,7 +29,7 @@ An ordinary user gets a user namespace with each, since making the others needs 
 Exit status:
   0      shown, also if something could not be shown here: it says why
   64     usage: a flag is wrong
-  69     host: no guest's root file system, no space
+  69     host: nothing could be shown here; no guest's root file system, no space
   130    interrupted`
 
 const namespacesExample = `  terem lab namespaces
@@ -56,7 +58,7 @@ It runs in a virtual machine of terem's, whose control groups are nobody's, so i
 Exit status:
   0      shown, also if something could not be shown here: it says why
   64     usage: a flag is wrong
-  69     host: no guest's root file system, no space
+  69     host: no KVM, or no machine; no guest's root file system, no space
   130    interrupted`
 
 const cgroupsExample = `  terem lab cgroups
@@ -77,7 +79,7 @@ container writes and deletes is in a layer of its own.
 Exit status:
   0      shown, also if something could not be shown here: it says why
   64     usage: a flag is wrong
-  69     host: no guest's root file system, no space
+  69     host: nothing could be shown here; no guest's root file system, no space
   130    interrupted`
 
 func newImageDemo(status *int) *cobra.Command {
@@ -132,6 +134,9 @@ func (f *demoFlags) run(all []demo.Demo) (status int, err error) {
 		e := json.NewEncoder(os.Stdout)
 		e.SetIndent("", "  ")
 		err = e.Encode(given)
+	}
+	if err == nil && !slices.ContainsFunc(given, func(d demo.Done) bool { return d.Shown }) {
+		return fault.StatusHost, nil // each has said why
 	}
 	return 0, err
 }

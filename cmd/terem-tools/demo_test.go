@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -33,6 +34,12 @@ func TestDemos(t *testing.T) {
 	}
 	if o := terem(t, 0, "lab", "namespaces", "--only", "uts"); !strings.Contains(o.out, "\n  => ") {
 		t.Errorf("%s%s", o.out, o.stderr)
+	}
+	if _, err := os.Stat("/dev/kvm"); err != nil { // one line, for seven demonstrations
+		o := terem(t, 0, "lab", "cgroups")
+		if o.status != 69 || o.out != "" || strings.Count(o.stderr, "\n") != 1 || !strings.HasPrefix(o.stderr, "terem: a virtual machine, in which this is shown: no KVM: ") {
+			t.Errorf("status %d, %q, %q", o.status, o.out, o.stderr)
+		}
 	}
 	if o := terem(t, 0, "lab", "cgroups", "--only", "nope"); o.status != 64 || !strings.Contains(o.stderr, "terem: --only nope: not one that is known; choose from pids, memory,") {
 		t.Errorf("status %d, %s", o.status, o.stderr)

@@ -33,8 +33,8 @@ column, need KVM; limits need root. What cannot run says so, and the rest runs.
 Verdicts:
   harmed     the victim was killed, changed, or found out
   degraded   it gets less than 75 % of what it gets alone
-  safe       nothing of that
-  unclear    the numbers do not tell
+  safe       nothing of that, from an attack that took place
+  unclear    the numbers do not tell, or the attack did not come to its end
   not run    a line below the table says why
 A "!" marks what came otherwise than expected: a finding, or a host that is set up so.
 

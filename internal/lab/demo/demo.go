@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"terem/internal/fault"
 	"terem/internal/lab/place"
 )
 
@@ -61,9 +62,19 @@ done
 // stepLimit bounds a step. An interpreted kernel is slow.
 const stepLimit = time.Minute
 
-// Give gives a demonstration. What goes wrong is in Why, except the end of ctx.
+// Give gives a demonstration. What goes wrong is in Why, except the end of ctx, and that there is no machine: then no other could be
+// given either.
 func Give(ctx context.Context, w *place.Workspace, d Demo) (Done, error) {
 	done := Done{Name: d.Name, Title: d.Title, Idea: d.Idea, Enter: d.Enter, Lesson: d.Lesson}
+	if d.inMachine {
+		err := w.Machine(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return done, ctx.Err()
+		case err != nil:
+			return done, noMachine(err)
+		}
+	}
 	said, err := d.give(ctx, w, &done)
 	if ctx.Err() != nil {
 		return done, ctx.Err()
@@ -77,11 +88,6 @@ func Give(ctx context.Context, w *place.Workspace, d Demo) (Done, error) {
 }
 
 func (d Demo) give(ctx context.Context, w *place.Workspace, done *Done) (said [][]string, err error) {
-	if d.inMachine {
-		if err := w.Machine(ctx); err != nil {
-			return nil, err
-		}
-	}
 	outer, inner := d.open(w, place.Token())
 	shells := map[string]*place.Process{}
 	for _, s := range []struct {
@@ -111,6 +117,11 @@ func (d Demo) give(ctx context.Context, w *place.Workspace, done *Done) (said []
 		said = append(said, lines)
 	}
 	return said, nil
+}
+
+// noMachine is an error that stands for all demonstrations.
+func noMachine(err error) error {
+	return &fault.Error{Class: fault.Host, Thing: "a virtual machine, in which this is shown", Err: err, Mend: "`terem doctor` says what is missing"}
 }
 
 func until(ctx context.Context, p *place.Process, mark string) ([]string, error) {

@@ -1,0 +1,28 @@
+package demo
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestHarmless wants no step on this host to be one that would harm it, if what is told to refuse it did not.
+func TestHarmless(t *testing.T) {
+	harmful := []string{"date -s", "sysrq", "reboot", "poweroff", "halt", "insmod", "rmmod", "swapoff", "/proc/sys/vm", "/dev/", "rm -r", "kill"}
+	for _, d := range append(Namespaces(), Image()...) {
+		for _, s := range d.Steps {
+			for _, h := range harmful {
+				if strings.Contains(strings.ReplaceAll(s.Run, "/dev/null", ""), h) {
+					t.Errorf("%s: %s: %s", d.Name, s.Who, s.Run)
+				}
+			}
+		}
+		if d.inMachine {
+			t.Errorf("%s: is it on this host?", d.Name)
+		}
+	}
+	for _, d := range Groups() {
+		if !d.inMachine {
+			t.Errorf("%s would change the control groups of this host", d.Name)
+		}
+	}
+}
