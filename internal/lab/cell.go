@@ -58,10 +58,7 @@ func observe(ctx context.Context, w *place.Workspace, e experiment.Experiment, p
 	if said, err := until(ctx, victim, experiment.Ready, readyLimit); err != nil {
 		return fmt.Errorf("the victim did not get ready: %w: %s", err, last(said))
 	}
-	crowd := newCrowd(e.OneCPU)
-	seen.Before, err = look(ctx, victim)
-	seen.Others = crowd.others()
-	if err != nil {
+	if seen.Before, seen.Others, err = lookAlone(ctx, e, victim); err != nil {
 		return fmt.Errorf("the victim did not answer before the attack: %w: %s", err, last(seen.Before))
 	}
 	attacker, err := w.Start(pair.Attacker.Argv(e.Attacker(at(names, pair.Attacker))))
@@ -73,10 +70,19 @@ func observe(ctx context.Context, w *place.Workspace, e experiment.Experiment, p
 	attack(ctx, attacker, &seen)
 	if seen.After, err = look(ctx, victim); err != nil {
 		miss(&seen, err)
+	} else if e.Rest != "" {
+		byTurns(ctx, e, victim, attacker, &seen)
 	}
 	c.Before, c.After, c.Attack = seen.Before, seen.After, seen.Attack
 	c.Verdict, c.Evidence = e.Decide(seen)
 	return ctx.Err()
+}
+
+// lookAlone asks the victim before an attack, and says how many others want its processor.
+func lookAlone(ctx context.Context, e experiment.Experiment, victim *place.Process) ([]string, float64, error) {
+	crowd := newCrowd(e.OneCPU)
+	said, err := look(ctx, victim)
+	return said, crowd.others(), err
 }
 
 // attack waits until the attacker has done what it can, or has ended.

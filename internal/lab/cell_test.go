@@ -129,9 +129,9 @@ func TestMiss(t *testing.T) {
 	}
 }
 
-// TestLimits wants a machine to outlive all that a cell waits for: two machines that start, a victim, two looks, an attack.
+// TestLimits wants a machine to outlive all that a cell waits for: two machines that start, a victim, and turns.
 func TestLimits(t *testing.T) {
-	if all := 2*place.Patience + readyLimit + 2*answerLimit + attackLimit; all >= place.MachineLimit {
+	if all := 2*place.Patience + readyLimit + mostTurns*2*(answerLimit+attackLimit); all >= place.MachineLimit {
 		t.Errorf("a cell may take %v, and its machines end after %v", all, place.MachineLimit)
 	}
 }

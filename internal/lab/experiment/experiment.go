@@ -26,6 +26,7 @@ type Experiment struct {
 	Look       string // answers in lines
 	Attack     string // says in a line that begins with Tried what it has tried, and how that ended
 	Fatal      bool   // the attack may end the attacker, too
+	Rest       string // ends the attack, so that the victim is alone once more; empty: that is not needed
 	AttackDoes string // in one sentence
 	VictimSees string
 	Judge      func(Seen) (Verdict, string) // of the victim, and a sentence of evidence; Decide asks for the attack, too
@@ -71,9 +72,17 @@ func (e Experiment) Victim(n Names) string {
 		"'\nwhile read -r ask; do\n" + block(e.Look) + "echo '" + End + "'\ndone\n"
 }
 
-// Attacker is the script of the attacker: when it has done what it can it waits to be ended, and goes on with what lasts.
+// Attacker is the script of the attacker: when it has done what it can it waits to be ended, and goes on with what lasts. One that can
+// rest does so when it is told a line, and attacks again with the next.
 func (e Experiment) Attacker(n Names) string {
-	return n.preamble(n.Data) + "exec 2>&1\n" + block(e.Attack) + "echo '" + Done + "'\nread -r end\n"
+	attack := block(e.Attack) + "echo '" + Done + "'\n"
+	if e.Rest != "" {
+		wait := "read -r next || exit\n"
+		attack = "while :; do\n" + attack + wait + block(e.Rest) + "echo '" + Done + "'\n" + wait + "done\n"
+	} else {
+		attack += "read -r end\n"
+	}
+	return n.preamble(n.Data) + "exec 2>&1\n" + attack
 }
 
 func block(script string) string {

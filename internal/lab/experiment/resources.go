@@ -7,8 +7,8 @@ func resources() []Experiment {
 			Name: "cpu", Title: "take its processor time", OneCPU: true,
 			Question:   "Can a program slow another one down by computing?",
 			AttackDoes: "computes in four processes, on the processor that the victim has, too",
-			VictimSees: "work done in the best of six windows of 0.4 seconds, alone and under attack",
-			Look:       `for i in 1 2 3 4 5 6; do probe compute 400; done`,
+			VictimSees: "work done in the best of six windows of 0.4 seconds and more, alone and under attack by turns",
+			Look:       `for i in 1 2 3; do probe compute 400; done`,
 			Attack: `
 loops=
 for i in 1 2 3 4; do
@@ -17,10 +17,13 @@ for i in 1 2 3 4; do
 done
 sleep 1
 kill -0 $loops && echo "tried: four loops are running"`,
+			Rest: `
+kill -9 $loops
+wait`,
 			Judge: worked,
 		},
 		{
-			Name: "memory", Title: "take all memory", Dangerous: true,
+			Name: "memory", Title: "take all memory", Dangerous: true, Fatal: true,
 			Question:   "Can a program have another one killed by taking memory?",
 			AttackDoes: "starts processes of 8 MiB, one after the other, until the kernel kills one",
 			VictimSees: "whether its largest process, of 24 MiB, lives",
@@ -46,11 +49,12 @@ kills() { awk '$1 == "oom_kill" { print $2 }' /proc/vmstat; }
             usleep 50000
         done
         n=$((n + 1))
+        [ $n = 1 ] && echo "tried: a process of 8 MiB runs, and more follow"
         echo $n > /tmp/count
     done
 ) 2>/dev/null
 read -r n < /tmp/count
-[ ${n:-0} -gt 0 ] && echo "tried: started processes of 8 MiB; so many lived: $n"`,
+echo "processes of 8 MiB: ${n:-0}"`,
 			Judge: unchanged("process"),
 		},
 		{
@@ -66,15 +70,15 @@ set -- /proc/[0-9]*
 			Judge: unchanged("answer"),
 		},
 		{
-			Name: "disk-full", Title: "fill the disk", Dangerous: true,
+			Name: "disk-full", Title: "fill the disk", Dangerous: true, Fatal: true,
 			Question:   "Can a program keep others from writing files?",
 			AttackDoes: "writes into a file until the kernel refuses, or 100 MiB are written",
 			VictimSees: "whether it can write 64 KiB",
 			Look:       `head -c 65536 /dev/zero > $DATA/note && echo "I can write" || echo "I cannot write"; rm -f $DATA/note`,
 			Attack: `
+(head -c 1m /dev/zero > $DATA/fill) && echo "tried: wrote 1 MiB, and more follows"
 (head -c 100m /dev/zero > $DATA/fill)
-size=$(stat -c %s $DATA/fill)
-[ ${size:-0} -gt 65536 ] && echo "tried: wrote $size bytes"`,
+echo "bytes written: $(stat -c %s $DATA/fill)"`,
 			Judge: unchanged("answer"),
 		},
 	}

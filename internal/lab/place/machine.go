@@ -31,7 +31,7 @@ const machineMemory = "128M"
 
 // MachineLimit ends a machine whose terem is killed in a way that it cannot see. It is longer than anything that is waited for: a
 // victim must not end by it.
-const MachineLimit = 30 * time.Minute
+const MachineLimit = time.Hour
 
 // Patience is how long a machine is given to start: an interpreted kernel takes its time.
 const Patience = 3 * time.Minute
