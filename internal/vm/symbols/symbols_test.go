@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -116,6 +117,48 @@ jiffies 0xffffffff81002000 8 STT_OBJECT .data
 	if got.String() != want {
 		t.Errorf("symbols:\n%s", got.String())
 	}
+}
+
+// TestAddToMany: symbols that are all at one address, or in none of many sections, take no longer than others. If each were compared with all, this
+// would take minutes.
+func TestAddToMany(t *testing.T) {
+	const n = 1 << 18
+	list := slices.Concat(slices.Repeat(Table{{0xffffffff81000000, 'T', "a"}}, n), slices.Repeat(Table{{0xffffffffa0000000, 'T', "b"}}, n))
+	out, err := list.AddTo(withSections(t, 0xfe00))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := elf.NewFile(bytes.NewReader(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if syms, err := f.Symbols(); err != nil || len(syms) != n || syms[0].Size != 0x300 || syms[n-1].Size != 0x300 {
+		t.Errorf("%d symbols, %v", len(syms), err)
+	}
+}
+
+// TestAddToTooManySections: numbers of sections from SHN_LORESERVE on mean something else.
+func TestAddToTooManySections(t *testing.T) {
+	for n, good := range map[int]bool{0xff00 - 4: true, 0xff00 - 3: false, 0xffff: false} {
+		out, err := table(t).AddTo(withSections(t, n))
+		if (err == nil) != good {
+			t.Errorf("%d sections: %v", n, err)
+		}
+		if err != nil {
+			continue
+		}
+		if f, err := elf.NewFile(bytes.NewReader(out)); err != nil || len(f.Sections) != n+3 {
+			t.Errorf("%d sections: %v", n, err)
+		}
+	}
+}
+
+// withSections is stripped with more sections, which are nowhere in memory.
+func withSections(t testing.TB, n int) []byte {
+	b := stripped(t)
+	extra := make([]byte, (n-4)*binary.Size(elf.Section64{}))
+	binary.LittleEndian.PutUint16(b[60:], uint16(n)) // e_shnum
+	return append(b, extra...)
 }
 
 // FuzzAddTo: whatever file it is given, there is a result or an error.
