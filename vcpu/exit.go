@@ -46,7 +46,7 @@ func (r *Runner) port(x kvm.IOExit) {
 	}
 	r.conf.Ledger.port(x.Port, x.Out)
 	if x.Out && r.conf.Brake != nil && r.conf.Brake.Held(port, x.Size) {
-		r.waits = true
+		r.waits |= braked
 	}
 }
 
@@ -72,7 +72,7 @@ func (r *Runner) debugged() *End {
 		return r.assisted(Assistant.Debug, kvm.ExitDebug)
 	}
 	if answer == Hold {
-		r.waits, r.held = true, true
+		r.waits |= held
 	}
 	return nil
 }

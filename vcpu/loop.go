@@ -13,7 +13,7 @@ func (r *Runner) enter() {
 		return
 	}
 	for !r.request.Load() {
-		if r.waits {
+		if r.waits != 0 {
 			r.wait()
 			continue
 		}
@@ -48,11 +48,13 @@ func (r *Runner) enter() {
 // wait waits for the debugger's Release or for the brake, until there is a request. A token that is left of an earlier request wakes
 // it once for nothing.
 func (r *Runner) wait() {
-	if r.held {
+	if r.waits&held != 0 {
 		<-r.nudge
 		return
 	}
-	r.waits = !r.conf.Brake.Wait(r.nudge)
+	if r.conf.Brake.Wait(r.nudge) {
+		r.waits &^= braked
+	}
 }
 
 // settle completes an instruction that is half done, with all the accesses that it

@@ -195,3 +195,36 @@ func TestBrakeLeavesReaders(t *testing.T) {
 		t.Errorf("the reader waited %d times", n)
 	}
 }
+
+// holds is a debugger that holds whoever comes.
+type holds struct{}
+
+func (holds) Stopped(int, *kvm.VCPU) (Answer, error) { return Hold, nil }
+
+// TestReleaseLeavesBrake: a vCPU that its debugger lets go still waits for its brake, and the other way round.
+func TestReleaseLeavesBrake(t *testing.T) {
+	brake := &gateBrake{open: make(chan struct{}, 1)}
+	r := &Runner{conf: Config{Ports: &fakeBus{}, Brake: brake, Debug: holds{}}, nudge: make(chan struct{}, 1)}
+	both := func() {
+		r.port(kvm.IOExit{Port: 0x80, Out: true, Size: 1, Data: []byte{1}})
+		if end := r.debugged(); end != nil {
+			t.Fatal(end)
+		}
+	}
+	both()
+	r.unhold()
+	if r.waits != braked {
+		t.Errorf("released: %b", r.waits)
+	}
+	brake.open <- struct{}{}
+	r.wait()
+	if r.waits != 0 {
+		t.Errorf("released, and the brake is open: %b", r.waits)
+	}
+	both()
+	r.nudge <- struct{}{}
+	r.wait() // for the debugger first
+	if r.waits != braked|held || brake.waits.Load() != 1 {
+		t.Errorf("nudged: %b", r.waits)
+	}
+}

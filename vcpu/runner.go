@@ -75,8 +75,7 @@ type Runner struct {
 	vcpu *kvm.VCPU
 
 	prepare func(*kvm.VCPU) (done bool, err error) // nil: nothing to do
-	waits   bool                                   // before it enters the guest: for its brake or, if held, for Release; the thread's own
-	held    bool                                   // by its debugger
+	waits   waits                                  // before it enters the guest; the thread's own
 
 	mu      sync.Mutex // one command at a time; held while it is delivered
 	state   state
@@ -87,6 +86,14 @@ type Runner struct {
 	end     End           // valid once ended is closed
 	gone    chan struct{} // closed when the goroutine is gone
 }
+
+// waits is what a vCPU waits for before it enters the guest; 0: nothing.
+type waits uint8
+
+const (
+	braked waits = 1 << iota // for its brake
+	held                     // for its debugger's Release
+)
 
 type state int
 
@@ -285,15 +292,16 @@ func (r *Runner) thread(vm *kvm.VM, started chan<- error) {
 		case c.do != nil:
 			c.done <- c.do(r.vcpu)
 		case c.release:
-			if r.held {
-				r.held, r.waits = false, false
-			}
+			r.unhold()
 			c.done <- nil
 		default:
 			c.done <- nil // a pause: being here is all it asks for
 		}
 	}
 }
+
+// unhold leaves what the brake wants as it is.
+func (r *Runner) unhold() { r.waits &^= held }
 
 func (r *Runner) create(vm *kvm.VM) error {
 	c, err := vm.CreateVCPU(r.conf.ID)
