@@ -122,7 +122,7 @@ jiffies 0xffffffff81002000 8 STT_OBJECT .data
 // TestAddToMany: symbols that are all at one address, or in none of many sections, take no longer than others. If each were compared with all, this
 // would take minutes.
 func TestAddToMany(t *testing.T) {
-	const n = 1 << 18
+	const n = 1 << 16
 	list := slices.Concat(slices.Repeat(Table{{0xffffffff81000000, 'T', "a"}}, n), slices.Repeat(Table{{0xffffffffa0000000, 'T', "b"}}, n))
 	out, err := list.AddTo(withSections(t, 0xfe00))
 	if err != nil {
