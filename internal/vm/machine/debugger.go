@@ -2,7 +2,6 @@ package machine
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -13,16 +12,17 @@ import (
 
 // Debugger is a machine as gdb sees it (gdb.Target). The machine waits for its first Resume.
 //
-// While vCPUs run, gdb's breakpoints are in the processors' debug registers, or are INT3 instructions in RAM. When they stand, RAM is as
-// the guest knows it.
+// While vCPUs run, gdb's breakpoints are in the processors' debug registers, or are INT3 instructions in RAM. When they stand, for gdb or
+// for who saves the machine, RAM is as the guest knows it.
 type Debugger struct {
 	m     *Machine
 	wake  chan struct{}
 	quiet bool // KVM can keep interrupts from a vCPU that steps
 
 	points  []gdb.Breakpoint // as gdb has set them
-	slots   [kvm.DebugSlots]*gdb.Breakpoint
-	patches []patch
+	slots   slots
+	traps   traps
+	waiting []gdb.Breakpoint // that are in neither
 	last    gdb.Stop
 	going   bool // between Resume and Halt
 
@@ -30,15 +30,6 @@ type Debugger struct {
 	hits  []gdb.Stop // of vCPUs that hold, in their order; guarded by mu
 	steps []bool     // vCPU i does one step; set while it stands
 }
-
-// patch is an INT3 in the place of a guest's byte.
-type patch struct {
-	at   *gdb.Breakpoint
-	byte []byte // of RAM
-	was  byte
-}
-
-const int3 = 0xcc
 
 // Debugger is the machine's, if Config.Debug was set.
 func (m *Machine) Debugger() *Debugger { return m.debugger }
@@ -83,13 +74,11 @@ const vectorBP = 3
 func (d *Debugger) judge(id int, x kvm.DebugExit) (s gdb.Stop, mine bool) {
 	s = gdb.Stop{Why: gdb.Hit, CPU: id}
 	if x.Exception == vectorBP {
-		for _, p := range d.patches {
-			if p.at.Addr == x.PC {
-				s.At = *p.at
-				return s, true
-			}
+		p := d.traps.find(x.PC)
+		if p != nil {
+			s.At = *p
 		}
-		return s, false
+		return s, p != nil
 	}
 	for i, p := range d.slots {
 		if p != nil && x.DR6>>i&1 != 0 {
@@ -126,10 +115,7 @@ func (d *Debugger) Halt() (gdb.Stop, error) {
 	if err := d.m.freeze(); err != nil {
 		return gdb.Stop{}, err
 	}
-	for _, p := range d.patches {
-		p.byte[0] = p.was
-	}
-	d.patches, d.going = nil, false
+	d.going = false
 	select {
 	case <-d.wake:
 	default:
@@ -146,72 +132,38 @@ func (d *Debugger) Halt() (gdb.Stop, error) {
 	return d.last, nil
 }
 
-// SetBreakpoints takes the place of all that were there.
-func (d *Debugger) SetBreakpoints(cpu int, list []gdb.Breakpoint) error {
-	points := slices.Clone(list)
-	if _, err := d.place(cpu, points); err != nil {
-		return err
-	}
-	d.points = points
-	return nil
-}
-
-// place finds a debug register for what needs one: what is watched, hardware breakpoints, and software breakpoints where no RAM is
-// mapped yet, as all of a kernel's addresses before it has made its page tables. Others get one that is left, and else an INT3; but where
-// KVM interprets the guest's kernel, which does not leave for an INT3, there is none.
-func (d *Debugger) place(cpu int, list []gdb.Breakpoint) (slots [kvm.DebugSlots]*gdb.Breakpoint, err error) {
-	var must, may []*gdb.Breakpoint
-	for i := range list {
-		p := &list[i]
-		if !watchable(p) {
-			return slots, fmt.Errorf("watch %d bytes at %#x: no debug register can", p.Len, p.Addr)
-		}
-		if p.Kind == gdb.Software && !d.m.interprets && d.mapped(cpu, p.Addr) {
-			may = append(may, p)
-			continue
-		}
-		must = append(must, p)
-	}
-	free := slots[:]
-	if d.m.soft {
-		free = slots[1:] // the first is the assistant's
-	}
-	if len(must) > len(free) {
-		return slots, fmt.Errorf("%d breakpoints that need a debug register: there are %d", len(must), len(free))
-	}
-	copy(free, slices.Concat(must, may))
-	return slots, nil
-}
-
-// watchable says whether a debug register can hold a breakpoint (Intel SDM vol. 3, section 18.2.5).
-func watchable(p *gdb.Breakpoint) bool {
-	switch p.Len {
-	case 1, 2, 4, 8:
-		return p.Addr%uint64(p.Len) == 0
-	}
-	return false
-}
-
-// Resume lets vCPUs run. If one still has something to say, that comes first.
+// Resume lets vCPUs run. If one still has something to say, that comes first. If not all can run, none does.
 func (d *Debugger) Resume(what []gdb.Action) error {
 	if d.late() {
 		d.going = true
 		d.wake <- struct{}{} // Halt has left no token there
 		return nil
 	}
-	slots, err := d.place(d.last.CPU, d.points)
+	slots, rest, err := d.place(d.points, func(addr uint64) bool { return d.mapped(d.last.CPU, addr) })
 	if err != nil {
 		return err
 	}
 	d.slots, d.going = slots, true
-	d.patch()
-	for i, r := range d.m.cpus {
+	for i := range d.steps {
 		d.steps[i] = what[i] == gdb.Step
+	}
+	err = d.m.thaw(func() error { return d.ready(rest) }, func(i int) bool { return what[i] == gdb.Stay })
+	if err != nil {
+		_, bad := d.Halt() // it takes the INT3s out
+		err = errors.Join(err, bad)
+	}
+	return err
+}
+
+// ready sets the breakpoints. It is called with the machine's state locked.
+func (d *Debugger) ready(rest []*gdb.Breakpoint) error {
+	d.trap(rest)
+	for i, r := range d.m.cpus {
 		if err := errors.Join(r.Do(d.arm(i)), r.Release()); err != nil {
 			return err
 		}
 	}
-	return d.m.thaw(func(i int) bool { return what[i] == gdb.Stay })
+	return nil
 }
 
 func (d *Debugger) late() bool {
@@ -223,7 +175,7 @@ func (d *Debugger) late() bool {
 // arm tells KVM what the vCPU is to stop for. At a hardware breakpoint that is reported already, the resume flag takes it past that.
 func (d *Debugger) arm(i int) func(*kvm.VCPU) error {
 	return func(c *kvm.VCPU) error {
-		w := kvm.Watched{Step: d.steps[i], Quiet: d.quiet, Software: len(d.patches) > 0}
+		w := kvm.Watched{Step: d.steps[i], Quiet: d.quiet, Software: len(d.traps) > 0}
 		regs, err := c.Regs()
 		if err != nil {
 			return err
@@ -255,18 +207,4 @@ func accessOf(k gdb.Kind) kvm.Access {
 		return kvm.Touches
 	}
 	return kvm.Executes
-}
-
-// patch puts INT3s where breakpoints have no debug register. RAM that is mapped no more has none.
-func (d *Debugger) patch() {
-	for i := range d.points {
-		p := &d.points[i]
-		if slices.Contains(d.slots[:], p) {
-			continue
-		}
-		if b, err := d.bytes(d.last.CPU, p.Addr, 1); err == nil {
-			d.patches = append(d.patches, patch{p, b, b[0]})
-			b[0] = int3
-		}
-	}
 }

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"bytes"
 	"encoding/binary"
 	"testing"
 	"time"
@@ -100,9 +101,8 @@ func TestDebugger(t *testing.T) {
 		}
 		at(t, d, rip, 4)
 	}
-	watch := gdb.Breakpoint{Kind: gdb.Write, Addr: counterAt, Len: 8}
-	set(t, d, watch)
-	if s := run(t, d, gdb.Go); s.Why != gdb.Hit || s.At != watch {
+	set(t, d, watch(counterAt))
+	if s := run(t, d, gdb.Go); s.Why != gdb.Hit || s.At != watch(counterAt) {
 		t.Fatalf("a watched write: %+v", s)
 	}
 	at(t, d, jumpAt, 5)
@@ -145,6 +145,143 @@ func TestDebuggerINT3(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Kill() // Close finds the INT3s in RAM
+}
+
+// five are breakpoints where the guest does not come, of which one is an INT3.
+func five() []gdb.Breakpoint {
+	return []gdb.Breakpoint{soft(codeAt + 0x20), soft(codeAt + 0x21), soft(codeAt + 0x22), soft(codeAt + 0x23), soft(codeAt + 0x24)}
+}
+
+// TestDebuggerSave: who saves, pauses or goes on while INT3s are in RAM finds the guest's own code, and they are there again afterwards. A clone
+// runs.
+func TestDebuggerSave(t *testing.T) {
+	m, d := newDebugged(t, codeCounts)
+	set(t, d, five()...)
+	if err := d.Resume([]gdb.Action{gdb.Go, gdb.Go}); err != nil {
+		t.Fatal(err)
+	}
+	code, err := m.ram.Slice(codeAt, 0x30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	traps := func() int { return bytes.Count(code[0x20:], []byte{int3}) }
+	if n := traps(); n != 1 {
+		t.Fatalf("%d INT3s", n)
+	}
+	for _, paused := range []bool{false, true} {
+		if paused {
+			if err := m.Pause(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := save(t, m)
+		if got := s.ram[0][codeAt:][:0x30]; bytes.IndexByte(got[0x20:], int3) >= 0 || !bytes.HasPrefix(got, codeCounts) {
+			t.Errorf("the snapshot has % x", got)
+		}
+		if n := traps(); n != 1 {
+			t.Errorf("after a snapshot: %d INT3s", n)
+		}
+		c := tinyConfig(nil)
+		c.CPUs = 2
+		clone := restore(t, c, s)
+		start(t, clone)
+		counts(t, clone)
+	}
+	if err := m.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	counts(t, m)
+	if _, err := d.Halt(); err != nil {
+		t.Fatal(err)
+	}
+	if n := traps(); n != 0 {
+		t.Errorf("it stands: %d INT3s", n)
+	}
+	if s := save(t, m); !bytes.Equal(s.ram[0][codeAt:][:0x30], code) {
+		t.Error("a snapshot while it stands has other code")
+	}
+	set(t, d, soft(storeAt))
+	run(t, d, gdb.Go)
+}
+
+// counts waits until a guest of codeCounts is seen to go on.
+func counts(t *testing.T, m *Machine) {
+	t.Helper()
+	count := func() uint64 {
+		if err := m.Pause(); err != nil {
+			t.Fatal(err)
+		}
+		b, err := m.ram.Slice(counterAt, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := binary.LittleEndian.Uint64(b)
+		if err := m.Resume(); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := count()
+	await(t, "the guest counts", func() bool { return count() != before })
+}
+
+// TestDebuggerDetaches: a machine goes on for a gdb that detaches, also if two vCPUs have come to a breakpoint at once, and gdb has heard of one.
+func TestDebuggerDetaches(t *testing.T) {
+	m, d := newDebugged(t, codeCounts)
+	set(t, d, watch(counterAt))
+	if err := d.Resume([]gdb.Action{gdb.Go, gdb.Go}); err != nil {
+		t.Fatal(err)
+	}
+	<-d.Wake()
+	d.mu.Lock()
+	d.hits = append(d.hits, gdb.Stop{Why: gdb.Hit, CPU: 1, At: watch(counterAt)}) // as if vCPU 1 had
+	d.mu.Unlock()
+	if s, err := d.Halt(); err != nil || s.Why != gdb.Hit || s.CPU != 0 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	set(t, d)
+	if err := d.Resume([]gdb.Action{gdb.Go, gdb.Go}); err != nil {
+		t.Fatal(err)
+	}
+	counts(t, m)
+}
+
+// TestDebuggerEarly: breakpoints where no RAM is mapped wait for a place.
+func TestDebuggerEarly(t *testing.T) {
+	_, d := newDebugged(t, codeCounts)
+	const nowhere = 0x7000_0000_0000
+	hard := gdb.Breakpoint{Kind: gdb.Hardware, Addr: storeAt, Len: 1}
+	set(t, d, append(five(), hard, soft(nowhere), soft(nowhere+1), soft(nowhere+2), soft(nowhere+3))...)
+	if s := run(t, d, gdb.Go); s.Why != gdb.Hit || s.At.Addr != storeAt {
+		t.Errorf("a stop: %+v", s)
+	}
+	if w := d.Waiting(); len(w) != 1 || w[0].Addr != nowhere+3 {
+		t.Errorf("these wait: %+v", w)
+	}
+	set(t, d, soft(storeAt))
+	run(t, d, gdb.Go)
+	if w := d.Waiting(); len(w) != 0 {
+		t.Errorf("these wait still: %+v", w)
+	}
+}
+
+// TestDebuggerFails: a machine that cannot run for its debugger has no INT3 in RAM, and neither has one that is closed.
+func TestDebuggerFails(t *testing.T) {
+	m, d := newDebugged(t, codeCounts)
+	set(t, d, five()...)
+	if err := m.cpus[1].Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Resume([]gdb.Action{gdb.Go, gdb.Go}); err == nil {
+		t.Error("it runs with a vCPU that is gone")
+	}
+	code, err := m.ram.Slice(codeAt, 0x30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.IndexByte(code, int3) >= 0 || len(d.traps) != 0 {
+		t.Errorf("INT3s stay: % x", code)
+	}
 }
 
 // TestDebuggerLeavesGuestsOwn: an INT3 of the guest's is the guest's, which has no handler here.

@@ -138,8 +138,10 @@ func (d *Debugger) pages(cpu int, addr uint64, p []byte, f func(ram, part []byte
 	return done, nil
 }
 
-// Read reads guest-virtual memory, as far as there is some.
+// Read reads guest-virtual memory, as far as there is some. It waits, as Write does, for who saves the machine or closes it.
 func (d *Debugger) Read(cpu int, addr uint64, p []byte) (int, error) {
+	d.m.state.Lock()
+	defer d.m.state.Unlock()
 	n, err := d.pages(cpu, addr, p, func(ram, part []byte) { copy(part, ram) })
 	if n > 0 {
 		err = nil
@@ -149,6 +151,8 @@ func (d *Debugger) Read(cpu int, addr uint64, p []byte) (int, error) {
 
 // Write writes all of p, or nothing. It asks for no right to write, as gdb expects.
 func (d *Debugger) Write(cpu int, addr uint64, p []byte) error {
+	d.m.state.Lock()
+	defer d.m.state.Unlock()
 	if _, err := d.pages(cpu, addr, p, func(_, _ []byte) {}); err != nil {
 		return err
 	}

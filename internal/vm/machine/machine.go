@@ -337,6 +337,7 @@ func (m *Machine) Close() error {
 	m.cancel()
 	m.state.Lock() // who copies the RAM gives up, and who comes later finds the end
 	errs := []error{m.each((*vcpu.Runner).Stop)}
+	m.debugger.disarm() // it may still be asked, when there is no RAM any more
 	m.state.Unlock()
 	m.workers.Wait()
 	if m.relay != nil {

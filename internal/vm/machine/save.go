@@ -36,6 +36,7 @@ func (m *Machine) Save(take func(context.Context, *memory.Guest) error) (s *Stat
 	}
 	m.virtio.pause()
 	defer m.virtio.resume()
+	defer m.debugger.without()() // a clone has no debugger
 	if s, err = m.read(); err != nil {
 		return nil, err
 	}
