@@ -29,6 +29,8 @@ type fakeTarget struct {
 	wake   chan struct{}
 	done   chan struct{}
 	killed bool
+	early  bool // breakpoints beyond the first wait
+	slow   bool // a step does not end
 }
 
 const fakeBase = 0xffff_ffff_8100_0000
@@ -93,6 +95,9 @@ func (t *fakeTarget) Resume(what []Action) error {
 	defer t.lock()()
 	t.what, t.stop = slices.Clone(what), Stop{}
 	for i, a := range what {
+		if a == Step && t.slow {
+			return nil
+		}
 		if a == Step {
 			t.regs[i].RIP++
 			t.stop = Stop{Why: Stepped, CPU: i}
@@ -111,6 +116,15 @@ func (t *fakeTarget) Resume(what []Action) error {
 		}
 	}
 	return nil
+}
+
+// Waiting: as if there were one debug register, and no RAM.
+func (t *fakeTarget) Waiting() []Breakpoint {
+	defer t.lock()()
+	if !t.early || len(t.points) == 0 {
+		return nil
+	}
+	return t.points[1:]
 }
 
 func (t *fakeTarget) Wake() <-chan struct{} { return t.wake }

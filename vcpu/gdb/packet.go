@@ -11,7 +11,10 @@ import (
 // maxPacket is the longest packet that is taken, in bytes without its frame. gdb is told, and asks for no more memory at a time.
 const maxPacket = 16 << 10
 
-var errTooLong = errors.New("a packet that is too long")
+var (
+	errTooLong  = errors.New("a packet that is too long")
+	errStranger = errors.New("not the protocol of gdb")
+)
 
 // message is what gdb says: a packet, or one of the bytes that stand alone.
 type message struct {
@@ -29,28 +32,28 @@ const (
 	interrupt             // Ctrl-C
 )
 
-// readMessage reads the next message, and skips what is none:
+// readMessage reads the next message:
 //
 //	$ text # two hexadecimal digits: the sum of the text's bytes, modulo 256
 //
-// The packets that gdb sends here have no byte that is escaped.
+// The packets that gdb sends here have no byte that is escaped. Whoever says anything else outside of a packet is not gdb, and what looks like a
+// packet further on is not meant as one: a browser sends whatever a page wants it to, but not without words of its own before.
 func readMessage(r *bufio.Reader) (message, error) {
-	for {
-		b, err := r.ReadByte()
-		if err != nil {
-			return message{}, err
-		}
-		switch b {
-		case '+':
-			return message{kind: ack}, nil
-		case '-':
-			return message{kind: nack}, nil
-		case 0x03:
-			return message{kind: interrupt}, nil
-		case '$':
-			return readPacket(r)
-		}
+	b, err := r.ReadByte()
+	if err != nil {
+		return message{}, err
 	}
+	switch b {
+	case '+':
+		return message{kind: ack}, nil
+	case '-':
+		return message{kind: nack}, nil
+	case 0x03:
+		return message{kind: interrupt}, nil
+	case '$':
+		return readPacket(r)
+	}
+	return message{}, errStranger
 }
 
 func readPacket(r *bufio.Reader) (message, error) {

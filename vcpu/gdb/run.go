@@ -1,6 +1,8 @@
 package gdb
 
 import (
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,7 +60,20 @@ func (s *session) resume(what []Action) error {
 		return s.reply(no)
 	}
 	s.running = true
-	return nil
+	return s.tell()
+}
+
+// tell says which breakpoints do not work yet, once.
+func (s *session) tell() error {
+	waiting := s.t.Waiting()
+	more := len(waiting) > s.told
+	s.told = len(waiting)
+	if !more {
+		return nil
+	}
+	text := fmt.Sprintf("terem: no debug register is left for %d of the breakpoints, and no RAM is mapped there yet (%#x). They are tried again whenever the guest goes on.\n",
+		len(waiting), waiting[0].Addr)
+	return s.send(frame("O" + hex.EncodeToString([]byte(text))))
 }
 
 // detach leaves a machine that runs.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,13 +26,24 @@ type session struct {
 	stop    Stop   // why it stands
 	thread  int    // the vCPU of g, m and the like
 	points  []Breakpoint
+	told    int // how many of them gdb was told not to work yet
+
+	place atomic.Int32 // whether it has its place for good
+	gone  chan struct{}
 }
+
+// What may become of a session's place.
+const (
+	lent  = iota // it has said nothing, and who comes next gets its place
+	taken        // it speaks the protocol
+	lost         // another has it
+)
 
 // errOver ends a session that has nothing more to say.
 var errOver = errors.New("the session is over")
 
 func newSession(conn net.Conn, t Target) *session {
-	return &session{t: t, conn: conn, patience: patience, acks: true}
+	return &session{t: t, conn: conn, patience: patience, acks: true, gone: make(chan struct{})}
 }
 
 // serve has the conversation until either side ends it.
@@ -43,19 +55,22 @@ func (s *session) serve(quit <-chan struct{}) {
 	for err := error(nil); err == nil; {
 		err = s.next(messages, quit)
 	}
-	if len(s.points) > 0 {
+	if s.running || len(s.points) > 0 {
 		s.leave()
 	}
 }
 
-// listen hands on what gdb says, until the connection ends.
+// listen hands on what gdb says, until the connection ends. gdb waits for the answer to its first packet before it says more. Who does not is not
+// gdb: an HTTP request can begin with a packet, as its method.
 func listen(conn net.Conn, to chan<- message, over <-chan struct{}) {
 	defer close(to)
+	first := true
 	for r := bufio.NewReader(conn); ; {
 		m, err := readMessage(r)
-		if err != nil {
+		if err != nil || first && m.kind == packet && r.Buffered() > 0 {
 			return
 		}
+		first = first && m.kind != packet
 		select {
 		case to <- m:
 		case <-over:
@@ -130,6 +145,9 @@ func (s *session) meet() (err error) {
 	if s.met {
 		return nil
 	}
+	if !s.place.CompareAndSwap(lent, taken) {
+		return errOver
+	}
 	s.met = true
 	s.stop, err = s.t.Halt()
 	s.thread = s.stop.CPU
@@ -169,7 +187,8 @@ func (s *session) why() string {
 	return text
 }
 
-// leave takes the breakpoints of a gdb that is gone. A machine that runs stands for that moment.
+// leave takes the breakpoints of a gdb that is gone. A machine that runs stands for that moment; then all of it runs, also what only one vCPU
+// was to do.
 func (s *session) leave() {
 	if s.running {
 		if _, err := s.t.Halt(); err != nil {

@@ -1,10 +1,14 @@
 package gdb
 
 import (
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,24 +140,77 @@ func TestAcknowledged(t *testing.T) {
 	}
 }
 
-// TestStrangers: who does not speak the protocol stops nothing; a second connection is closed; the first goes on.
+// TestStrangers: who does not speak the protocol stops nothing and ends nothing, whatever it says later, and a browser is no gdb. A second
+// connection hears that there is one already, and the first goes on.
 func TestStrangers(t *testing.T) {
 	f := newFake()
 	f.what = []Action{Go, Go}
 	c := newClient(t, f)
-	c.send("GET / HTTP/1.1\r\n\r\n\x03\x03")
-	two := dial(t, c.conn.RemoteAddr())
-	_ = two.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-	if _, err := two.r.ReadByte(); err != io.EOF {
-		t.Errorf("the second connection: %v", err)
+	kill := string(frame("k"))
+	for _, said := range []string{
+		"GET / HTTP/1.1\r\n\r\n\x03\x03", "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n" + kill, kill + " / HTTP/1.1\r\n\r\n", "\n" + kill, "k" + kill, "\x00" + kill,
+	} {
+		stranger := dial(t, c.conn.RemoteAddr())
+		stranger.send(said)
+		stranger.wantEnd()
 	}
-	if !f.runs() {
-		t.Error("a stranger has stopped the machine")
+	if !f.runs() || f.killed {
+		t.Errorf("a stranger has stopped the machine: runs %v, killed %v", f.runs(), f.killed)
 	}
+	c = dial(t, c.conn.RemoteAddr())
 	c.want("?", "T05thread:1;")
 	if f.runs() {
 		t.Error("the machine runs while gdb looks at it")
 	}
+	two := dial(t, c.conn.RemoteAddr())
+	two.want("qSupported", "E.another gdb is connected to this machine")
+	two.wantEnd()
+	c.want("qC", "QC1")
+}
+
+func (c *client) wantEnd() {
+	c.t.Helper()
+	_ = c.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if b, err := io.ReadAll(c.r); errors.Is(err, os.ErrDeadlineExceeded) || len(b) > 0 {
+		c.t.Errorf("the connection goes on: %q, %v", b, err)
+	}
+}
+
+// TestIdle: connections that say nothing keep nobody out.
+func TestIdle(t *testing.T) {
+	c := newClient(t, newFake())
+	idle := dial(t, c.conn.RemoteAddr())
+	c.wantEnd()
+	idle.send("+")
+	c = dial(t, c.conn.RemoteAddr())
+	idle.wantEnd()
+	c.want("qC", "QC1")
+	var crowd []*client
+	for range maxCrowd + 2 {
+		crowd = append(crowd, dial(t, c.conn.RemoteAddr()))
+	}
+	crowd[maxCrowd+1].wantEnd()
+	crowd[0].want("?", "E.another gdb is connected to this machine")
+	c.want("qC", "QC1")
+}
+
+// TestWaiting: gdb is told, once, of breakpoints that have no place yet.
+func TestWaiting(t *testing.T) {
+	f := newFake()
+	f.early = true
+	c := newClient(t, f)
+	for _, addr := range []string{"1", "2", "3"} {
+		c.want("Z0,"+addr+",1", "OK")
+	}
+	got := c.ask("vCont;s:1")
+	text, err := hex.DecodeString(strings.TrimPrefix(got, "O"))
+	if got[0] != 'O' || err != nil || !strings.Contains(string(text), "for 2 of the breakpoints") || !strings.Contains(string(text), "(0x2)") {
+		t.Errorf("%q: %q, %v", got, text, err)
+	}
+	if got := c.answer(); got != "T05thread:1;" {
+		t.Errorf("after that: %q", got)
+	}
+	c.want("vCont;s:1", "T05thread:1;")
 }
 
 // TestLost: a connection that ends leaves the machine as it is, without breakpoints, and the next one finds it so.
@@ -179,6 +236,19 @@ func TestLost(t *testing.T) {
 				return err == nil && strings.Contains(text, "QC1")
 			})
 		})
+	}
+}
+
+// TestLostAtWork: no vCPU is left standing by a gdb that is lost while one does a step, or while all run and there are no breakpoints.
+func TestLostAtWork(t *testing.T) {
+	for _, command := range []string{"vCont;s:2", "c"} {
+		f := newFake()
+		f.slow = true
+		c := newClient(t, f)
+		c.send(string(frame(command)))
+		eventually(t, "it runs", f.runs)
+		c.conn.Close()
+		eventually(t, "all of it runs", func() bool { defer f.lock()(); return slices.Equal(f.what, []Action{Go, Go}) && f.halts == 2 })
 	}
 }
 
@@ -260,7 +330,8 @@ func talk(t *testing.T, input []byte) {
 	done := make(chan struct{})
 	go func() { defer close(done); newSession(server, newFake()).serve(nil); server.Close() }()
 	go func() { _, _ = io.Copy(io.Discard, client) }()
-	_, _ = client.Write(input) // the session may have ended
+	_, _ = client.Write(frame("qC")) // it stands alone
+	_, _ = client.Write(input)       // the session may have ended
 	client.Close()
 	<-done
 }

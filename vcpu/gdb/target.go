@@ -18,6 +18,8 @@ type Target interface {
 	SetBreakpoints(cpu int, list []Breakpoint) error
 	// Resume lets vCPUs run: what[i] is for vCPU i.
 	Resume(what []Action) error
+	// Waiting are the breakpoints that the last Resume could not set yet. Each Resume tries again.
+	Waiting() []Breakpoint
 	// Wake has something in it once a vCPU has come to a breakpoint or has done its step.
 	Wake() <-chan struct{}
 	// Halt stops all vCPUs and says why the machine stands.
