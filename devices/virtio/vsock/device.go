@@ -80,6 +80,8 @@ type Device struct {
 	up       bool          // a driver is there, though it may be paused
 	closed   bool
 	owed     bool // the guest is to be told that its connections are gone
+	said     bool // it has been told, when it had offered so many buffers
+	offered  uint16
 	mute     bool // until it has dealt with that, it is told nothing else
 	conns    map[ports]*conn
 	live     map[*conn]struct{} // those, and those that have ended but for their host's end
@@ -169,7 +171,7 @@ func (d *Device) Reset() {
 
 // forget ends all connections, for a guest that knows of none.
 func (d *Device) forget() {
-	d.up, d.owed, d.mute = false, false, false
+	d.up, d.owed, d.said, d.mute = false, false, false, false
 	for _, c := range d.conns {
 		d.drop(c, ErrDown)
 	}

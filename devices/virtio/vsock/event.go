@@ -36,28 +36,45 @@ func (d *Device) announce(q *virtio.Queue) bool {
 	return true
 }
 
-// serveEvents waits for a buffer to announce the reset in, and then for the driver to have done what that says.
+// serveEvents announces the reset, and waits for the driver to have done what that says.
 func (d *Device) serveEvents(q *virtio.Queue) {
-	offered := q.Offered()
-	for !d.stopping.Load() && !d.announce(q) {
-		if err := q.Wait(); err != nil {
-			q.Fail(err)
-			return
-		}
-		offered = q.Offered()
+	offered, err := d.announced(q)
+	if err != nil {
+		q.Fail(err)
+		return
 	}
 	if d.heed(q, offered); d.stopping.Load() {
-		return // and owes it still: it may come once more
+		return // and goes on with that when it is active again
 	}
 	d.locked(func() {
-		d.owed, d.mute = false, false
+		d.owed, d.mute, d.said = false, false, false
 		d.pump()
 	})
 }
 
+// announced announces the reset as soon as the driver has a buffer for that, once: a second one could end a connection that came after
+// the first. It returns how many buffers the driver had offered by then.
+func (d *Device) announced(q *virtio.Queue) (offered uint16, err error) {
+	said := false
+	d.locked(func() { said, offered = d.said, d.offered })
+	if said && q.Offered() == offered { // otherwise it has dealt with that, and may have connected since
+		return offered, nil
+	}
+	for offered = q.Offered(); !d.stopping.Load(); offered = q.Offered() {
+		if d.announce(q) {
+			d.locked(func() { d.said, d.offered = true, offered })
+			break
+		}
+		if err := q.Wait(); err != nil {
+			return 0, err
+		}
+	}
+	return offered, nil
+}
+
 // How long a driver may take to give the buffer of an event back, and how often that is looked for.
 const (
-	heeds = 5 * time.Second
+	heeds = 30 * time.Second
 	look  = 50 * time.Microsecond
 )
 

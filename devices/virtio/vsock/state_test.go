@@ -104,6 +104,52 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// TestRestoreTwice: a guest that was saved with the event before it is not told once more, and nothing else until it has dealt with that:
+// a second event would end what came after the first.
+func TestRestoreTwice(t *testing.T) {
+	for _, dealt := range []bool{false, true} {
+		g := attach(t, nil, 8, 4096)
+		events := g.Queue(eventQueue)
+		for range 3 {
+			events.Submit(nil, []int{eventLen})
+		}
+		anew := func() {
+			g.MMIO.Pause()
+			state := g.d.Save()
+			fresh, err := New(Config{CID: guestCID})
+			if err != nil {
+				t.Fatal(err)
+			}
+			fresh.Restore(state)
+			g.Migrate(fresh)
+			g.d = fresh
+		}
+		anew()
+		events.WaitUsed(virtiotest.Timeout)
+		before := uint16(1)
+		if dealt {
+			events.Submit(nil, []int{eventLen})
+			eventually(t, func() bool { return !g.d.Save().Said })
+			before = 2 // it may have connections since
+		}
+		anew()
+		if dealt {
+			events.WaitUsed(virtiotest.Timeout)
+		}
+		ours, _ := pair(t)
+		go func() { _, _ = g.d.Connect(t.Context(), 52, ours) }()
+		told := g.rx.UsedIdx()
+		time.Sleep(20 * time.Millisecond)
+		want(t, "packets for a driver that has not dealt with the event", g.rx.UsedIdx(), told)
+		want(t, "events", events.UsedIdx(), before)
+		events.Submit(nil, []int{eventLen})
+		r := g.rx.WaitUsed(virtiotest.Timeout)
+		want(t, "what it is told then", binary.LittleEndian.Uint16(r.Request.Written()[30:]), opRequest)
+		want(t, "events in the end", events.UsedIdx(), before)
+		g.Reset() // ends Connect
+	}
+}
+
 // TestStateIsNotTrusted: ports are the device's to choose.
 func TestStateIsNotTrusted(t *testing.T) {
 	for _, last := range []uint32{0, 1, lastHostPort, lastHostPort + 1, 1<<32 - 1} {
