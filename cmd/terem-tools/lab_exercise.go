@@ -102,9 +102,9 @@ func exerciseOf(c *cobra.Command, arg string) (*exercise.Exercise, error) {
 const labGradeLong = `Grade what is in DIR as exercise N: build it, run it with inputs that nobody knew before, and
 say of each mistake what was seen, what was expected, one cause, and where to read.
 
-It runs in a container without a network, with 64 processes, 512 MiB, and 10 seconds; limits
-on memory and processes need root. Only the Go files in DIR itself are taken. The inputs
-are drawn by a seed, which is printed: the same seed asks the same again.
+It runs in a container without a network, with 64 processes, 512 MiB, and 10 seconds for each
+check; limits on memory and processes need root. Only the Go files in DIR itself are taken. The
+inputs are drawn by a seed, which is printed: the same seed asks the same again.
 
 With --all, DIR has a directory for each student, and each is graded with the same seed.
 
@@ -147,7 +147,7 @@ func newLabGrade(status *int) *cobra.Command {
 	c.Flags().BoolVar(&f.all, "all", false, "grade each directory in DIR")
 	c.Flags().StringVar(&f.csv, "csv", "", "with --all, write a table into this `file`")
 	c.Flags().BoolVar(&f.noKVM, "no-kvm", false, "leave out what needs KVM")
-	c.Flags().DurationVar(&f.limit, "time", 10*time.Second, "what the program gets, on a slow host")
+	c.Flags().DurationVar(&f.limit, "time", 10*time.Second, "what each check gets, on a slow host")
 	c.Flags().BoolVar(&f.built, "built", false, "DIR is a program of terem lab build")
 	_ = c.Flags().MarkHidden("built") // there is such a flag
 	return c

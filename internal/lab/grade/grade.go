@@ -19,7 +19,7 @@ import (
 type Options struct {
 	Seed  uint64        // draws the inputs
 	NoKVM bool          // as on a host without it
-	Limit time.Duration // of the program's life; 0: ten seconds
+	Limit time.Duration // of each check; 0: ten seconds
 
 	args []string // of the program, for tests: an exercise has none
 }
@@ -98,6 +98,9 @@ func (r *Report) check(s *session, e *exercise.Exercise, i int, c exercise.Check
 	if s.ended != nil {
 		r.lost(c, "the program had ended")
 		return nil
+	}
+	if err := s.p.conn.SetDeadline(time.Now().Add(s.limit)); err != nil { // each has its own: one that takes long leaves the next its time
+		return &fault.Error{Class: fault.Host, Thing: "grade", Err: err}
 	}
 	// Each check draws by itself, so that what one takes moves no other's inputs.
 	s.rand = rand.New(rand.NewPCG(o.Seed, uint64(e.Number)<<32|uint64(i)))

@@ -190,6 +190,9 @@ type ending struct {
 	said    string // the beginning of what it printed
 }
 
+// goDied is the status with which the Go runtime ends a program, for instance one that gets no thread.
+const goDied = 2
+
 // why puts an ending in words: what was seen, and its cause.
 func (e ending) why(limit time.Duration) (seen, cause string) {
 	switch {
@@ -197,7 +200,7 @@ func (e ending) why(limit time.Duration) (seen, cause string) {
 		return fmt.Sprintf("more than %d MiB of output", mostOutput>>20), "the program prints without an end; what it prints counts for nothing"
 	case e.outcome.OutOfMemory:
 		return fmt.Sprintf("more than %d MiB of memory", runMemory>>20), "the program takes memory without an end; what is written to /tmp is memory, too"
-	case e.forks > 0:
+	case e.forks > 0 && (e.late || e.outcome.Status == goDied): // one that was refused and went on ended for another cause
 		return fmt.Sprintf("more than %d processes and threads", runPIDs), "the program starts processes or threads without an end, and an exercise needs none"
 	case e.late:
 		return fmt.Sprintf("no answer in %v", limit), "the program, or the guest in it, loops or waits for something that does not come"

@@ -2,6 +2,8 @@ package grade
 
 import (
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"terem/internal/lab/exercise"
@@ -59,5 +61,26 @@ func TestStart(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSignalsOnlyInside grades a Runner of exercise 7 that sends a signal only if Loop is in KVM_RUN, or about to be. That is as good as
+// one that always does.
+func TestSignalsOnlyInside(t *testing.T) {
+	needContainer(t)
+	e := find(t, 7)
+	dir := laid(t, e, attempts(t, e)[0])
+	b, err := os.ReadFile(filepath.Join(dir, "runner.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit := strings.NewReplacer(
+		"request atomic.Bool", "request, inside atomic.Bool",
+		"\tfor {\n\t\tif r.request", "\tfor {\n\t\tr.inside.Store(true)\n\t\tif r.request",
+		"pending = false\n\t\tif errors", "pending = false\n\t\tr.inside.Store(false)\n\t\tif errors",
+		"\tr.signal()\n", "\tif r.inside.Load() {\n\t\tr.signal()\n\t}\n")
+	put(t, dir, "runner.go", edit.Replace(string(b)))
+	if r := grade(t, e, dir); r.Points+r.NotRun != e.Points() {
+		t.Error(text(t, r))
 	}
 }

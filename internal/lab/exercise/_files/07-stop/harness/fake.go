@@ -46,12 +46,15 @@ type fake struct {
 	stopping bool
 
 	signalled, stopped, lost chan struct{}
-	once                     sync.Once
+	set                      chan struct{} // somebody has set immediate_exit since Stop was called
+	once, onceSet            sync.Once
+	fresh                    chan struct{} // a signal that came after the guest was entered
 	release                  chan struct{} // what a signal waits for
 }
 
 func newFake(steps []step) *fake {
-	f := &fake{signalled: make(chan struct{}), stopped: make(chan struct{}), lost: make(chan struct{}), release: make(chan struct{})}
+	f := &fake{signalled: make(chan struct{}), stopped: make(chan struct{}), lost: make(chan struct{}), release: make(chan struct{}),
+		set: make(chan struct{}), fresh: make(chan struct{}, 1)}
 	f.flag, f.steps = flagged(steps)
 	f.r = exercise.NewRunner(f, f.handle, f.signal)
 	return f
@@ -78,28 +81,41 @@ func (f *fake) note(format string, a ...any) {
 func (f *fake) signal() {
 	f.note("signal")
 	f.once.Do(func() { close(f.signalled) })
+	select {
+	case f.fresh <- struct{}{}:
+	default:
+	}
 	<-f.release
 }
 
-// stop has somebody stop the runner, while this thread is not done.
+// stop has somebody stop the runner while it is not in the guest, and waits until that has done what it will: a runner need not send a
+// signal then.
 func (f *fake) stop() {
-	f.begin()
+	f.call()
+	select {
+	case <-f.set:
+	case <-f.signalled:
+	case <-f.stopped:
+	case <-time.After(patience):
+	}
 	f.let()
 	f.early()
 }
 
-// early gives a Stop that does not wait for Loop the chance to come back too early. One that does wait takes no notice.
-func (f *fake) early() {
-	const chance = 25 * time.Millisecond
+// begin has somebody stop it, and waits for the signal, which is held.
+func (f *fake) begin() (signalled bool) {
+	f.call()
 	select {
+	case <-f.signalled:
+		return true
 	case <-f.stopped:
-		f.note("Stop came back too early")
-	case <-time.After(chance):
+	case <-time.After(patience):
 	}
+	return false
 }
 
-// begin has somebody stop it, and waits for the signal, which is held.
-func (f *fake) begin() {
+// call has somebody call Stop, once.
+func (f *fake) call() {
 	f.mu.Lock()
 	again := f.stopping
 	f.stopping = true
@@ -110,15 +126,8 @@ func (f *fake) begin() {
 	f.note("somebody calls Stop")
 	go func() {
 		f.r.Stop()
-		f.note("Stop returns")
 		close(f.stopped)
 	}()
-	select {
-	case <-f.signalled:
-	case <-f.stopped:
-	case <-time.After(patience):
-		f.note("no signal")
-	}
 }
 
 // let lets the signal go.
@@ -141,11 +150,31 @@ func (f *fake) ImmediateExit(on bool) {
 	f.note("immediate_exit = %v", on)
 	f.mu.Lock()
 	f.flag = on
+	stopping := f.stopping
 	f.mu.Unlock()
+	if on && stopping {
+		f.onceSet.Do(func() { close(f.set) })
+	}
+}
+
+// chance is what a Stop gets that does not wait for Loop, or that sends a signal where it need not.
+const chance = 25 * time.Millisecond
+
+// early looks whether Stop comes back while Loop cannot have ended.
+func (f *fake) early() {
+	select {
+	case <-f.stopped:
+		f.note("Stop came back too early")
+	case <-time.After(chance):
+	}
 }
 
 // Run is the CPU's.
 func (f *fake) Run() (uint32, error) {
+	select {
+	case <-f.fresh: // it came before, and is spent
+	default:
+	}
 	f.mu.Lock()
 	flag := f.flag
 	f.mu.Unlock()
@@ -204,8 +233,13 @@ func (f *fake) follow() (uint32, error) {
 	}
 	f.clearing = s.Kind == "clearing"
 	f.mu.Unlock()
-	if stopping {
-		return f.gone("the guest runs for ever")
+	if stopping { // it is in the guest again, and only a signal that is still to come can end that
+		select {
+		case <-f.fresh:
+			return 0, kvm.ErrInterrupted
+		case <-time.After(patience):
+			return f.gone("the guest runs for ever")
+		}
 	}
 	switch s.Kind {
 	case "exit":
@@ -224,12 +258,12 @@ func (f *fake) follow() (uint32, error) {
 		f.let()
 		f.early()
 	case "inside":
-		f.stop()
-		select {
-		case <-f.signalled:
-		default:
+		if !f.begin() {
+			f.note("no signal")
 			return f.gone("the guest runs for ever")
 		}
+		f.let()
+		f.early()
 	}
 	return 0, kvm.ErrInterrupted
 }

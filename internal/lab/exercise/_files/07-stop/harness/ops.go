@@ -17,7 +17,7 @@ var ops = map[string]func(question) (any, error){
 }
 
 // patience is for what a runner should do at once.
-const patience = 3 * time.Second
+const patience = time.Second
 
 // played is what came of a scene.
 type played struct {
