@@ -17,7 +17,7 @@ import (
 const (
 	readyLimit  = 3 * time.Minute
 	answerLimit = time.Minute
-	attackLimit = 2 * time.Minute
+	attackLimit = 4 * time.Minute
 )
 
 // run runs one experiment in one place.

@@ -63,7 +63,7 @@ echo "tried: write 7 in a user namespace: status $?"`,
 			Look:       `echo "clock=$(date +%s)"`,
 			Attack: `
 date -s '2000-01-01 00:00:00'
-echo "tried: set the clock: status $?"`,
+echo "tried: set the clock: now it is $(date +%Y)"`, // busybox's date has status 0 also when it is refused
 			Judge: inTime,
 		},
 		{
