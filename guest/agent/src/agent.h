@@ -66,6 +66,7 @@ struct conn {
 	unsigned char tty;
 	unsigned char detach;	 // the process outlives the connection
 	unsigned char hold;	 // STOPS: the process will stand still at its first instruction; STANDS: it does, and its host is to say GO
+	unsigned char calling;	 // sock is not connected yet: the agent calls, and nobody has answered (hold.c)
 	unsigned char quiet;	 // nobody had the terminal open at the last look
 	unsigned char input_ended;
 	unsigned char ended;	 // the process has: kind and value say how
@@ -78,6 +79,7 @@ struct conn {
 	unsigned sent, fill;	 // the part of buffers.out that is still to be sent
 	int out_left, err_left;	 // what an ended process has left in its streams
 	unsigned long random;	 // of a process that stands still: where it finds its random bytes (AT_RANDOM), or 0
+	unsigned long late;	 // signals that its host has for it then: bit n is signal n + 1
 	struct buffers *b;
 };
 
@@ -112,6 +114,8 @@ int agent_finished(const struct agent *a);
 // run.c
 int agent_call(struct agent *a); // makes the run connection; 1: it is there
 int run_again(struct conn *c); // 1: the connection is a new one
+long run_call(int flags);      // a socket that is connected with the host, or with SOCK_NONBLOCK_ is going to be
+void run_anew(struct conn *c); // its socket is another one
 int agent_pipes(struct agent *a, int fds[3]);
 void agent_began(struct agent *a, int fds[3], int pid);
 void agent_drain(struct agent *a);
@@ -148,7 +152,8 @@ void start_settle(struct conn *c); // hears whether the program is being execute
 long hold_me(void); // the calling process will stop when it has executed its program
 void hold_stopped(struct conn *c, int status);
 void hold_release(struct conn *c);
-int hold_again(struct conn *c); // 1: the connection is a new one
+int hold_again(struct conn *c); // 1: the connection will be a new one
+void hold_called(struct conn *c); // hears whether it is
 
 // alone.c
 __attribute__((noreturn)) void agent_alone(struct agent *a);

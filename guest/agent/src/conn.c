@@ -27,8 +27,8 @@ static struct pollfd entry(int fd, short events)
 	return (struct pollfd){fd && events ? fd : -1, events, 0};
 }
 
-// conn_polls: of a host whose program is not executed yet nothing is read, it may only go. A process whose last output waits for the host is not read from. A terminal that nobody has open would always be
-// ready, and is left out each second time.
+// conn_polls: of a host whose program is not executed yet nothing is read, it may only go. A process whose last output waits for the
+// host is not read from. A terminal that nobody has open would always be ready, and is left out each second time.
 void conn_polls(struct conn *c, struct pollfd p[CONN_POLLS])
 {
 	short output = c->fill == 0 && !c->closing && !c->ended && !c->quiet ? POLLIN : 0;
@@ -37,6 +37,11 @@ void conn_polls(struct conn *c, struct pollfd p[CONN_POLLS])
 		p[SOCKET] = entry(c->sock, POLLRDHUP);
 		p[STARTING] = entry(c->starting, POLLIN);
 		p[INPUT] = p[ERRORS] = entry(0, 0);
+		return;
+	}
+	if (c->calling) {
+		p[SOCKET] = entry(c->sock, POLLOUT);
+		p[INPUT] = p[OUTPUT] = p[ERRORS] = entry(0, 0);
 		return;
 	}
 	c->quiet = 0;
@@ -118,6 +123,12 @@ void conn_serve(struct agent *a, struct conn *c, const struct pollfd p[CONN_POLL
 		return;
 	if (c->starting) {
 		serve_start(a, c, p[SOCKET].revents);
+		return;
+	}
+	if (c->calling) {
+		hold_called(c);
+		finish(c);
+		close_said(c);
 		return;
 	}
 	if (p[SOCKET].revents & ~POLLOUT)

@@ -30,6 +30,8 @@ int frame_put(struct conn *c, int kind, const void *p, unsigned n)
 // frame_flush sends what the host takes now.
 void frame_flush(struct conn *c)
 {
+	if (c->calling)
+		return;
 	while (c->sock && c->sent < c->fill) {
 		long n = sys3(__NR_write, c->sock, c->b->out + c->sent, c->fill - c->sent);
 
@@ -106,6 +108,15 @@ static int send_signal(int pid, const unsigned char *p, unsigned n)
 	return 1;
 }
 
+// later keeps a signal for a program that stands still: in a snapshot of it, it would be there for all that go on from that.
+static int later(struct conn *c, const unsigned char *p, unsigned n)
+{
+	if (!send_signal(0, p, n))
+		return 0;
+	c->late |= 1UL << (p[0] - 1);
+	return 1;
+}
+
 static int input(struct conn *c, const unsigned char *p, unsigned n)
 {
 	if (n > WINDOW - c->flight)
@@ -133,12 +144,11 @@ static int obey(struct agent *a, struct conn *c, int kind, unsigned char *p, uns
 	case RESIZE:
 		return resize(c, p, n);
 	case SIGNAL:
-		return send_signal(-c->pid, p, n);
+		return c->hold ? later(c, p, n) : send_signal(-c->pid, p, n);
 	case GO:
 		if (c->hold != STANDS || !resize(c, p, n))
 			return 0;
 		hold_release(c);
-		frame_started(c, c->pid);
 		return 1;
 	case SIGNAL_ALL:
 		return c->main && send_signal(-1, p, n);

@@ -41,6 +41,16 @@ static unsigned long random_of(int pid)
 	return 0;
 }
 
+// go_on lets the program go, with the signals that its host had for it meanwhile.
+static void go_on(struct conn *c)
+{
+	c->hold = 0;
+	sys4(__NR_ptrace, PTRACE_DETACH, c->pid, 0, 0);
+	for (int sig = 1; c->late; sig++, c->late >>= 1)
+		if (c->late & 1)
+			sys2(__NR_kill, -c->pid, sig);
+}
+
 // hold_stopped: the signal of an exec is SIGTRAP. Any other one came before it, and is passed on; so is a SIGTRAP of somebody else's.
 void hold_stopped(struct conn *c, int status)
 {
@@ -53,30 +63,73 @@ void hold_stopped(struct conn *c, int status)
 		return;
 	}
 	c->random = random_of(c->pid);
+	if (!c->random) { // then no two machines may go on with it: nobody is to take a snapshot
+		go_on(c);
+		frame_started(c, c->pid);
+		frame_flush(c);
+		return;
+	}
 	c->hold = STANDS;
 	frame_put(c, HELD, &c->pid, sizeof c->pid);
 	frame_flush(c);
 }
 
-// hold_release gives the program random bytes that no other machine of the same snapshot has, and lets it go.
-void hold_release(struct conn *c)
+// renew gives the program random bytes that no other machine of the same snapshot has.
+static long renew(const struct conn *c)
 {
-	unsigned long fresh[RANDOM_BYTES / sizeof(unsigned long)] = {0};
+	unsigned long fresh[RANDOM_BYTES / sizeof(unsigned long)];
+	long err = sys3(__NR_getrandom, fresh, sizeof fresh, GRND_INSECURE); // which never waits
 
-	sys3(__NR_getrandom, fresh, sizeof fresh, GRND_INSECURE); // which never waits
-	for (unsigned i = 0; i < LEN(fresh) && c->random; i++)
-		sys4(__NR_ptrace, PTRACE_POKEDATA, c->pid, c->random + i * sizeof fresh[0], fresh[i]);
-	c->hold = 0;
-	sys4(__NR_ptrace, PTRACE_DETACH, c->pid, 0, 0);
+	if (err != sizeof fresh)
+		return err < 0 ? err : -EIO;
+	for (unsigned i = 0; i < LEN(fresh); i++)
+		if ((err = sys4(__NR_ptrace, PTRACE_POKEDATA, c->pid, c->random + i * sizeof fresh[0], fresh[i])) < 0)
+			return err;
+	return 0;
 }
 
-// hold_again: the machine has been restored from its snapshot, and has a new host, which is called. The program goes on before that, as what it
-// says can wait; but a terminal has the size of the new host's first.
+// hold_release lets the program go. One that would share its random bytes with others ends instead.
+void hold_release(struct conn *c)
+{
+	long err = renew(c);
+
+	if (err == -ESRCH)
+		return; // it has been killed, and its end comes
+	if (err < 0) {
+		frame_refuse(c, (int)-err, "hold");
+		return;
+	}
+	go_on(c);
+	frame_started(c, c->pid);
+}
+
+// hold_again: the connection is lost. If that is because the machine has been restored from its snapshot, it has a new host, who takes a call; a host
+// who has gone takes none. Nobody waits for the answer: hold_called hears it. What the old host has said counts for no other one.
 int hold_again(struct conn *c)
 {
-	if (c->hold != STANDS)
+	long fd;
+
+	if (c->hold != STANDS || c->calling || (fd = run_call(SOCK_NONBLOCK_)) < 0)
 		return 0;
-	if (!c->tty)
+	shut(&c->sock);
+	c->sock = (int)fd;
+	c->calling = 1;
+	c->late = 0;
+	return 1;
+}
+
+// hold_called: with a terminal, the program goes on when the host has said what size his has.
+void hold_called(struct conn *c)
+{
+	enum { SOL_SOCKET_ = 1, SO_ERROR_ = 4 };
+	int err = 0, n = sizeof err;
+
+	if (sys5(__NR_getsockopt, c->sock, SOL_SOCKET_, SO_ERROR_, &err, &n) < 0 || err) {
+		conn_close(c);
+		return;
+	}
+	c->calling = 0;
+	if (c->hold == STANDS && !c->tty)
 		hold_release(c);
-	return run_again(c);
+	run_anew(c);
 }

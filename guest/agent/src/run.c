@@ -2,18 +2,18 @@
 
 #include "agent.h"
 
-// call waits for the host's answer: two seconds at the most each time, as the kernel has it. A host that is not there says so at once.
-static long call(void)
+// run_call waits for the host's answer: two seconds at the most each time, as the kernel has it. A host that is not there says so at once.
+long run_call(int flags)
 {
 	enum { TIMES = 5 };
 	struct vsock_address host = {.family = AF_VSOCK_, .port = AGENT_PORT, .cid = CID_HOST};
-	long err = 0, fd = sys3(__NR_socket, AF_VSOCK_, SOCK_STREAM_ | SOCK_CLOEXEC_, 0);
+	long err = 0, fd = sys3(__NR_socket, AF_VSOCK_, SOCK_STREAM_ | SOCK_CLOEXEC_ | flags, 0);
 
 	if (fd < 0)
 		return fd;
 	for (int i = 0; i < TIMES && (err = sys3(__NR_connect, fd, &host, sizeof host)) == -ETIMEDOUT; i++)
 		;
-	if (err < 0) {
+	if (err < 0 && err != -EINPROGRESS) {
 		sys1(__NR_close, fd);
 		return -1;
 	}
@@ -23,7 +23,7 @@ static long call(void)
 
 int agent_call(struct agent *a)
 {
-	long fd = call();
+	long fd = run_call(0);
 
 	if (fd < 0)
 		return 0;
@@ -38,16 +38,21 @@ int agent_call(struct agent *a)
 // ends all its connections. What was on its way is lost, and so is input that the process has not taken.
 int run_again(struct conn *c)
 {
-	long fd = call();
+	long fd = run_call(0);
 
 	if (fd < 0)
 		return 0;
 	shut(&c->sock);
 	c->sock = (int)fd;
+	run_anew(c);
+	return 1;
+}
+
+void run_anew(struct conn *c)
+{
 	c->from = c->to = 0;
 	c->input_ended = 0;
 	frame_again(c);
-	return 1;
 }
 
 // agent_pipes makes the streams for the main command, which are in fds.

@@ -2,7 +2,7 @@
 // agent, which waits until it executes its program; so an error is simply left there.
 //
 // Nobody may wait for one that becomes a user's, since others of that user may stop it from then on; nor for a directory, whose
-// file system may not answer. Such a process is a fork, with memory of its own, and a pipe: that ends when it executes its
+// file system may not answer; nor for one that the agent traces, as each signal stops it until the agent has heard of that. Such a process is a fork, with memory of its own, and a pipe: that ends when it executes its
 // program, and by it it says what failed.
 #include <asm/ioctls.h>
 #include <asm/signal.h>
@@ -296,7 +296,7 @@ static long begin(struct conn *c, struct plan *p)
 	long pid;
 
 	p->step = "fork";
-	if (!*p->user && !*p->dir)
+	if (!*p->user && !*p->dir && !(p->flags & HOLD))
 		return wait_for(p);
 	if ((pid = pipe_open(&c->starting, &p->report, &c->starting)) < 0)
 		p->step = "pipe";
