@@ -131,6 +131,8 @@ func (f *Run) watchers() (err error) {
 		return nil
 	case f.watch.GDB != "" && f.o.Warm != "":
 		return &UsageError{Command: runPath, Err: errors.New("--gdb: a warm guest has booted already; leave out --warm")}
+	case f.watch.GDB != "" && f.moment != "":
+		return &UsageError{Command: runPath, Err: errors.New("--gdb: gdb may stop the guest while the snapshot is taken; leave out --snapshot-at")}
 	case f.NewWatchers == nil:
 		return launch.ErrNoWatchers
 	}

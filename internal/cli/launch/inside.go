@@ -3,6 +3,7 @@ package launch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"syscall"
 	"time"
 
@@ -25,7 +26,7 @@ func (s *session) runInside(c machine.Config) (status int, err error) {
 		}
 		defer s.streams.close()
 	}
-	defer s.warmth.work.Wait()
+	defer s.warmth.end(s.pipe)
 	return s.run(c)
 }
 
@@ -37,7 +38,9 @@ func (s *session) inside() {
 		if s.m.AwaitListener() != nil {
 			return // it has ended, and says how
 		}
-		s.pass(WarmReady)
+		if s.pass(WarmReady) != nil {
+			return
+		}
 	}
 	conn, err := s.reach()
 	if err != nil {
@@ -51,6 +54,7 @@ func (s *session) inside() {
 	switch {
 	case err == nil:
 		s.m.Exit(uint8(status))
+	case errors.Is(err, errNoSnapshot): // the machine ends, and why has been said
 	case errors.As(err, &f) && f.Class == fault.Gone:
 		s.gone()
 	default:
@@ -69,7 +73,11 @@ func (s *session) gone() {
 	}
 }
 
-// reach connects with the guest's agent. One whose command stands still calls, as soon as it knows that the machine is another one.
+// calls is how long a guest that goes on may take to call.
+const calls = 30 * time.Second
+
+// reach connects with the guest's agent. One whose command stands still calls, as soon as it knows that the machine is another one. A guest that
+// does not is of no use to those who come later either.
 func (s *session) reach() (agent.Conn, error) {
 	if s.warmth.from != WarmProgram {
 		return s.callAgent()
@@ -79,6 +87,8 @@ func (s *session) reach() (agent.Conn, error) {
 		return c, nil
 	case <-s.m.Done():
 		return nil, machine.ErrEnded
+	case <-time.After(calls):
+		return nil, errors.Join(fmt.Errorf("it has not called within %v", calls), s.warmth.drop(WarmProgram))
 	}
 }
 
@@ -142,7 +152,7 @@ func (s *session) exec(conn agent.Conn, start agent.Start, st agent.Streams) (ag
 		return agent.Resume(conn, agent.Size{Rows: start.Rows, Cols: start.Cols}, st)
 	case s.warmth.dir(WarmProgram) != "" || s.saved.at == WarmProgram:
 		start.Hold = true
-		st.Held = func() { s.pass(WarmProgram) }
+		st.Held = func() error { return s.pass(WarmProgram) }
 	}
 	return agent.Exec(conn, start, st)
 }

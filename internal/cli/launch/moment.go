@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -58,25 +57,37 @@ func (s *session) endSnapshot() {
 	}
 }
 
-// pass is called when the machine comes to a moment, and nothing that follows has begun.
-func (s *session) pass(at string) {
+// errNoSnapshot is the error of a run whose snapshot is not to be had: nothing runs then.
+var errNoSnapshot = errors.New("the snapshot was not taken")
+
+// pass is called when the machine comes to a moment, and nothing that follows has begun. After an error nothing that follows is to begin.
+func (s *session) pass(at string) error {
 	if s.saved.at != at {
 		s.keep(at)
-		return
+		return nil
 	}
-	if err := s.save(at); err != nil && !errors.Is(err, machine.ErrEnded) {
+	err := s.save(at)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, machine.ErrEnded) {
 		s.end(fault.Status(err), fault.Say(err, func(f string) string { return f }))
 	}
+	return errNoSnapshot
 }
 
 // save writes the snapshot that the user wants.
 func (s *session) save(at string) error {
+	if !s.warmth.enter() {
+		return machine.ErrEnded
+	}
+	defer s.warmth.work.Done()
 	r, err := s.request()
 	if err != nil {
 		return err
 	}
 	r.At, r.TTY = at, !s.pipe
-	out, err := s.take(context.Background(), s.saved.w, r)
+	out, err := s.takeUnasked(s.saved.w, r)
 	if err != nil {
 		return err
 	}

@@ -242,7 +242,7 @@ func (s *session) run(c machine.Config) (status int, err error) {
 		return 0, err
 	}
 	if s.o.Warm != "" {
-		s.warmth.work.Go(s.inside)
+		s.warmth.begin(s.inside)
 	}
 	s.watchMemory()
 	s.wait(heard)

@@ -3,6 +3,7 @@ package launch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"terem/internal/fault"
 	"terem/internal/vm/control"
@@ -41,6 +42,31 @@ func (s *session) writer(q control.Snapshot) (*snapshot.Writer, error) {
 			Mend: "take a whole one, without " + fault.Field("Diff") + ", and restore that"}
 	}
 	return snapshot.CreateDiff(q.Dir, q.Replace, s.from)
+}
+
+// errAsked is the error of a snapshot of a machine that somebody has begun to end.
+var errAsked = errors.New("the machine is to end")
+
+// takeUnasked is take for a machine that nobody has told to end: a signal would be in the snapshot, and end all that go on from it. That a signal
+// came is known before the guest has it.
+func (s *session) takeUnasked(w *snapshot.Writer, r request) (snapshot.State, error) {
+	if s.isForced() {
+		return snapshot.State{}, errAsked
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-s.forced:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	out, err := s.take(ctx, w, r)
+	if s.isForced() {
+		return out, errAsked
+	}
+	return out, err
 }
 
 // take copies the memory and reads all else.

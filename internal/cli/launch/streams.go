@@ -229,9 +229,9 @@ func (st *streams) collect(heard <-chan os.Signal, timeout <-chan time.Time) {
 	}
 }
 
-// await waits for the last write, once the machine is closed and outputs are called off.
+// await waits for the last write, once the machine is closed and outputs are called off. One to a terminal cannot be.
 func (st *streams) await() {
-	if st != nil && st.taken.Load() {
+	if st != nil && st.out != nil && st.taken.Load() {
 		select {
 		case <-st.called:
 			<-st.done

@@ -1,13 +1,11 @@
 package launch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"terem/internal/fault"
@@ -51,10 +49,10 @@ func checkWarm(o *Options) error {
 
 // warm is a run that begins from a snapshot in the cache; or, if there is none of such a guest, that boots one and keeps it there.
 type warm struct {
-	spots []spot         // that from which it begins soonest comes first
-	from  string         // the moment from which it goes on; "": the guest boots
-	work  sync.WaitGroup // what goes on beside the machine
-	held  call           // of a guest whose command stands still
+	spots []spot // that from which it begins soonest comes first
+	from  string // the moment from which it goes on; "": the guest boots
+	held  call   // of a guest whose command stands still
+	beside
 }
 
 // spot is where the snapshot of a moment is, or will be.
@@ -68,6 +66,15 @@ func (w *warm) dir(at string) string {
 		}
 	}
 	return ""
+}
+
+// drop throws away the snapshot of that moment, if it is in the cache.
+func (w *warm) drop(at string) error {
+	dir := w.dir(at)
+	if dir == "" {
+		return nil
+	}
+	return os.RemoveAll(dir)
 }
 
 // startWarm runs a command in a guest that has booted before.
@@ -154,6 +161,10 @@ func (s *session) fromCache(c machine.Config, dir string) (*machine.Machine, err
 
 // keep makes the machine the snapshot of that moment, from which others begin. It is on the medium some time later.
 func (s *session) keep(at string) {
+	if !s.warmth.enter() {
+		return
+	}
+	defer s.warmth.work.Done()
 	dir := s.warmth.dir(at)
 	if dir == "" {
 		return
@@ -174,7 +185,7 @@ func (s *session) keep(at string) {
 		s.murmur(err)
 		return
 	}
-	out, err := s.take(context.Background(), w, r)
+	out, err := s.takeUnasked(w, r)
 	if err != nil {
 		s.murmur(err)
 		s.murmur(w.Abort())

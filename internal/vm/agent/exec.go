@@ -28,7 +28,7 @@ type Streams struct {
 	Resize         <-chan Size
 	Signals        <-chan syscall.Signal // for the process's group; of Attach, for all processes of the guest
 	Started        func(pid uint32)      // the program is being executed
-	Held           func()                // the program stands still at its first instruction, and goes on when this comes back (Start.Hold)
+	Held           func() error          // the program stands still at its first instruction, and goes on if this comes back without an error (Start.Hold)
 }
 
 // maxSignal is Linux's last.
@@ -80,6 +80,7 @@ type session struct {
 	hold   bool          // the program stands still, or will: HELD may come
 	size   Size          // of its terminal then
 	begun  bool          // STARTED has come
+	going  chan struct{} // closed when it has
 	done   chan struct{} // closed at the end
 
 	mouth  sync.Mutex // for one frame at a time
@@ -87,9 +88,13 @@ type session struct {
 }
 
 func (s *session) run(first []byte) (Status, error) {
-	s.done, s.credit = make(chan struct{}), newCredit()
+	s.done, s.going, s.credit = make(chan struct{}), make(chan struct{}), newCredit()
+	var going <-chan struct{}
+	if s.hold {
+		going = s.going
+	}
 	// A guest that refuses may say so before it has heard anything.
-	go s.begin(first)
+	go s.begin(first, going)
 	status, err := s.listen()
 	close(s.done)
 	s.credit.end()
@@ -97,17 +102,24 @@ func (s *session) run(first []byte) (Status, error) {
 	return status, err
 }
 
-// begin says what to start, and then what else there is to say but the input.
-func (s *session) begin(first []byte) {
+// begin says what to start, and then what else there is to say but the input. Signals wait until the program is going, if that is to be
+// waited for: one that comes to a program that stands still is in the snapshot of it.
+func (s *session) begin(first []byte, going <-chan struct{}) {
 	if len(first) > 0 && s.say(first) != nil {
 		return // listen hears of it
 	}
 	resizes, signals := s.st.Resize, s.st.Signals
-	for resizes != nil || signals != nil {
+	if going != nil {
+		signals = nil
+	}
+	for resizes != nil || signals != nil || going != nil {
 		var b []byte
 		select {
 		case <-s.done:
 			return
+		case <-going:
+			going, signals = nil, s.st.Signals
+			continue
 		case size, ok := <-resizes:
 			if !ok {
 				resizes = nil
@@ -175,6 +187,7 @@ func (s *session) hear(r *bufio.Reader, h head) error {
 			return err
 		}
 		s.begun = true
+		close(s.going)
 		if s.st.Started != nil {
 			s.st.Started(binary.LittleEndian.Uint32(p))
 		}
@@ -206,7 +219,9 @@ func (s *session) held(r *bufio.Reader, h head) error {
 	}
 	s.hold = false
 	if s.st.Held != nil {
-		s.st.Held()
+		if err := s.st.Held(); err != nil {
+			return err
+		}
 	}
 	s.tell(s.size.frame(goOn))
 	return nil

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,9 +22,10 @@ func (a *guestAgent) held(t *testing.T, s Start, input string, look func(pid int
 	var out, errs bytes.Buffer
 	s.Hold = true
 	looked := false
-	r.status, r.err = Exec(a.call(t), s, Streams{Stdin: strings.NewReader(input), Stdout: &out, Stderr: &errs, Held: func() {
+	r.status, r.err = Exec(a.call(t), s, Streams{Stdin: strings.NewReader(input), Stdout: &out, Stderr: &errs, Held: func() error {
 		looked = true
 		look(a.child(t))
+		return nil
 	}})
 	if !looked && r.err == nil {
 		t.Errorf("%q did not stand still", s.Argv)
@@ -100,7 +102,10 @@ func TestGuestHoldRandom(t *testing.T) {
 	var drawn, given []byte
 	_, err := Exec(a.call(t), Start{Argv: []string{"cat", "-", "-"}, Env: []string{"A=1", "B="}, Hold: true}, Streams{
 		Stdin: in,
-		Held:  func() { drawn = randomOf(t, a.child(t)) },
+		Held: func() error {
+			drawn = randomOf(t, a.child(t))
+			return nil
+		},
 		Started: func(pid uint32) {
 			given = randomOf(t, int(pid))
 			end.Close()
@@ -242,7 +247,10 @@ func TestHeld(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			calls := 0
-			_, err := Exec(peer(t, tt.says, 1<<20), Start{Argv: []string{"x"}, Hold: tt.hold}, Streams{Held: func() { calls++ }})
+			_, err := Exec(peer(t, tt.says, 1<<20), Start{Argv: []string{"x"}, Hold: tt.hold}, Streams{Held: func() error {
+				calls++
+				return nil
+			}})
 			if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) || calls > 1 {
 				t.Errorf("%v, looked at %d times", err, calls)
 			}
@@ -266,5 +274,115 @@ func TestResume(t *testing.T) {
 	}()
 	if st, err := Resume(host, Size{24, 80}, Streams{}); err != nil || st.Code != 3 {
 		t.Errorf("%v, %v", st, err)
+	}
+}
+
+// TestGuestHoldStorm: signals that come before its first instruction stop a program that is traced, and hold up nobody.
+func TestGuestHoldStorm(t *testing.T) {
+	a := startAgent(t)
+	over := make(chan struct{})
+	var storm sync.WaitGroup
+	children := filepath.Join("/proc", strconv.Itoa(a.cmd.Process.Pid), "task", strconv.Itoa(a.cmd.Process.Pid), "children")
+	storm.Go(func() {
+		for {
+			select {
+			case <-over:
+				return
+			default:
+			}
+			b, _ := os.ReadFile(children)
+			for _, f := range strings.Fields(string(b)) {
+				if pid, err := strconv.Atoi(f); err == nil {
+					_ = syscall.Kill(pid, syscall.SIGWINCH)
+				}
+			}
+		}
+	})
+	stuck := time.AfterFunc(time.Minute, func() {
+		t.Error("the agent serves nobody any more")
+		a.cmd.Process.Kill()
+	})
+	for i := range 100 {
+		s := Start{Argv: []string{"sh", "-c", "exit 3"}, Hold: true}
+		st, err := Exec(a.call(t), s, Streams{})
+		if err != nil || st.Code != 3 {
+			t.Fatalf("%d: %+v, %v", i, st, err)
+		}
+	}
+	stuck.Stop()
+	close(over)
+	storm.Wait()
+}
+
+// TestGuestHoldSignal: a signal that its host has for a program that stands still comes to it when it goes on.
+func TestGuestHoldSignal(t *testing.T) {
+	a := startAgent(t)
+	c := a.call(t)
+	first, err := (&Start{Argv: []string{"sleep", "100"}, Hold: true}).frame()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hear := func(k kind, rest string) {
+		t.Helper()
+		b := make([]byte, header+len(rest))
+		if _, err := io.ReadFull(c, b); err != nil || kind(b[0]) != k || k == exit && string(b[header:]) != rest {
+			t.Fatalf("%x, %v; want a frame %d", b, err, k)
+		}
+	}
+	say := func(b []byte) {
+		t.Helper()
+		if _, err := c.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(first)
+	hear(held, "1234")
+	pid := a.child(t)
+	say(frame(signal, "\x0f"))
+	if r := a.run(t, shell("echo hi"), ""); r.out != "hi\n" { // by then the signal has been heard
+		t.Errorf("%+v", r)
+	}
+	status := proc(t, pid, "status")
+	for _, pending := range []string{"SigPnd:\t0000000000000000\n", "ShdPnd:\t0000000000000000\n"} {
+		if !strings.Contains(status, pending) {
+			t.Errorf("a signal waits in the program: %s", status)
+		}
+	}
+	say(frame(goOn, "\x00\x00\x00\x00"))
+	hear(started, "1234")
+	hear(exit, "\x01\x0f")
+}
+
+// TestHeldFirst: a host has no signal for a program before that goes, and it does not go if what it stood still for has failed.
+func TestHeldFirst(t *testing.T) {
+	for _, failed := range []error{nil, errors.New("the disk is full")} {
+		host, guest := net.Pipe()
+		heard := make(chan []byte)
+		go listen(guest, heard)
+		go func() {
+			<-heard // START
+			guest.Write(frame(held, "\x07\x00\x00\x00"))
+			f, ok := <-heard
+			if ok != (failed == nil) || ok && kind(f[0]) != goOn {
+				t.Errorf("%v: the host said %x", failed, f)
+			}
+			if ok {
+				guest.Write(begins)
+				for f := range heard {
+					if kind(f[0]) == signal { // beside the end of the input
+						break
+					}
+				}
+				guest.Write(ends)
+			}
+			for range heard {
+			}
+		}()
+		signals := make(chan syscall.Signal, 1)
+		signals <- syscall.SIGTERM
+		_, err := Exec(host, Start{Argv: []string{"x"}, Hold: true}, Streams{Signals: signals, Held: func() error { return failed }})
+		if !errors.Is(err, failed) {
+			t.Errorf("%v, want %v", err, failed)
+		}
 	}
 }
