@@ -5,5 +5,5 @@ package guest
 // The hashes of what this module brings to the kernel and to the first root file system (package recipe).
 const (
 	kernelHash = "92cf610cd47d"
-	initrdHash = "53ee6e94c8d4"
+	initrdHash = "b7bcee4c8853"
 )

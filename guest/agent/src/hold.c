@@ -49,6 +49,7 @@ static void go_on(struct conn *c)
 	for (int sig = 1; c->late; sig++, c->late >>= 1)
 		if (c->late & 1)
 			sys2(__NR_kill, -c->pid, sig);
+	frame_started(c, c->pid);
 }
 
 // hold_stopped: the signal of an exec is SIGTRAP. Any other one came before it, and is passed on; so is a SIGTRAP of somebody else's.
@@ -63,14 +64,12 @@ void hold_stopped(struct conn *c, int status)
 		return;
 	}
 	c->random = random_of(c->pid);
-	if (!c->random) { // then no two machines may go on with it: nobody is to take a snapshot
+	if (c->random) {
+		c->hold = STANDS;
+		frame_put(c, HELD, &c->pid, sizeof c->pid);
+	} else { // no two machines may go on with it: nobody is to take a snapshot
 		go_on(c);
-		frame_started(c, c->pid);
-		frame_flush(c);
-		return;
 	}
-	c->hold = STANDS;
-	frame_put(c, HELD, &c->pid, sizeof c->pid);
 	frame_flush(c);
 }
 
@@ -93,14 +92,10 @@ void hold_release(struct conn *c)
 {
 	long err = renew(c);
 
-	if (err == -ESRCH)
-		return; // it has been killed, and its end comes
-	if (err < 0) {
+	if (err == 0)
+		go_on(c);
+	else if (err != -ESRCH) // which has been killed, and its end comes
 		frame_refuse(c, (int)-err, "hold");
-		return;
-	}
-	go_on(c);
-	frame_started(c, c->pid);
 }
 
 // hold_again: the connection is lost. If that is because the machine has been restored from its snapshot, it has a new host, who takes a call; a host
