@@ -95,7 +95,17 @@ func (s *session) pause() error {
 
 func (s *session) resume() error {
 	s.here.paused.Store(false)
-	return s.m.Resume()
+	return s.goOn()
+}
+
+// goOn lets the guest run on, unless it has ended: what its vCPUs did is being read then.
+func (s *session) goOn() error {
+	select {
+	case <-s.m.Done():
+		return nil
+	default:
+		return s.m.Resume()
+	}
 }
 
 // stop gives the guest the time of grace to end itself, and then the harder ways theirs. How it has ended is its own to say, unless
@@ -134,7 +144,7 @@ func (s *session) ledger() (any, error) {
 	}
 	r, err := s.m.Report()
 	if !s.here.paused.Load() {
-		err = errors.Join(err, s.m.Resume())
+		err = errors.Join(err, s.goOn())
 	}
 	return r, err
 }

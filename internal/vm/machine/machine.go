@@ -241,15 +241,10 @@ func (m *Machine) Start() error {
 	return m.Resume()
 }
 
-// Resume lets every vCPU run. Those of a machine that has ended stay where they are, for whoever reads what they did.
+// Resume lets every vCPU run.
 func (m *Machine) Resume() error {
 	m.state.Lock()
 	defer m.state.Unlock()
-	select {
-	case <-m.done:
-		return nil
-	default:
-	}
 	m.running = true
 	return m.goOn()
 }
