@@ -99,7 +99,7 @@ func TestModules(t *testing.T) {
 }
 
 func TestSize(t *testing.T) {
-	const most = 6_900_000
+	const most = 7_000_000
 	terem, _ := programs(t)
 	st, err := os.Stat(terem)
 	if err != nil {
