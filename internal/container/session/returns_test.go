@@ -27,7 +27,7 @@ func TestOnce(t *testing.T) {
 // TestBackground: what a job in the background shows has each carriage return once.
 func TestBackground(t *testing.T) {
 	root := newRoot(t)
-	keyboard, tty := ttytest.Open(t)
+	keyboard, tty := openTerminal(t)
 	u := ttytest.NewUser(t, keyboard)
 	cmd := exec.Command("sh", "-m", "-c", `"$0" flood 2000 & wait`, "")
 	cmd.Args[4] = fmt.Sprintf("/proc/%d/exe", os.Getpid()) // the test's own, not the shell's
@@ -46,7 +46,7 @@ func TestBackground(t *testing.T) {
 // TestClosedAndOpened: a program may close its terminal and open it again.
 func TestClosedAndOpened(t *testing.T) {
 	root := shellRoot(t)
-	keyboard, tty := ttytest.Open(t)
+	keyboard, tty := openTerminal(t)
 	u := ttytest.NewUser(t, keyboard)
 	c := container.Config{Root: root, Argv: []string{"/busybox", "sh", "-c", "exec <&- >&- 2>&-; /busybox sleep 1; echo late >/dev/tty"}}
 	c.Stdin, c.Stdout, c.Stderr = tty, tty, tty

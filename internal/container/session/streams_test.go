@@ -39,7 +39,7 @@ func runStreams(t *testing.T, root string, kind [3]string) {
 	if slices.Contains(kind[:], "file") && (fs.Type == unix.TMPFS_MAGIC || fs.Type == unix.OVERLAYFS_SUPER_MAGIC) {
 		t.Skip("the owners of files there may not be shifted")
 	}
-	far, tty := ttytest.Open(t)
+	far, tty := openTerminal(t)
 	u := ttytest.NewUser(t, far)
 	dir := t.TempDir()
 	var files [3]*os.File

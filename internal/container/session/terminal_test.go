@@ -30,7 +30,7 @@ func TestJobControl(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "busybox"), b, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	far, tty := ttytest.Open(t)
+	far, tty := openTerminal(t)
 	before, err := unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestJobControl(t *testing.T) {
 
 func TestQuitKey(t *testing.T) {
 	root := newRoot(t)
-	far, tty := ttytest.Open(t)
+	far, tty := openTerminal(t)
 	u := ttytest.NewUser(t, far)
 	c := config(root, "deaf")
 	c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
@@ -101,7 +101,7 @@ func begin(t *testing.T, c container.Config) <-chan int {
 // holds. Nothing is lost, and terem's own keys are heard behind it.
 func TestPaste(t *testing.T) {
 	root := newRoot(t)
-	far, tty := ttytest.Open(t)
+	far, tty := openTerminal(t)
 	u := ttytest.NewUser(t, far)
 	c := config(root, "tardy")
 	c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
@@ -120,7 +120,7 @@ func TestPaste(t *testing.T) {
 	}
 
 	// The first one reads its terminal for ever.
-	far, tty = ttytest.Open(t)
+	far, tty = openTerminal(t)
 	u = ttytest.NewUser(t, far)
 	c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
 	done = begin(t, c)
@@ -135,7 +135,7 @@ func TestPaste(t *testing.T) {
 // TestStalledTerminal: a terminal that takes nothing for a while loses nothing.
 func TestStalledTerminal(t *testing.T) {
 	root := newRoot(t)
-	far, tty := ttytest.Open(t)
+	far, tty := openTerminal(t)
 	const lines = 40_000
 	c := config(root, "flood", strconv.Itoa(lines))
 	c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
@@ -159,7 +159,7 @@ func TestStalledTerminal(t *testing.T) {
 // TestStalledForGood: a signal ends the wait for a terminal that takes nothing.
 func TestStalledForGood(t *testing.T) {
 	root := newRoot(t)
-	_, tty := ttytest.Open(t)
+	_, tty := openTerminal(t)
 	c := config(root, "flood", "40000")
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -188,20 +188,21 @@ func TestStalledForGood(t *testing.T) {
 	}
 }
 
-// open are the files of unclosed.
-var open []*os.File
+// opened are files that stay open.
+var opened []*os.File
 
-// unclosed is another descriptor of a terminal that stays open: a session that ends without its goroutines is the end of its process, but
-// not of this one, where they would use a file that the test closes.
-func unclosed(t *testing.T, terminal *os.File) *os.File {
+// openTerminal is ttytest.Open with a descriptor of the terminal that stays open: a session that ends without its goroutines is the end of
+// its process, but not of this one, where they would use a file that the test closes.
+func openTerminal(t *testing.T) (keyboard, terminal *os.File) {
 	t.Helper()
-	fd, err := syscall.Dup(int(terminal.Fd()))
+	keyboard, tty := ttytest.Open(t)
+	fd, err := syscall.Dup(int(tty.Fd()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := os.NewFile(uintptr(fd), terminal.Name())
-	open = append(open, f)
-	return f
+	terminal = os.NewFile(uintptr(fd), tty.Name())
+	opened = append(opened, terminal)
+	return keyboard, terminal
 }
 
 // TestStalledForAll: terem ends, though it has a last line for a terminal that takes nothing.
@@ -219,8 +220,7 @@ func TestStalledForAll(t *testing.T) {
 		{"signal", Options{Verbose: true}, func(*os.File) { _ = syscall.Kill(os.Getpid(), syscall.SIGTERM) }},
 		{"key", Options{}, func(keyboard *os.File) { _, _ = keyboard.WriteString("\x01h\x01x") }},
 	} {
-		keyboard, tty := ttytest.Open(t) // whose keys no session of before reads
-		tty = unclosed(t, tty)
+		keyboard, tty := openTerminal(t) // whose keys no session of before reads
 		tt.o.Config = config(root, "flood", "1000000")
 		tt.o.Config.Stdin, tt.o.Config.Stdout, tt.o.Config.Stderr = tty, tty, tty
 		done := make(chan error, 1)
@@ -247,7 +247,7 @@ func TestStalledForAll(t *testing.T) {
 // TestGoneTerminal: when the user's terminal is gone, the program's is, too.
 func TestGoneTerminal(t *testing.T) {
 	root := newRoot(t)
-	far, tty := ttytest.Open(t)
+	far, tty := openTerminal(t)
 	c := config(root, "patient-hangup", "9")
 	c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
 	done := begin(t, c)
