@@ -107,8 +107,7 @@ func TestSignals(t *testing.T) {
 
 // TestEarlySignal: what comes while the container starts is for the program, and not lost.
 func TestEarlySignal(t *testing.T) {
-	root := newRoot(t)
-	o := &Options{Config: config(root, "sleep"), Timeout: time.Minute}
+	o := &Options{Config: container.Config{Root: shellRoot(t), Argv: []string{"/busybox", "sleep", "1000"}}, Timeout: time.Minute} // which catches nothing
 	s := &session{o: o, forced: make(chan struct{}), voice: tty.NewVoice(os.Stderr)}
 	heard := make(chan os.Signal, 1)
 	heard <- syscall.SIGUSR1
