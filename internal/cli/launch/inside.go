@@ -80,7 +80,7 @@ const calls = 30 * time.Second
 // does not is of no use to those who come later either.
 func (s *session) reach() (agent.Conn, error) {
 	if s.warmth.from != WarmProgram {
-		return s.callAgent()
+		return s.callAgent(context.Background())
 	}
 	select {
 	case c := <-s.warmth.held.came:
@@ -92,16 +92,23 @@ func (s *session) reach() (agent.Conn, error) {
 	}
 }
 
-// callAgent connects with the guest's agent.
-func (s *session) callAgent() (agent.Conn, error) {
-	ours, theirs := vsock.Pipe()
-	ctx, cancel := context.WithCancel(context.Background())
+// callAgent connects with the guest's agent, if that listens.
+func (s *session) callAgent(ctx context.Context) (agent.Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	go func() {
-		<-s.m.Done()
-		cancel()
+		select {
+		case <-s.m.Done():
+			cancel()
+		case <-ctx.Done():
+		}
 	}()
-	_, err := s.m.Connect(ctx, agent.Port, theirs)
-	return ours, err
+	ours, theirs := vsock.Pipe()
+	if _, err := s.m.Connect(ctx, agent.Port, theirs); err != nil {
+		ours.Close()
+		return nil, err
+	}
+	return ours, nil
 }
 
 // command runs the command, on the user's terminal if there is one.

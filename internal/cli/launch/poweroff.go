@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"terem/internal/vm/agent"
-	"terem/internal/vm/vsock"
 )
 
 // knock is the time between two calls of an agent that does not listen yet.
@@ -34,12 +33,10 @@ func (s *session) powerOff(within time.Duration) {
 // await connects with the agent; with that of a guest that still boots, as soon as it listens.
 func (s *session) await(ctx context.Context) (agent.Conn, error) {
 	for {
-		ours, theirs := vsock.Pipe()
-		_, err := s.m.Connect(ctx, agent.Port, theirs)
+		conn, err := s.callAgent(ctx)
 		if err == nil {
-			return ours, nil
+			return conn, nil
 		}
-		ours.Close()
 		select {
 		case <-time.After(knock):
 		case <-s.m.Done():
