@@ -1,6 +1,7 @@
 package exercise
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -51,6 +52,19 @@ type Question struct {
 	Op    string
 	Args  any        // becomes JSON
 	Files []*os.File // of which it gets descriptors
+	Serve Server     // of what the harness asks meanwhile, or nil
+}
+
+// Server plays, in the grader, what a student's code works with: a vCPU, a kernel. So what happened is seen there, and not told by
+// the code that is graded.
+type Server interface {
+	// Call is one of the harness's. Reply, which may be called later, lets whoever called go on.
+	Call(name string, arg json.RawMessage, reply func(value any))
+	// Patience is which part of a check's time may pass without a call (20: a twentieth), and Quiet says that it has passed.
+	Patience() int
+	Quiet()
+	// Over says that there is nothing more to see.
+	Over() bool
 }
 
 // Wrong is a mistake, as a teacher tells it.

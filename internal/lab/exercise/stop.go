@@ -1,7 +1,9 @@
 package exercise
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -32,12 +34,20 @@ func stop() *Exercise {
 	}}
 }
 
-// step is what the vCPU of a scene does; the harness has the kinds.
+// step is what the vCPU of a scene does in one KVM_RUN.
+//
+//	exit      it comes back with a Reason; More accesses of the same instruction follow; Stop: somebody calls Stop meanwhile
+//	signal    a signal that means nothing interrupts it
+//	inside    the guest runs, and then somebody calls Stop
+//	late      somebody calls Stop when Loop has looked already and KVM_RUN has not begun
+//	clearing  a signal that means nothing, and somebody calls Stop when Loop is about to clear immediate_exit
+//	before    (the first one only) somebody calls Stop before Loop begins
+//	flagged   (the first one only) immediate_exit is set when Loop begins
 type step struct {
-	Kind   string `json:"kind"`
-	Reason uint32 `json:"reason"`
-	More   int    `json:"more"`
-	Stop   bool   `json:"stop"`
+	Kind   string
+	Reason uint32
+	More   int
+	Stop   bool
 }
 
 // exits draws an exit with an access.
@@ -52,32 +62,17 @@ func stopAt(r *rand.Rand, more int) step {
 	return s
 }
 
-// played is what came of a scene.
-type played struct {
-	Handled []uint32 `json:"handled"`
-	Events  []string `json:"events"`
-	Pending bool     `json:"pending"`
-	Error   string   `json:"error"`
-}
-
-func (p played) had(event string) bool { return slices.Contains(p.Events, event) }
-
-// completing says whether KVM_RUN was called to complete an access.
-func (p played) completing() bool {
-	return slices.Contains(p.Events[max(0, slices.Index(p.Events, "somebody calls Stop")):], "KVM_RUN, immediate_exit = true")
-}
-
 // scenes is a check that plays some, each several times with other exits.
 func scenes(list ...func(*rand.Rand) []step) func(Subject) error {
 	return func(s Subject) error {
 		for _, scene := range list {
 			for range 3 {
 				steps := scene(s.Rand())
-				var p played
-				if err := s.Ask(Question{Op: "play", Args: steps}, &p); err != nil {
+				v := newVCPU(steps)
+				if err := s.Ask(Question{Op: "play", Serve: v}, new(bool)); err != nil {
 					return err
 				}
-				if err := judgeScene(steps, p); err != nil {
+				if err := judgeScene(steps, v); err != nil {
 					return err
 				}
 			}
@@ -87,16 +82,16 @@ func scenes(list ...func(*rand.Rand) []step) func(Subject) error {
 }
 
 // judgeScene finds the mistake, if there is one.
-func judgeScene(steps []step, p played) error {
-	if p.Error == notWritten {
+func judgeScene(steps []step, v *vcpu) error {
+	if v.failure == notWritten {
 		return unwritten("Loop", readImmediate)
 	}
-	cause := whyNotStopped(steps, p)
+	cause := whyNotStopped(steps, v)
 	if cause == "" {
 		return nil
 	}
 	const most = 12
-	seen := p.Events[max(0, len(p.Events)-most):]
+	seen := v.events[max(0, len(v.events)-most):]
 	return &Wrong{
 		Seen:     fmt.Sprintf("%s: %s", strings.Join(script(steps), ", "), strings.Join(seen, "; ")),
 		Expected: "every exit is answered once, the last access is completed, Loop ends, and then Stop returns",
@@ -119,7 +114,7 @@ func script(steps []step) (text []string) {
 	return text
 }
 
-func whyNotStopped(steps []step, p played) string {
+func whyNotStopped(steps []step, v *vcpu) string {
 	last := steps[len(steps)-1]
 	var wanted []uint32
 	for _, s := range steps {
@@ -127,11 +122,11 @@ func whyNotStopped(steps []step, p played) string {
 			wanted = append(wanted, slices.Repeat([]uint32{s.Reason}, 1+s.More)...)
 		}
 	}
-	lost := p.had("the guest runs for ever")
+	lost := v.had(forEver)
 	switch {
-	case p.had("no signal"):
+	case v.had("no signal"):
 		return "Stop sends no signal: a KVM_RUN that is inside of the guest does not look at immediate_exit"
-	case p.had("never enters the guest"):
+	case v.had("never enters the guest"):
 		return "immediate_exit is never cleared: every KVM_RUN comes back at once, and the guest stands still"
 	case lost && last.Kind == "clearing":
 		return "Loop clears immediate_exit after it has looked for a request: one that comes in between loses its flag, and its signal has come already; clear first, look then"
@@ -139,25 +134,79 @@ func whyNotStopped(steps []step, p played) string {
 		return "a signal without immediate_exit: it came when KVM_RUN had not begun, and was lost; the flag must be set before the signal is sent, so that KVM_RUN finds it at its entry"
 	case lost:
 		return "KVM_RUN was called again after Stop: Loop must look for a request before each KVM_RUN"
-	case p.had("stop did not return") && p.had("loop ended"):
+	case v.had("Stop did not return"):
 		return "Loop has ended, and Stop does not return"
-	case p.had("loop did not end"):
+	case v.had("Loop did not end"):
 		return "Loop does not end"
-	case p.had("Stop came back too early"):
+	case v.had("Stop came back too early"):
 		return "Stop returns before Loop has ended: whoever calls it reads the registers next, and the guest still runs"
-	case p.Error != "":
+	case v.had("KVM_RUN is called by two at once"):
+		return "KVM_RUN is called while another goroutine is in it, or after Loop has ended: a vCPU has one thread, which is Loop's"
+	case !v.stopping:
+		return "Loop ends, or never begins, though nobody has called Stop"
+	case v.failure != "":
 		return "Loop returns an error though it was stopped"
-	case p.Pending && p.completing():
+	case v.pending && v.completing():
 		return "an instruction may make several accesses: with immediate_exit set KVM_RUN brings the next one, which must be answered, until it returns ErrInterrupted"
-	case p.Pending:
+	case v.pending:
 		return "the last access is not completed: KVM does that in the next KVM_RUN, so it must be called once more, with immediate_exit set, before the registers mean anything"
-	case !slices.Equal(p.Handled, wanted):
+	case !slices.Equal(v.handled, wanted):
 		return "an exit was not answered, or answered twice"
 	}
 	return ""
 }
 
-// realStops stops a guest that reads a port for ever. What it was told last must be in its register.
+// mixer is a guest that reads a port for ever and makes a number of all that it was told, by instructions that were drawn: who has not
+// run it, or them, does not have the number.
+type mixer struct {
+	code []byte
+	at   uint16 // where the number is
+	do   []func(bx, ax uint16) uint16
+}
+
+// cliLength is where the loop begins.
+const cliLength = 1
+
+func newMixer(r *rand.Rand) *mixer {
+	m := &mixer{code: []byte{0xfa, 0xe5, 0x10}, at: uint16(0x8000 + 2*r.IntN(0x3000))} // cli; in ax, 0x10
+	const few, more = 4, 6
+	for range few + r.IntN(more) {
+		n := uint16(r.Uint32())
+		by := int(1 + n%15)
+		switch r.IntN(5) {
+		case 0: // xor bx, ax
+			m.add(func(bx, ax uint16) uint16 { return bx ^ ax }, 0x31, 0xc3)
+		case 1: // add bx, ax
+			m.add(func(bx, ax uint16) uint16 { return bx + ax }, 0x01, 0xc3)
+		case 2: // sub bx, ax
+			m.add(func(bx, ax uint16) uint16 { return bx - ax }, 0x29, 0xc3)
+		case 3: // rol bx, by
+			m.add(func(bx, _ uint16) uint16 { return bits.RotateLeft16(bx, by) }, 0xc1, 0xc3, byte(by))
+		case 4: // add bx, n
+			m.add(func(bx, _ uint16) uint16 { return bx + n }, 0x81, 0xc3, byte(n), byte(n>>8))
+		}
+	}
+	m.add(func(bx, ax uint16) uint16 { return bx + ax }, 0x01, 0xc3)
+	m.code = append(m.code, 0x89, 0x1e, byte(m.at), byte(m.at>>8)) // mov [at], bx
+	m.code = append(m.code, 0xeb, byte(cliLength-len(m.code)-2))   // jmp back
+	return m
+}
+
+func (m *mixer) add(f func(bx, ax uint16) uint16, code ...byte) {
+	m.do, m.code = append(m.do, f), append(m.code, code...)
+}
+
+// of is the number for so many answers.
+func (m *mixer) of(first, step uint16, answers int) (bx uint16) {
+	for i := range answers {
+		for _, f := range m.do {
+			bx = f(bx, first+uint16(i+1)*step)
+		}
+	}
+	return bx
+}
+
+// realStops stops a mixer again and again. What it was told last must be in its register, and what it made of all in memory.
 func realStops(s Subject) error {
 	r := s.Rand()
 	memory, err := newRAM(realModeRAM)
@@ -166,15 +215,16 @@ func realStops(s Subject) error {
 	}
 	defer memory.Close()
 	entry := uint16(0x1000 + r.IntN(0x4000))
-	if err := memory.put(int64(entry), []byte{0xfa, 0xe5, 0x10, 0xeb, 0xfc}); err != nil { // cli; in ax, 0x10; jmp back
+	guest := newMixer(r)
+	if err := memory.put(int64(entry), guest.code); err != nil {
 		return err
 	}
 	after := make([]uint32, 25)
 	for i := range after {
 		after[i] = uint32(r.IntN(3000))
 	}
-	first := uint16(r.Uint32())
-	args := map[string]any{"entry": entry, "first": first, "after": after}
+	first, by := uint16(r.Uint32()), uint16(r.Uint32())|1
+	args := map[string]any{"entry": entry, "first": first, "step": by, "after": after}
 	var a struct {
 		Stops []struct {
 			AX    uint16 `json:"ax"`
@@ -182,7 +232,8 @@ func realStops(s Subject) error {
 			RIP   uint64 `json:"rip"`
 			Error string `json:"error"`
 		} `json:"stops"`
-		Hung bool `json:"hung"`
+		Answers int  `json:"answers"`
+		Hung    bool `json:"hung"`
 	}
 	if err := s.Ask(Question{Op: "run", Args: args, Files: []*os.File{s.KVM(), memory.File}}, &a); err != nil {
 		return err
@@ -203,6 +254,19 @@ func realStops(s Subject) error {
 			return &Wrong{Seen: fmt.Sprintf("stop number %d: the guest was answered %s, and AX is %s", i+1, hex(t.Last), hex(t.AX)), Expected: "AX is what the last IN was answered",
 				Cause: "the last access is not completed: KVM puts the answer of an IN into the register in the next KVM_RUN", Read: readImmediate}
 		}
+	}
+	const most = 10_000_000 // in some milliseconds
+	if a.Answers < 0 || a.Answers > most {
+		a.Answers = 0
+	}
+	made, err := memory.get(int64(guest.at), 2)
+	if err != nil {
+		return err
+	}
+	got := binary.LittleEndian.Uint16(made)
+	if moved && got != guest.of(first, by, a.Answers) && got != guest.of(first, by, max(0, a.Answers-1)) { // it may not have come so far yet
+		return &Wrong{Seen: fmt.Sprintf("the guest has made %s of %d answers", hex(got), a.Answers), Expected: hex(guest.of(first, by, a.Answers)), Read: readImmediate,
+			Cause: "an answer was lost, or given twice, or the guest was not left where it was"}
 	}
 	if len(a.Stops) != len(after) || !moved {
 		return &Wrong{Seen: "the guest made no access between the stops", Expected: "it goes on where it was", Cause: "the guest stands still: immediate_exit is never cleared", Read: readImmediate}

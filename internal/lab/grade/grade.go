@@ -99,7 +99,7 @@ func (r *Report) check(s *session, e *exercise.Exercise, i int, c exercise.Check
 		r.lost(c, "the program had ended")
 		return nil
 	}
-	if err := s.p.conn.SetDeadline(time.Now().Add(s.limit)); err != nil { // each has its own: one that takes long leaves the next its time
+	if err := s.begin(); err != nil {
 		return &fault.Error{Class: fault.Host, Thing: "grade", Err: err}
 	}
 	// Each check draws by itself, so that what one takes moves no other's inputs.

@@ -28,6 +28,7 @@ type session struct {
 	said  string          // what the program printed, when it has ended
 	gone  bool
 	limit time.Duration
+	until time.Time // when the check's time is up
 }
 
 // longest is the most bytes of a message; a harness has the same number.
@@ -45,6 +46,17 @@ type answer struct {
 	Value json.RawMessage `json:"value"`
 	Error string          `json:"error"`
 	Panic string          `json:"panic"`
+
+	Call string          `json:"call"` // a question of the harness's, for the exercise.Server, by number
+	ID   int             `json:"id"`
+	Arg  json.RawMessage `json:"arg"`
+}
+
+// reply is the answer to a call. The last one ends all that still wait.
+type reply struct {
+	ID    int  `json:"id"`
+	Value any  `json:"value"`
+	Last  bool `json:"last"`
 }
 
 func (s *session) KVM() *os.File        { return s.kvm }
@@ -60,8 +72,11 @@ func (s *session) Ask(q exercise.Question, into any) error {
 	m := question{Nonce: hex.EncodeToString(nonce), Op: q.Op, Args: q.Args}
 	err := s.send(m, q.Files)
 	var a answer
+	if err == nil && q.Serve != nil {
+		err = s.serve(m.Nonce, q.Serve)
+	}
 	if err == nil {
-		a, err = s.receive(m.Nonce)
+		a, err = s.result(m.Nonce)
 	}
 	switch {
 	case err != nil:
@@ -76,10 +91,53 @@ func (s *session) Ask(q exercise.Question, into any) error {
 	return s.over(err)
 }
 
-func (s *session) send(m question, files []*os.File) error {
+// begin gives the next check its time: one that takes long leaves the next one its own.
+func (s *session) begin() error {
+	s.until = time.Now().Add(s.limit)
+	return s.p.conn.SetDeadline(s.until)
+}
+
+// serve has calls answered until there is nothing more to see.
+func (s *session) serve(nonce string, server exercise.Server) error {
+	defer func() { _ = s.p.conn.SetDeadline(s.until) }() // it was set before
+	var failed error
+	for !server.Over() && failed == nil {
+		quiet := time.Now().Add(s.limit / time.Duration(server.Patience()))
+		if quiet.After(s.until) {
+			quiet = s.until
+		}
+		if err := s.p.conn.SetReadDeadline(quiet); err != nil {
+			return err
+		}
+		a, err := s.receive(nonce)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(s.until):
+			server.Quiet()
+		case err != nil:
+			return err
+		case a.Call == "":
+			return errNonsense // an answer, while there is more to see
+		default:
+			server.Call(a.Call, a.Arg, func(value any) { failed = errors.Join(failed, s.send(reply{ID: a.ID, Value: value}, nil)) })
+		}
+	}
+	return errors.Join(failed, s.send(reply{Last: true}, nil))
+}
+
+// result is the answer to a question. Calls that nobody waits for any more may come before.
+func (s *session) result(nonce string) (answer, error) {
+	for {
+		a, err := s.receive(nonce)
+		if err != nil || a.Call == "" {
+			return a, err
+		}
+	}
+}
+
+func (s *session) send(m any, files []*os.File) error {
 	b, err := json.Marshal(m)
 	if err != nil || len(b) > longest {
-		return errors.Join(err, fmt.Errorf("a question of %d bytes", len(b)))
+		return errors.Join(err, fmt.Errorf("a message of %d bytes", len(b)))
 	}
 	var rights []byte
 	if len(files) > 0 {
@@ -155,7 +213,7 @@ func open(ctx context.Context, built string, kvm *os.File, limit time.Duration, 
 		return nil, err
 	}
 	s := &session{p: p, kvm: kvm, limit: limit}
-	if err := p.conn.SetDeadline(time.Now().Add(limit)); err != nil {
+	if err := s.begin(); err != nil {
 		s.close() // or its container would stay
 		return nil, &fault.Error{Class: fault.Host, Thing: "grade", Err: err}
 	}

@@ -93,26 +93,36 @@ func place() string {
 
 func receive() (question, error) {
 	var q question
+	data, fds, err := message()
+	if err != nil {
+		return q, err
+	}
+	q.fds = fds
+	return q, json.Unmarshal(data, &q)
+}
+
+// message takes one, and the descriptors that come with it.
+func message() (data []byte, fds []int, err error) {
 	data, control := make([]byte, longest), make([]byte, syscall.CmsgSpace(mostFDs*4))
 	n, cn, _, _, err := syscall.Recvmsg(socket, data, control, syscall.MSG_CMSG_CLOEXEC)
 	for errors.Is(err, syscall.EINTR) {
 		n, cn, _, _, err = syscall.Recvmsg(socket, data, control, syscall.MSG_CMSG_CLOEXEC)
 	}
 	if err != nil || n == 0 {
-		return q, errors.Join(err, errors.New("no question"))
+		return nil, nil, errors.Join(err, errors.New("no question"))
 	}
 	messages, err := syscall.ParseSocketControlMessage(control[:cn])
 	if err != nil {
-		return q, err
+		return nil, nil, err
 	}
 	for i := range messages {
-		fds, err := syscall.ParseUnixRights(&messages[i])
+		more, err := syscall.ParseUnixRights(&messages[i])
 		if err != nil {
-			return q, err
+			return nil, nil, err
 		}
-		q.fds = append(q.fds, fds...)
+		fds = append(fds, more...)
 	}
-	return q, json.Unmarshal(data[:n], &q)
+	return data[:n], fds, nil
 }
 
 func send(v any) {
