@@ -79,7 +79,7 @@ func (w *Wrong) Error() string { return fmt.Sprintf("seen: %s; expected: %s", w.
 
 // All lists the exercises that there are, by their numbers.
 func All() []*Exercise {
-	return []*Exercise{realMode(), port(), longMode(), mmio(), virtioQueue(), boot(), stop(), measure(), snapshot()}
+	return []*Exercise{realMode(), port(), longMode(), mmio(), virtioQueue(), boot(), stop(), measure(), snapshot(), container()}
 }
 
 // Find gives an exercise by its number.
