@@ -17,16 +17,16 @@ type calls struct {
 	waiting map[int]chan json.RawMessage
 }
 
-// call is one of them, as a message. The reply has its number.
-type call struct {
+// callMessage is one of them, as a message. The reply has its number.
+type callMessage struct {
 	Nonce string `json:"nonce"`
 	Call  string `json:"call"`
 	ID    int    `json:"id"`
 	Arg   any    `json:"arg,omitempty"`
 }
 
-// reply is what comes back. Last says that the question is over: what still waits waits for ever.
-type reply struct {
+// replyMessage is what comes back. Last says that the question is over: what still waits waits for ever.
+type replyMessage struct {
 	ID    int             `json:"id"`
 	Value json.RawMessage `json:"value"`
 	Last  bool            `json:"last"`
@@ -41,7 +41,7 @@ func (c *calls) do(name string, arg, into any) {
 	came := make(chan json.RawMessage, 1)
 	c.mu.Lock()
 	c.last++
-	m := call{Nonce: c.nonce, Call: name, ID: c.last, Arg: arg}
+	m := callMessage{Nonce: c.nonce, Call: name, ID: c.last, Arg: arg}
 	c.waiting[m.ID] = came
 	c.mu.Unlock()
 	send(m)
@@ -61,7 +61,7 @@ func (c *calls) serve() {
 		if err != nil {
 			os.Exit(0) // the grader has gone
 		}
-		var r reply
+		var r replyMessage
 		if err := json.Unmarshal(data, &r); err != nil {
 			fmt.Fprintln(os.Stderr, "grader:", err)
 			os.Exit(1)
