@@ -2,7 +2,7 @@
 // run on one host:
 //
 //	start    from fork to the first byte that a guest of seven instructions writes, and to the
-//	         program's end
+//	         program's end; and to the first byte of a guest that is restored from a snapshot
 //	exit     a port write's round trip to the VMM: the time between two bytes, with a loop of
 //	         10,000 writes in long mode between them; the loop's own instructions are part of it;
 //	         also with terem keeping a record of each

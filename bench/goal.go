@@ -60,6 +60,7 @@ func (s *suite) startGoals() {
 	}
 	s.report.ratio(measureStart, nameTerem, nameFloor, most)
 	s.report.ratio(measureStart, nameTerem, nameQEMU, 1.0/3)
+	s.report.ratio(measureStart, nameRestore, nameFloor, 2)
 }
 
 func (s *suite) exitGoals() {

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"errors"
+	"os"
+	"slices"
 	"time"
 
 	"terem/bench/internal/proc"
 	"terem/bench/internal/tiny"
+	"terem/internal/running"
 )
 
 // Measures as they are called in the report.
@@ -20,7 +24,11 @@ const tinyLimit = 20 * time.Second
 
 // start measures how long it takes until a guest runs.
 func (s *suite) start() error {
-	err := s.rounds("start", s.conf.rounds, s.vmms, func(v vmm) error {
+	restoring, err := s.restoring()
+	if err != nil {
+		return err
+	}
+	err = s.rounds("start", s.conf.rounds, append(slices.Clone(s.vmms), restoring), func(v vmm) error {
 		return s.watch(v, v.tiny(s.path(startELF)), func(p *proc.Process) error {
 			first, err := p.Until(tiny.Begin)
 			if err != nil {
@@ -43,6 +51,24 @@ func (s *suite) start() error {
 	})
 	s.startGoals()
 	return err
+}
+
+// restoring is terem that restores a machine from a snapshot of a guest that does nothing but write.
+func (s *suite) restoring() (vmm, error) {
+	const name = "bench-loop"
+	if err := os.Setenv(running.RootVar, s.path("running")); err != nil {
+		return vmm{}, err
+	}
+	v, dir := s.vmms[0], s.path("loop.snap")
+	if _, err := s.command(nil, "run", "--detach", "--name", name, "--console", os.DevNull, "--memory", ramFlag, "--kernel", s.path(loopELF)); err != nil {
+		return vmm{}, err
+	}
+	_, err := s.command(nil, "snapshot", name, dir)
+	_, err2 := s.command(nil, "kill", name)
+	program := v.tiny("")[0]
+	v.name, v.ends = nameRestore, false
+	v.tiny = func(string) []string { return []string{program, "restore", "--quiet", dir} }
+	return v, errors.Join(err, err2)
 }
 
 // startPhases starts terem's tiny guest once more, and takes the phases that come before the guest. What is not in them is the

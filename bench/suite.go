@@ -30,6 +30,7 @@ type suite struct {
 const (
 	startELF = "start.elf"
 	exitELF  = "exit.elf"
+	loopELF  = "loop.elf"
 	startROM = "start.rom"
 )
 
@@ -41,7 +42,7 @@ func (s *suite) prepare() error {
 		return fmt.Errorf("%w: run `make bench`, or `go run ./bench` in the repository's root", err)
 	}
 	for name, content := range map[string][]byte{
-		startELF: tiny.Start(), exitELF: tiny.Exits(exitCount), startROM: tiny.ROM(),
+		startELF: tiny.Start(), exitELF: tiny.Exits(exitCount), loopELF: tiny.Loop(), startROM: tiny.ROM(),
 	} {
 		if err := os.WriteFile(s.path(name), content, 0o644); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 const (
 	nameTerem   = "terem"
 	nameTracing = "terem --trace" // at its exits alone
+	nameRestore = "terem restore" // of a tiny guest's snapshot, at its start alone
 	nameFloor   = "floor"
 	nameBare    = "floor -b" // without what a tiny guest does not need
 	nameQEMU    = "qemu"

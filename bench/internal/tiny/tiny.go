@@ -11,6 +11,9 @@ const (
 // Start is an ELF file that writes Begin and resets the machine.
 func Start() []byte { return image(append(mark(Begin), reset()...), nil) }
 
+// Loop is an ELF file that writes Begin again and again: a machine that is restored from a snapshot of it writes it with its first instructions.
+func Loop() []byte { return image(append(mark(Begin), 0xeb, 0xfd), nil) } // jmp to the out
+
 // mark writes a byte to COM1's transmit register, in 32-bit or 64-bit code.
 func mark(b byte) []byte {
 	return []byte{

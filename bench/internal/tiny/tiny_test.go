@@ -11,7 +11,7 @@ import (
 )
 
 func TestELF(t *testing.T) {
-	for name, image := range map[string][]byte{"start": Start(), "exits": Exits(1000)} {
+	for name, image := range map[string][]byte{"start": Start(), "exits": Exits(1000), "loop": Loop()} {
 		f, err := elf.NewFile(bytes.NewReader(image))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -45,6 +45,7 @@ func TestCode(t *testing.T) {
 	}{
 		{"start", Start()[codeAt:], 32, start},
 		{"firmware", ROM()[:13], 16, start},
+		{"loop", Loop()[codeAt:], 32, []string{"mov dx, 0x3f8", "mov al, 0x2", "out dx, al", "jmp .-0x3"}},
 		{"exits", loopCode(7), 64, append([]string{"mov dx, 0x3f8", "mov al, 0x2", "out dx, al", "mov ecx, 0x7",
 			"out 0x80, al", "loop .-0x4", "mov dx, 0x3f8", "mov al, 0x3", "out dx, al"}, reset...)},
 		{"to long mode", enterLongMode()[:38], 32, []string{"mov eax, cr4", "or al, 0x20", "mov cr4, eax",
