@@ -72,18 +72,23 @@ func (d *Device) announced(q *virtio.Queue) (offered uint16, err error) {
 	return offered, nil
 }
 
-// How long a driver may take to give the buffer of an event back, and how often that is looked for.
+// How often the buffer of an event is looked for: at first a restored guest's users wait for that, and later nobody is in a hurry any more.
 const (
-	heeds = 30 * time.Second
-	look  = 50 * time.Microsecond
+	look   = 50 * time.Microsecond
+	hurry  = 50 * time.Millisecond
+	seldom = 5 * time.Millisecond
 )
 
 // heed waits until the driver offers another buffer, as Linux's does when it has dealt with an event. A connection that it heard
-// of before might be among those that it ends then.
+// of before might be among those that it ends then. On a busy host that can take a guest a minute, so there is no limit: a driver that never
+// offers one has no connections.
 func (d *Device) heed(q *virtio.Queue, offered uint16) {
-	for end := time.Now().Add(heeds); q.Offered() == offered && time.Now().Before(end); time.Sleep(look) {
-		if d.stopping.Load() {
-			return
+	start := time.Now()
+	for q.Offered() == offered && !d.stopping.Load() {
+		if time.Since(start) < hurry {
+			time.Sleep(look)
+		} else {
+			time.Sleep(seldom)
 		}
 	}
 }

@@ -74,7 +74,7 @@ func (s *session) gone() {
 }
 
 // calls is how long a guest that goes on may take to call.
-const calls = 30 * time.Second
+const calls = 60 * time.Second
 
 // reach connects with the guest's agent. One whose command stands still calls, as soon as it knows that the machine is another one. A guest that
 // does not is of no use to those who come later either.
