@@ -60,7 +60,8 @@ func Claim(root, name, prefix string) (*Dir, error) {
 
 var errTaken = errors.New("something that runs has it")
 
-// tries is how often a claim gives way to somebody who clears the directory at this moment, and pause how long it waits.
+// tries is how often a claim gives way to somebody who clears the directory at this moment, and pause how long it waits. Whoever has
+// the name for longer than that has it.
 const (
 	tries = 50
 	pause = 2 * time.Millisecond
@@ -70,9 +71,8 @@ func claim(root string, top *os.Root, name string) (*Dir, error) {
 	d := &Dir{Name: name, Path: filepath.Join(root, name), top: top}
 	var err error
 	for range tries {
-		var held bool
-		if held, err = d.take(); held || err == nil || !errors.Is(err, errTaken) {
-			break // held by more than a moment's cleaner, most likely; and if not, the next try is the user's
+		if err = d.take(); err == nil || !errors.Is(err, errTaken) {
+			break
 		}
 		time.Sleep(pause)
 	}
@@ -82,25 +82,24 @@ func claim(root string, top *os.Root, name string) (*Dir, error) {
 	return d, nil
 }
 
-// take makes the directory and holds its lock. What was in it is gone then. If it cannot, it says whether somebody holds it.
-func (d *Dir) take() (held bool, err error) {
+// take makes the directory and holds its lock. What was in it is gone then.
+func (d *Dir) take() (err error) {
 	if err := d.top.Mkdir(d.Name, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return false, fault.Reason(err)
+		return fault.Reason(err)
 	}
 	if d.in, err = openIn(d.top, d.Name); err == nil {
 		if d.lock, err = grab(d.in, os.O_CREATE); err == nil {
 			if err = d.empty(); err == nil {
-				return false, nil
+				return nil
 			}
 			d.lock.Close()
 		}
-		held, _ = isHeld(d.in)
 		d.in.Close()
 	}
 	if errors.Is(err, os.ErrNotExist) {
 		err = errTaken // cleared in between
 	}
-	return held, err
+	return err
 }
 
 // grab opens the lock in a directory and holds it.
