@@ -17,8 +17,8 @@ run: guest ## get everything ready and boot Linux on this terminal (RUNARGS="--c
 	@$(TEREM) run $(RUNARGS)
 
 # What goes into the guest; its hashes are constants of the program.
-GUEST_SOURCES = $(wildcard guest/bare/*.go guest/bare/src/* guest/init/src/* guest/agent/src/* guest/probe/src/* guest/kernel/config guest/kernel/patches/* \
-	guest/bare/src guest/init/src guest/agent/src guest/probe/src guest/kernel/patches \
+GUEST_SOURCES = $(wildcard guest/bare/*.go guest/bare/src/* guest/init/src/* guest/agent/src/* guest/probe/src/* guest/reach/src/* guest/kernel/config guest/kernel/patches/* \
+	guest/bare/src guest/init/src guest/agent/src guest/probe/src guest/reach/src guest/kernel/patches \
 	guest/initramfs/*.go guest/recipe/hash.go)
 
 guest/hashes.go: $(GUEST_SOURCES)

@@ -18,6 +18,7 @@ const (
 	FileConfig    = "config"
 	FileInitrd    = "initrd.cpio"
 	FileAgent     = "agent"
+	FileReach     = "reach"
 	FileManifest  = "manifest.json"
 )
 
@@ -29,6 +30,7 @@ type Artifacts struct {
 	VMLinux, BzImage  string // the kernel as ELF, and as Linux's own boot format
 	Initrd            string // uncompressed cpio
 	Agent             string // the agent as a static program, for guests with another PID 1
+	Reach             string // a program of the lab's attackers
 	SystemMap, Config string
 	KernelVersion     string // as `uname -r` in the guest says
 }
@@ -59,7 +61,7 @@ func Find(cacheDir string) (Artifacts, error) {
 	if err != nil {
 		return Artifacts{}, err
 	}
-	kernel.Initrd, kernel.Agent = initrd.Initrd, initrd.Agent
+	kernel.Initrd, kernel.Agent, kernel.Reach = initrd.Initrd, initrd.Agent, initrd.Reach
 	return kernel, nil
 }
 
@@ -93,7 +95,7 @@ func FindInitrd(cacheDir string) (Artifacts, error) {
 	if err != nil {
 		return Artifacts{}, err
 	}
-	return Artifacts{Initrd: filepath.Join(dir, FileInitrd), Agent: filepath.Join(dir, FileAgent)}, nil
+	return Artifacts{Initrd: filepath.Join(dir, FileInitrd), Agent: filepath.Join(dir, FileAgent), Reach: filepath.Join(dir, FileReach)}, nil
 }
 
 // KernelRoot and InitrdRoot are the directories that hold all builds of either.

@@ -5,5 +5,5 @@ package guest
 // The hashes of what this module brings to the kernel and to the first root file system (package recipe).
 const (
 	kernelHash = "92cf610cd47d"
-	initrdHash = "b7bcee4c8853"
+	initrdHash = "8cfe317c75eb"
 )

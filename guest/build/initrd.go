@@ -16,6 +16,7 @@ import (
 	pid1 "terem/guest/init"
 	"terem/guest/initramfs"
 	"terem/guest/probe"
+	"terem/guest/reach"
 	"terem/guest/recipe"
 )
 
@@ -66,12 +67,14 @@ func packInitrd(ctx context.Context, root, dir, out string, busybox []byte, appl
 	if err != nil {
 		return err
 	}
-	alone, err := compile(r, dir, agent.Program())
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(out, guest.FileAgent), alone, 0o755); err != nil {
-		return err
+	for name, p := range map[string]bare.Program{guest.FileAgent: agent.Program(), guest.FileReach: reach.Program()} {
+		beside, err := compile(r, dir, p)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(out, name), beside, 0o755); err != nil {
+			return err
+		}
 	}
 	f, err := os.Create(filepath.Join(out, guest.FileInitrd))
 	if err != nil {

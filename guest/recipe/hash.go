@@ -14,6 +14,7 @@ import (
 	"terem/guest/initramfs"
 	"terem/guest/kernel"
 	"terem/guest/probe"
+	"terem/guest/reach"
 )
 
 // Version counts changes to guest/build that alter what a kernel build yields.
@@ -40,7 +41,7 @@ func KernelHash() (string, error) {
 // InitrdHash covers what this program brings to the first root file system.
 func InitrdHash() (string, error) {
 	h := newHash("initrd", fmt.Sprint(initramfs.Version))
-	for _, p := range []bare.Program{pid1.Program(nil), probe.Program(), agent.Program()} {
+	for _, p := range []bare.Program{pid1.Program(nil), probe.Program(), agent.Program(), reach.Program()} {
 		parts, err := p.Parts()
 		if err != nil {
 			return "", err

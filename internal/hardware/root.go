@@ -108,7 +108,7 @@ func addGuest(a *initramfs.Archive) error {
 	if err != nil {
 		return err
 	}
-	files := []string{g.VMLinux, g.BzImage, g.SystemMap, g.Config, g.Initrd}
+	files := []string{g.VMLinux, g.BzImage, g.SystemMap, g.Config, g.Initrd, g.Reach}
 	for _, f := range []string{g.VMLinux, g.Initrd} {
 		files = append(files, filepath.Join(filepath.Dir(f), guest.FileManifest))
 	}
