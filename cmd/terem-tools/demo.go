@@ -51,9 +51,10 @@ func newNamespaces(status *int) *cobra.Command {
 }
 
 const cgroupsLong = `What control groups do: limits, a priority, accounting, control, for processes, memory and
-processor time, in version 2.
+processor time, in version 2; then in version 1 (names that begin with v1-), where each
+controller has a tree of its own, and how both are there at once (hybrid).
 
-It runs in a virtual machine of terem's, whose control groups are nobody's, so it needs KVM.
+It runs in virtual machines of terem's, whose control groups are nobody's, so it needs KVM.
 
 Exit status:
   0      shown, also if something could not be shown here: it says why
@@ -70,7 +71,7 @@ func newCgroups(status *int) *cobra.Command {
 		Short:   "Show what control groups bound, share out and count",
 		Long:    cgroupsLong,
 		Example: cgroupsExample,
-	}, demo.Groups())
+	}, append(demo.Groups(), demo.Legacy()...))
 }
 
 const imageLong = `What the layers of an image are: directories, which overlayfs shows as one tree. What a

@@ -30,6 +30,10 @@ What harms a whole machine (rows with a star) never runs on this one: processes 
 containers are then in a virtual machine that is thrown away. Such rows, and the VM
 column, need KVM; limits need root. What cannot run says so, and the rest runs.
 
+--targets adds a column for each engine of this host: crun, runc and gVisor's runsc with a
+configuration of the kind that engines give them, podman and docker as they are. crun and
+runc are taken along into those machines; the others have no rows with a star.
+
 Verdicts:
   harmed     the victim was killed, changed, or found out
   degraded   it gets less than 75 % of what it gets alone
@@ -46,6 +50,8 @@ Exit status:
 
 const isolationExample = `  terem lab isolation                         the whole matrix
   terem lab isolation --row kill,cpu          two rows
+  terem lab isolation --targets               and engines that are on this host
+  terem lab isolation --targets=crun          one of them (with the "=")
   terem lab isolation --explain panic         what is done, and what decides it
   terem lab isolation --html matrix.html      a page with all that was seen`
 
@@ -72,16 +78,18 @@ func newIsolation(status *int) *cobra.Command {
 	fs.SortFlags = false
 	fs.StringSliceVarP(&f.o.Rows, "row", "r", nil, "`names` of the rows to run: "+strings.Join(lab.Rows(), ", ")+" (default: all)")
 	fs.StringSliceVarP(&f.o.Columns, "column", "c", nil, "`names` of the columns: "+strings.Join(lab.Columns(), ", ")+" (default: all)")
+	fs.StringSliceVarP(&f.o.Targets, "targets", "t", nil, "further columns: `engines` of this host, "+strings.Join(lab.Targets(), ", ")+" (all that are there)")
+	fs.Lookup("targets").NoOptDefVal = lab.Found
 	fs.StringVarP(&f.explain, "explain", "e", "", "explain a `row`, and run nothing")
 	fs.StringVar(&f.json, "json", "", "write all that was seen to a `file`; - is standard output, in place of the table")
 	fs.StringVar(&f.html, "html", "", "write a page with all that was seen to a `file`")
-	complete(c, map[string]cobra.CompletionFunc{"row": words(lab.Rows()...), "column": words(lab.Columns()...), "explain": words(lab.Rows()...)})
+	complete(c, map[string]cobra.CompletionFunc{"row": words(lab.Rows()...), "column": words(lab.Columns()...), "targets": words(lab.Targets()...), "explain": words(lab.Rows()...)})
 	return c
 }
 
 // run runs the matrix and writes what was found out, also when it was interrupted.
 func (f *isolationFlags) run(c *cobra.Command) (status int, err error) {
-	for _, name := range []string{"row", "column", "explain", "json", "html"} {
+	for _, name := range []string{"row", "column", "targets", "explain", "json", "html"} {
 		if flag := c.Flag(name); flag.Changed && strings.Trim(flag.Value.String(), "[]") == "" {
 			return 0, &command.UsageError{Command: c.CommandPath(), Err: fmt.Errorf("--%s: its value is empty", name)}
 		}
@@ -115,7 +123,7 @@ func (f *isolationFlags) explainRow() error {
 	if !slices.Contains(lab.Rows(), f.explain) {
 		return &fault.Error{Class: fault.Usage, Thing: "--explain " + f.explain, Cause: "not one that is known", Mend: "choose from " + strings.Join(lab.Rows(), ", ")}
 	}
-	m, err := lab.Plan(lab.Options{Rows: []string{f.explain}})
+	m, err := lab.Plan(lab.Options{Rows: []string{f.explain}, Targets: f.o.Targets})
 	if err != nil {
 		return err
 	}
@@ -164,8 +172,8 @@ func (f *isolationFlags) progress(w io.Writer) lab.Progress {
 	if !tty.IsTerminal(os.Stderr) || os.Getenv("TERM") == "dumb" {
 		return &show.Lines{W: w}
 	}
-	_, rows := tty.Size(os.Stderr)
-	return &show.Live{W: w, O: show.Options{Color: tty.Colors(os.Stderr)}, Rows: rows}
+	cols, rows := tty.Size(os.Stderr)
+	return &show.Live{W: w, O: show.Options{Color: tty.Colors(os.Stderr)}, Rows: rows, Cols: cols}
 }
 
 func (f *isolationFlags) write(m *result.Matrix) error {

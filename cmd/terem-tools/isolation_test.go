@@ -114,6 +114,8 @@ func TestIsolationUsage(t *testing.T) {
 		want   string
 	}{
 		{[]string{"--row", "nope"}, 64, "terem: --row nope: not one that is known; choose from kill,"},
+		{[]string{"--targets=lxc"}, 64, "terem: --targets lxc: not one that is known; choose from found, crun, runc, runsc, podman, docker"},
+		{[]string{"--targets="}, 64, "its value is empty"},
 		{[]string{"--column", "jail"}, 64, "terem: --column jail: not one that is known; choose from process, container, hardened, vm"},
 		{[]string{"--explain", "nope"}, 64, "terem: --explain nope: not one that is known"},
 		{[]string{"--row", ""}, 64, "its value is empty"},
@@ -137,14 +139,18 @@ func TestIsolationInterrupted(t *testing.T) {
 	}
 	defer func() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) }()
 	tmp := t.TempDir()
-	for moment := range 8 {
-		c := exec.Command(os.Args[0], "lab", "isolation", "--row", "reach-port,kill", "--column", "process,container,hardened")
+	for moment := range 12 {
+		words := []string{"lab", "isolation", "--row", "reach-port,kill", "--column", "process,container,hardened"}
+		if moment >= 8 { // and in the midst of an engine's, if there is one
+			words = []string{"lab", "isolation", "--row", "reach-port,kill", "--column", "process", "--targets"}
+		}
+		c := exec.Command(os.Args[0], words...)
 		c.Env = append(os.Environ(), runVar+"=1", "GORACE=atexit_sleep_ms=0", "TMPDIR="+tmp)
 		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(moment) * 130 * time.Millisecond)
+		time.Sleep(time.Duration(moment%8) * 130 * time.Millisecond)
 		_ = c.Process.Signal(syscall.SIGINT) // it may have ended
 		err := c.Wait()
 		how := c.ProcessState.Sys().(syscall.WaitStatus)
@@ -152,8 +158,8 @@ func TestIsolationInterrupted(t *testing.T) {
 		if status := how.ExitStatus(); !early && status != 0 && status != 130 {
 			t.Errorf("moment %d: status %d, %v", moment, status, err)
 		}
-		if left, _ := os.ReadDir(tmp); len(left) > 0 {
-			t.Errorf("moment %d: left behind: %v", moment, left)
+		if left, _ := os.ReadDir(tmp); len(left) > 0 || len(groups(t)) > 0 {
+			t.Errorf("moment %d: left behind: %v, %v", moment, left, groups(t))
 		}
 		for living := children(t); len(living) > 0; living = children(t) { // what was killed is gone soon; what was not keeps the test here
 			time.Sleep(10 * time.Millisecond)
@@ -178,4 +184,55 @@ func children(t *testing.T) (living []string) {
 		}
 	}
 	return living
+}
+
+// runtimes are those of the engines here that are no more than a program.
+func runtimes(t *testing.T) string {
+	t.Helper()
+	var here []string
+	for _, name := range []string{"crun", "runc"} {
+		if _, err := exec.LookPath(name); err == nil {
+			here = append(here, name)
+		}
+	}
+	if here == nil {
+		t.Skip("neither crun nor runc is here")
+	}
+	return strings.Join(here, ",")
+}
+
+// groups are the control groups of the lab's containers that are left.
+func groups(t *testing.T) (left []string) {
+	t.Helper()
+	for _, pattern := range []string{"/sys/fs/cgroup/terem-lab-*", "/sys/fs/cgroup/*/terem-lab-*"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left = append(left, found...)
+	}
+	return left
+}
+
+// TestIsolationTargets runs rows in containers of runtimes that are here, and wants what is expected, and nothing left.
+func TestIsolationTargets(t *testing.T) {
+	needsLab(t)
+	names := runtimes(t)
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	o := terem(t, 0, "lab", "isolation", "--row", strings.Join(hostRows(), ","), "--column", "process", "--targets="+names, "--json", "-")
+	var m result.Matrix
+	if err := json.Unmarshal([]byte(o.out), &m); err != nil {
+		t.Fatalf("%v: %s", err, o.stderr)
+	}
+	for _, x := range m.Rows {
+		for _, c := range x.Cells {
+			if c.Verdict != c.Expected {
+				t.Errorf("%s, %s: %s, want %s: %s %s\nbefore %q\nattack %q\nafter %q", x.Name, c.Column, c.Verdict, c.Expected, c.Evidence, c.Why, c.Before, c.Attack, c.After)
+			}
+		}
+	}
+	if left, _ := os.ReadDir(tmp); len(left) > 0 || len(groups(t)) > 0 {
+		t.Errorf("left behind: %v, %v", left, groups(t))
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"terem/internal/lab/experiment"
@@ -44,12 +43,11 @@ func run(ctx context.Context, w *place.Workspace, e experiment.Experiment, i pla
 
 // observe starts the two and looks what becomes of the victim.
 func observe(ctx context.Context, w *place.Workspace, e experiment.Experiment, pair *place.Pair, c *result.Cell) error {
-	const firstPort, ports = 20000, 10000
-	names := experiment.Names{Tag: place.Token(), Port: firstPort + rand.IntN(ports)}
+	names := experiment.Names{Tag: place.Token(), Port: w.Port()}
 	seen := experiment.Seen{Secret: "secret-" + place.Token()}
 	c.Commands = result.Commands{Victim: pair.Victim.Front(), Attacker: pair.Attacker.Front()}
 
-	victim, err := w.Start(pair.Victim.Argv(e.Victim(at(names, pair.Victim))))
+	victim, err := w.Run(pair.Victim, e.Victim(at(names, pair.Victim)))
 	if err != nil {
 		return fmt.Errorf("start the victim: %w", err)
 	}
@@ -61,12 +59,12 @@ func observe(ctx context.Context, w *place.Workspace, e experiment.Experiment, p
 	if seen.Before, seen.Others, err = lookAlone(ctx, e, victim); err != nil {
 		return fmt.Errorf("the victim did not answer before the attack: %w: %s", err, last(seen.Before))
 	}
-	attacker, err := w.Start(pair.Attacker.Argv(e.Attacker(at(names, pair.Attacker))))
+	attacker, err := w.Run(pair.Attacker, e.Attacker(at(names, pair.Attacker)))
 	if err != nil {
 		return fmt.Errorf("start the attacker: %w", err)
 	}
 	defer attacker.Stop()
-	defer pair.Halt() // so that nobody there has to be asked to end
+	defer pair.Halt() // so that nobody has to be asked to end in a machine that ends
 	attack(ctx, attacker, &seen)
 	if seen.After, err = look(ctx, victim); err != nil {
 		miss(&seen, err)
@@ -74,7 +72,13 @@ func observe(ctx context.Context, w *place.Workspace, e experiment.Experiment, p
 		byTurns(ctx, e, victim, attacker, &seen)
 	}
 	c.Before, c.After, c.Attack = seen.Before, seen.After, seen.Attack
-	c.Verdict, c.Evidence = e.Decide(seen)
+	if c.Verdict, c.Evidence = e.Decide(seen); c.Verdict == experiment.Safe {
+		pair.Unharmed()
+	}
+	if c.Verdict == experiment.Counted {
+		n := e.Count(seen)
+		c.Count = &n
+	}
 	return ctx.Err()
 }
 
@@ -100,7 +104,7 @@ func attack(ctx context.Context, attacker *place.Process, seen *experiment.Seen)
 
 // at puts the names of a place in.
 func at(n experiment.Names, p place.Place) experiment.Names {
-	n.Path, n.Dir, n.Data = p.Path, p.Dir, p.Data
+	n.Path, n.Dir, n.Data, n.Own = p.Path, p.Dir, p.Data, p.Own
 	return n
 }
 

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 type Options struct {
 	Rows     []string // names; nil: all
 	Columns  []string // names; nil: all
+	Targets  []string // engines of this host, as further columns; Found alone: those that are there
 	Terem    string   // path of this program
 	Version  string
 	CacheDir string // of the guest
@@ -50,10 +52,17 @@ func Columns() (names []string) {
 	return names
 }
 
+// Found stands for all engines that are there.
+const Found = "found"
+
+// Targets are the words that Options.Targets may have.
+func Targets() []string { return append([]string{Found}, place.EngineNames()...) }
+
 // plan is what is to be run.
 type plan struct {
 	rows    []experiment.Experiment
 	columns []place.Isolation
+	absent  []string // engines that have no column, and why
 }
 
 func newPlan(o Options) (p plan, err error) {
@@ -61,7 +70,32 @@ func newPlan(o Options) (p plan, err error) {
 	if err == nil {
 		p.columns, err = choose(fault.Field("Columns"), o.Columns, place.All(), func(i place.Isolation) string { return i.Name })
 	}
+	if err == nil && o.Targets != nil {
+		err = p.engines(o.Targets)
+	}
 	return p, err
+}
+
+// engines adds columns. One that was named has its own also if it is not there: then that says why.
+func (p *plan) engines(names []string) error {
+	names = slices.Clone(names)
+	found := slices.Contains(names, Found)
+	names = slices.DeleteFunc(names, func(n string) bool { return n == Found })
+	for _, n := range names {
+		if !slices.Contains(place.EngineNames(), n) {
+			return &fault.Error{Class: fault.Usage, Thing: fault.Field("Targets") + " " + n, Cause: "not one that is known",
+				Mend: "choose from " + strings.Join(Targets(), ", ")}
+		}
+	}
+	for _, i := range place.Engines() {
+		switch why := i.Absent(); {
+		case slices.Contains(names, i.Name), found && why == "":
+			p.columns = append(p.columns, i)
+		case found:
+			p.absent = append(p.absent, why)
+		}
+	}
+	return nil
 }
 
 // Plan is the matrix without cells.
@@ -84,6 +118,7 @@ func Run(ctx context.Context, o Options) (m *result.Matrix, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
+	w.Carry(p.columns)
 	m = p.empty(o)
 	o.Progress.Begin(m)
 	for r, e := range p.rows {
@@ -129,7 +164,7 @@ func choose[T any](flag string, names []string, all []T, name func(T) string) (c
 }
 
 func (p plan) empty(o Options) *result.Matrix {
-	m := &result.Matrix{Schema: result.Schema, Terem: o.Version, Started: time.Now().UTC().Truncate(time.Second), Host: host.Read("/")}
+	m := &result.Matrix{Schema: result.Schema, Terem: o.Version, Started: time.Now().UTC().Truncate(time.Second), Host: host.Read("/"), Absent: p.absent}
 	for _, i := range p.columns {
 		m.Columns = append(m.Columns, result.Column{Name: i.Name, Title: i.Title, Note: i.Note})
 	}

@@ -7,17 +7,26 @@ import (
 	"terem/internal/lab/place"
 )
 
-// So often the victim is asked at least, alone and under attack, and so often at most, if that is still unclear.
+// So often the victim is asked at least, alone and under attack, on a machine that is busy with something else as well, and so often
+// at most, if that is still unclear.
 const (
 	leastTurns = 2
+	busyTurns  = 3
 	mostTurns  = 5
 )
+
+// busy is when so many others want each processor, on average.
+const busy = 0.5
 
 // byTurns asks more often, when there has been one turn: the victim is alone, and is attacked. What else the machine does changes by
 // itself, and would otherwise be taken for what the attacker does.
 func byTurns(ctx context.Context, e experiment.Experiment, victim, attacker *place.Process, seen *experiment.Seen) {
 	for n := 1; n < mostTurns; n++ {
-		if v, _ := e.Decide(*seen); n >= leastTurns && v != experiment.Unclear {
+		least := leastTurns
+		if seen.Others > busy {
+			least = busyTurns
+		}
+		if v, _ := e.Decide(*seen); n >= least && v != experiment.Unclear {
 			return
 		}
 		if !turn(ctx, e, victim, attacker, seen) {

@@ -28,8 +28,28 @@ type Demo struct {
 	Steps             []Step
 	Lesson            string
 	Shown             func(said [][]string) bool // whether the steps said what the lesson says
-	inMachine         bool                       // both shells are in a machine of terem's
+	in                where                      // both shells are there
 	open              func(w *place.Workspace, tag string) (outside, inside []string)
+}
+
+// where the shells of a demonstration are.
+type where int
+
+const (
+	here  where = iota // on this host
+	lab                // in a machine in which experiments are run, too
+	fresh              // in one that has just booted
+)
+
+// ready makes the machine, if there is to be one.
+func (d Demo) ready(ctx context.Context, w *place.Workspace) error {
+	switch d.in {
+	case lab:
+		return w.Machine(ctx)
+	case fresh:
+		return w.Boot(ctx)
+	}
+	return nil
 }
 
 // Done is a demonstration that was given.
@@ -66,14 +86,12 @@ const stepLimit = time.Minute
 // given either.
 func Give(ctx context.Context, w *place.Workspace, d Demo) (Done, error) {
 	done := Done{Name: d.Name, Title: d.Title, Idea: d.Idea, Enter: d.Enter, Lesson: d.Lesson}
-	if d.inMachine {
-		err := w.Machine(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return done, ctx.Err()
-		case err != nil:
-			return done, noMachine(err)
-		}
+	err := d.ready(ctx, w)
+	switch {
+	case ctx.Err() != nil:
+		return done, ctx.Err()
+	case err != nil:
+		return done, noMachine(err)
 	}
 	said, err := d.give(ctx, w, &done)
 	if ctx.Err() != nil {

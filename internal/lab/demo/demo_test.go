@@ -16,12 +16,12 @@ func TestHarmless(t *testing.T) {
 				}
 			}
 		}
-		if d.inMachine {
+		if d.in != here {
 			t.Errorf("%s: is it on this host?", d.Name)
 		}
 	}
-	for _, d := range Groups() {
-		if !d.inMachine {
+	for _, d := range append(Groups(), Legacy()...) {
+		if d.in == here {
 			t.Errorf("%s would change the control groups of this host", d.Name)
 		}
 	}

@@ -7,11 +7,11 @@ import (
 )
 
 // Groups are the demonstrations of control groups. They run in a machine of terem's own, whose groups are nobody's,
-// in version 2.
+// in version 2; Legacy has version 1.
 func Groups() []Demo {
 	all := []Demo{limitPIDs(), limitMemory(), limitCPU(), weighCPU(), account(), freeze()}
 	for i := range all {
-		all[i].Enter, all[i].open, all[i].inMachine = "terem exec MACHINE sh; $G is "+group, machine, true
+		all[i].Enter, all[i].open, all[i].in = "terem exec MACHINE sh; $G is "+group, machine, lab
 	}
 	return all
 }

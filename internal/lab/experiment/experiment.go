@@ -13,6 +13,7 @@ const (
 	Degraded Verdict = "degraded" // it got much less than alone
 	Safe     Verdict = "safe"
 	Unclear  Verdict = "unclear" // the numbers do not tell
+	Counted  Verdict = "counted" // nobody was harmed: a number says how much there is that could
 )
 
 // Experiment is one row: what is tried, and how it is seen.
@@ -30,6 +31,7 @@ type Experiment struct {
 	AttackDoes string // in one sentence
 	VictimSees string
 	Judge      func(Seen) (Verdict, string) // of the victim, and a sentence of evidence; Decide asks for the attack, too
+	Count      func(Seen) int               // of a verdict that is Counted
 }
 
 // Seen is what was observed.
@@ -50,6 +52,7 @@ type Names struct {
 	Data string // on a disk, if there is one
 	Port int
 	Path string // $PATH
+	Own  bool   // each of the two has a kernel of its own
 }
 
 // Marks end what is said.
@@ -63,7 +66,11 @@ const (
 const Tried = "tried: "
 
 func (n Names) preamble(data string) string {
-	return "export PATH=" + n.Path + " LC_ALL=C TZ=UTC; TAG=" + n.Tag + " DIR=" + n.Dir + " DATA=" + data + " PORT=" + strconv.Itoa(n.Port) + "\n"
+	kernel := "shared"
+	if n.Own {
+		kernel = "own"
+	}
+	return "export PATH=" + n.Path + " LC_ALL=C TZ=UTC; TAG=" + n.Tag + " DIR=" + n.Dir + " DATA=" + data + " PORT=" + strconv.Itoa(n.Port) + " KERNEL=" + kernel + "\n"
 }
 
 // Victim is the script of the victim. It reads the secret, then a line for each look.

@@ -13,7 +13,7 @@ type judge = func(Seen) (Verdict, string)
 // Decide is the verdict. A victim is safe only from an attack that took place.
 func (e Experiment) Decide(s Seen) (Verdict, string) {
 	v, why := e.Judge(s)
-	if v != Safe {
+	if v != Safe && v != Counted {
 		return v, why
 	}
 	switch {
@@ -22,7 +22,7 @@ func (e Experiment) Decide(s Seen) (Verdict, string) {
 	case !s.Done && !(e.Fatal && s.Ended):
 		return Unclear, "the attack did not come to its end: the attacker said " + said(s.Attack)
 	}
-	return Safe, why
+	return v, why
 }
 
 // tried: the attacker says so, and its shell has found the program that it tried with.
@@ -100,22 +100,26 @@ const (
 	much   = 0.25
 )
 
-// worked: the victim gets as much done as alone. Of several windows the best counts, alone and under attack: whatever else this
+// worked: the victim has the processor as long as alone, by its kernel's accounts: they do not change with what a hypervisor below
+// all of this does. A kernel that only the victim has takes all time for the victim's; then the work that is done tells. Of several windows the best counts, alone and under attack: whatever else this
 // machine does can make a window worse, never better.
 func worked(s Seen) (Verdict, string) {
 	if s.Gone != "" {
 		return alive(s)
 	}
-	const crowded = 0.5
+	const crowded = 1.5
 	if s.Others > crowded {
 		return Unclear, fmt.Sprintf("this machine is busy with something else (%.1f programs for each processor): the victim was not alone before the attack either", s.Others)
 	}
-	alone, under := best(s.Before), best(s.After)
+	alone, under, text := best(s.Before, "used"), best(s.After, "used"), "the victim has the processor for %.0f %% of the time that it has it alone"
+	if alone == 0 {
+		alone, under, text = best(s.Before, "compute"), best(s.After, "compute"), "the victim does %.0f %% of what it does alone"
+	}
 	if alone <= 0 || under <= 0 {
 		return Unclear, "the victim's work was not measured"
 	}
 	lost := 1 - under/alone
-	text := fmt.Sprintf("the victim does %.0f %% of what it does alone", 100*under/alone)
+	text = fmt.Sprintf(text, 100*under/alone)
 	switch {
 	case lost < little:
 		return Safe, text
@@ -125,12 +129,12 @@ func worked(s Seen) (Verdict, string) {
 	return Unclear, text
 }
 
-// best is the highest rate in lines of "compute OPS NS".
-func best(lines []string) (rate float64) {
+// best is the highest rate in lines of "NAME AMOUNT TIME".
+func best(lines []string, name string) (rate float64) {
 	for _, line := range lines {
-		var ops, ns float64
-		if n, _ := fmt.Sscanf(line, "compute %f %f", &ops, &ns); n == 2 && ns > 0 {
-			rate = max(rate, ops/ns)
+		var amount, time float64
+		if n, _ := fmt.Sscanf(line, name+" %f %f", &amount, &time); n == 2 && time > 0 {
+			rate = max(rate, amount/time)
 		}
 	}
 	return rate
@@ -169,4 +173,38 @@ func said(lines []string) string {
 		return "nothing"
 	}
 	return strconv.Quote(strings.Join(lines, "; "))
+}
+
+// answered are the system calls that the victim's kernel has answered for the attacker: none, if the attacker has another kernel.
+func answered(s Seen) int {
+	n, _ := calls(s.Attack)
+	if value(s.Before, "boot_id") != value(s.Attack, "boot_id") {
+		return 0
+	}
+	return n
+}
+
+// counted says how many calls were answered, and by whom.
+func counted(s Seen) (Verdict, string) {
+	mine, theirs := value(s.Before, "boot_id"), value(s.Attack, "boot_id")
+	n, of := calls(s.Attack)
+	switch {
+	case s.Gone != "":
+		return alive(s)
+	case mine == "" || theirs == "" || of == 0:
+		return Unclear, "one of them did not say enough"
+	case mine == theirs:
+		return Counted, fmt.Sprintf("the victim's kernel answered %d of %d system calls of the attacker's", n, of)
+	}
+	return Counted, fmt.Sprintf("the victim's kernel was asked nothing: another one answered %d of %d system calls", n, of)
+}
+
+// calls finds "calls ANSWERED TRIED".
+func calls(lines []string) (answered, tried int) {
+	for _, line := range lines {
+		if n, _ := fmt.Sscanf(line, Tried+"calls %d %d", &answered, &tried); n == 2 {
+			return answered, tried
+		}
+	}
+	return 0, 0
 }

@@ -32,7 +32,12 @@ func TestJudge(t *testing.T) {
 		{"the best window counts", "cpu", Seen{Before: []string{"compute 10 10", "compute 100 10"}, After: []string{"compute 99 10", "compute 1 10"}}, Safe},
 		{"in between", "cpu", Seen{Before: []string{"compute 100 10"}, After: []string{"compute 85 10"}}, Unclear},
 		{"more work", "cpu", Seen{Before: []string{"compute 100 10"}, After: []string{"compute 120 10"}}, Safe},
+		{"calls of one kernel", "calls", Seen{Before: []string{"boot_id=1"}, Attack: []string{"boot_id=1", Tried + "calls 300 464"}, Done: true}, Counted},
+		{"calls of two", "calls", Seen{Before: []string{"boot_id=1"}, Attack: []string{"boot_id=2", Tried + "calls 300 464"}, Done: true}, Counted},
+		{"no calls", "calls", Seen{Before: []string{"boot_id=1"}, Attack: []string{"boot_id=1", Tried}, Done: true}, Unclear},
 		{"a busy machine", "cpu", Seen{Before: []string{"compute 100 10"}, After: []string{"compute 50 10"}, Others: 3}, Unclear},
+		{"half of the time", "cpu", Seen{Before: []string{"compute 9 10", "used 0.79 0.80"}, After: []string{"compute 9 10", "used 0.41 0.80"}}, Degraded},
+		{"all of a quota", "cpu", Seen{Before: []string{"compute 9 10", "used 0.20 0.80"}, After: []string{"compute 2 10", "used 0.20 0.81"}}, Safe},
 		{"no work", "cpu", Seen{Before: []string{"probe: not found"}, After: []string{"probe: not found"}}, Unclear},
 		{"no time", "cpu", Seen{Before: []string{"compute 100 0"}, After: []string{"compute 100 0"}}, Unclear},
 		{"no numbers", "cpu", Seen{Before: []string{"compute NaN NaN"}, After: []string{"compute NaN NaN"}}, Unclear},
@@ -136,4 +141,14 @@ func FuzzJudge(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestAnswered: calls that another kernel has answered are none of the victim's.
+func TestAnswered(t *testing.T) {
+	for other, want := range map[string]int{"1": 300, "2": 0} {
+		s := Seen{Before: []string{"boot_id=1"}, Attack: []string{"boot_id=" + other, Tried + "calls 300 464"}}
+		if n := answered(s); n != want {
+			t.Errorf("boot_id %s: %d, want %d", other, n, want)
+		}
+	}
 }

@@ -4,6 +4,17 @@ package experiment
 func kernel() []Experiment {
 	return []Experiment{
 		{
+			Name: "calls", Title: "call its kernel", Dangerous: true,
+			Question:   "How many doors does the victim's kernel have for the attacker? One with a mistake behind it is enough.",
+			AttackDoes: "makes every system call with arguments that mean nothing, and counts those that are not refused (ENOSYS, EPERM)",
+			VictimSees: "whether it was its own kernel that answered: boot_id, a number that each kernel draws when it boots",
+			Look:       `echo "boot_id=$(cat /proc/sys/kernel/random/boot_id)"`,
+			Attack: `
+echo "boot_id=$(cat /proc/sys/kernel/random/boot_id)"
+echo "tried: $(reach calls < /dev/null)"`,
+			Judge: counted, Count: answered,
+		},
+		{
 			Name: "host-name", Title: "change the host name", Dangerous: true,
 			Question:   "Can a program change the name of the machine for others?",
 			AttackDoes: "calls sethostname(2)",

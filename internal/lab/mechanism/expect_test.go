@@ -21,7 +21,7 @@ func TestComplete(t *testing.T) {
 		}
 	}
 	known := 0
-	for _, row := range all() {
+	for _, row := range table() {
 		known += len(row)
 	}
 	if known != cells {

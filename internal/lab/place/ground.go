@@ -34,17 +34,17 @@ func (g ground) line(n Need, argv ...string) []string {
 // data is a directory that a process there can write to.
 func (g ground) data(who string) string { return filepath.Join(g.home, who) }
 
-// ground is this host, or a machine that nobody needs afterwards.
-func (w *Workspace) ground(ctx context.Context, n Need) (ground, *Pair, error) {
+// ground is this host, or a machine that nobody needs afterwards: in a role it serves until somebody in it is harmed.
+func (w *Workspace) ground(ctx context.Context, n Need, r role) (ground, *Pair, error) {
 	if !n.Disposable {
 		dir, err := os.MkdirTemp(w.dir, "cell-")
-		return w.host(dir), &Pair{Where: "this host", files: dir}, err
+		return w.host(dir), &Pair{Where: "this host", w: w, files: dir}, err
 	}
-	m, err := w.newMachine(ctx, n)
+	m, err := w.take(ctx, r)
 	if err != nil {
 		return ground{}, nil, err
 	}
-	return m.ground(), &Pair{Where: "a disposable virtual machine", machines: []*machine{m}}, nil
+	return m.ground(), &Pair{Where: "a disposable virtual machine", w: w, machines: []*machine{m}}, nil
 }
 
 func (w *Workspace) host(dir string) ground {
@@ -54,6 +54,10 @@ func (w *Workspace) host(dir string) ground {
 
 // pin has a program run on the first of the processors that this process may use.
 func (w *Workspace) pin() []string {
+	return []string{filepath.Join(w.rootDir(), "bin", "busybox"), "taskset", "-c", w.firstCPU()}
+}
+
+func (w *Workspace) firstCPU() string {
 	var set unix.CPUSet
 	cpu := 0
 	if unix.SchedGetaffinity(0, &set) == nil {
@@ -61,5 +65,5 @@ func (w *Workspace) pin() []string {
 			cpu++
 		}
 	}
-	return []string{filepath.Join(w.rootDir(), "bin", "busybox"), "taskset", "-c", strconv.Itoa(cpu)}
+	return strconv.Itoa(cpu)
 }

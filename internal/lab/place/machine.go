@@ -15,46 +15,68 @@ import (
 type machine struct {
 	w    *Workspace
 	name string
+	role role
 	p    *Process
 }
 
 // What stands in the image that the machines have as their root file system, and what `prepare` makes.
 const (
-	innerTerem = "/bin/terem"
-	innerRoot  = "/lab" // of containers
+	diskTerem  = "/bin/terem"
+	diskRoot   = "/lab"
+	innerLab   = "/run/lab"
+	innerTerem = innerLab + "/terem"
+	innerRoot  = innerLab + "/root" // of containers, and with the programs of processes
 	innerDisk  = "/run/disk"
 	innerDir   = "/tmp/files"
 )
 
-// machineMemory is enough for two containers, and soon full.
-const machineMemory = "128M"
+// machineMemory is enough for two containers with their limits, and soon full: a page that is touched for the first time costs as much
+// as a hundred system calls, and more where the processor is interpreted.
+const machineMemory = "80M"
 
 // MachineLimit ends a machine whose terem is killed in a way that it cannot see. It is longer than anything that is waited for: a
-// victim must not end by it.
+// victim must not end by it, and one machine serves many of them.
 const MachineLimit = time.Hour
 
 // Patience is how long a machine is given to start: an interpreted kernel takes its time.
 const Patience = 3 * time.Minute
 
 // prepare makes of a fresh machine one in which experiments are run: a small disk, few process numbers, so that a fork bomb is
-// over soon, and everything in the page cache that a container needs.
+// over soon, and the programs in memory from which nothing can be taken back. From a disk they would be read again and again by a
+// machine whose memory is nearly full, for minutes.
 const prepare = `set -e
-mkdir -p ` + innerDisk + `
-mount -t tmpfs -o size=8m,mode=755 disk ` + innerDisk + `
+mkdir -p ` + innerDisk + " " + innerLab + `
+mount -t tmpfs -o size=2m,mode=755 disk ` + innerDisk + `
 mkdir ` + innerDisk + `/victim ` + innerDisk + `/attacker
+mount -t tmpfs -o mode=755 lab ` + innerLab + `
+cp -a ` + diskRoot + " " + innerRoot + `
+cp ` + diskTerem + " " + innerTerem + `
 echo 400 > /proc/sys/kernel/pid_max
-terem container run --quiet --root ` + innerRoot + ` --read-only --memory 48M --pids 48 --cpus 1 -- sh -c 'taskset; tail -c 1 /bin/busybox; ip link; nc; date' >/dev/null 2>&1 || true
+` + innerTerem + ` container run --quiet --root ` + innerRoot + ` --read-only --memory 24M --pids 48 --cpus 1 -- sh -c 'taskset; tail -c 1 /bin/busybox; ip link; nc; date' >/dev/null 2>&1 || true
+echo 3 > /proc/sys/vm/drop_caches
 `
 
 // ground is the machine as one.
 func (m *machine) ground() ground {
-	return ground{front: []string{m.w.terem, "exec", "--interactive", m.name}, path: "/bin", terem: innerTerem,
+	busybox := innerRoot + "/bin/busybox"
+	return ground{front: []string{m.w.terem, "exec", "--interactive", m.name}, shell: []string{busybox}, path: innerRoot + "/bin", terem: innerTerem,
 		root: []string{"--root", innerRoot, "--read-only"}, disk: true, home: innerDisk, dir: innerDir}
 }
 
 func (m *machine) kill() {
 	if m.p != nil {
 		m.p.kill()
+		m.p = nil
+	}
+}
+
+// lives: it has not ended by itself.
+func (m *machine) lives() bool {
+	select {
+	case <-m.p.gone:
+		return false
+	default:
+		return true
 	}
 }
 
@@ -63,26 +85,38 @@ func (w *Workspace) newMachine(ctx context.Context, n Need) (*machine, error) {
 	if err := w.base(ctx); err != nil {
 		return nil, err
 	}
+	m, err := w.restore(n)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.await(ctx)
+}
+
+// restore starts one.
+func (w *Workspace) restore(n Need) (*machine, error) {
 	argv := []string{w.terem, "restore", "--quiet", "--console", "none", "--timeout", MachineLimit.String(), "--name"}
 	if n.OneCPU {
 		argv = append(w.pin(), argv...)
 	}
-	return w.boot(ctx, func(name string) []string { return append(argv, name, w.snapshotDir()) })
+	return w.boot(func(name string) []string { return append(argv, name, w.snapshotDir()) })
 }
 
-// boot starts a machine and waits until programs can be started in it.
-func (w *Workspace) boot(ctx context.Context, argv func(name string) []string) (*machine, error) {
+// boot starts a machine.
+func (w *Workspace) boot(argv func(name string) []string) (*machine, error) {
 	w.machines++
 	m := &machine{w: w, name: fmt.Sprintf("%s-%d", w.ID, w.machines)}
 	var err error
-	if m.p, err = w.Start(argv(m.name)); err != nil {
-		return nil, err
-	}
+	m.p, err = w.Start(argv(m.name))
+	return m, err
+}
+
+// await waits until programs can be started in a machine. One in which that does not come is killed.
+func (m *machine) await(ctx context.Context) error {
 	if err := m.ready(ctx); err != nil {
 		m.kill()
-		return nil, fmt.Errorf("start a virtual machine: %w", err)
+		return fmt.Errorf("start a virtual machine: %w", err)
 	}
-	return m, nil
+	return nil
 }
 
 // ready waits until the machine can be found by its name.
@@ -130,11 +164,14 @@ func (w *Workspace) makeBase(ctx context.Context) error {
 	if err := w.image(ctx); err != nil {
 		return fmt.Errorf("make a disk for the virtual machines: %w", err)
 	}
-	m, err := w.boot(ctx, func(name string) []string {
+	m, err := w.boot(func(name string) []string {
 		return []string{w.terem, "run", "--quiet", "--console", "none", "--timeout", MachineLimit.String(), "--memory", machineMemory, "--name", name,
 			"--disk", w.imageFile() + ",ro", "--", "sleep", "1000000"}
 	})
 	if err != nil {
+		return err
+	}
+	if err := m.await(ctx); err != nil {
 		return err
 	}
 	defer m.kill()
@@ -153,15 +190,19 @@ func (w *Workspace) image(ctx context.Context) error {
 	defer os.RemoveAll(root)
 	for _, argv := range [][]string{
 		{w.terem, "guest", "root", root},
-		{w.terem, "guest", "root", root + innerRoot},
-		{"cp", w.terem, root + innerTerem},
-		{w.terem, "disk", "from-dir", root, w.imageFile()},
+		{w.terem, "guest", "root", root + diskRoot},
 	} {
 		if err := w.run(ctx, argv...); err != nil {
 			return err
 		}
 	}
-	return nil
+	if err := errors.Join(copyFile(w.terem, root+diskTerem), copyFile(w.reach, root+diskRoot+"/bin/reach")); err != nil {
+		return err
+	}
+	for _, e := range w.carried {
+		e.left = e.install(root) // the other places need nothing of it
+	}
+	return w.run(ctx, w.terem, "disk", "from-dir", root, w.imageFile())
 }
 
 func (w *Workspace) imageFile() string   { return filepath.Join(w.dir, "image") }
@@ -187,4 +228,31 @@ func (w *Workspace) Machine(ctx context.Context) error {
 func (w *Workspace) Guest(script string) []string {
 	g := w.guest.ground()
 	return append(g.line(Need{}, g.shell...), "sh", "-c", "export PATH="+g.path+"\n"+script)
+}
+
+// Boot boots a machine that is there until Close, and what Fresh runs is run in: nothing was ever done in it. It says why there can
+// be none.
+func (w *Workspace) Boot(ctx context.Context) error {
+	if w.noKVM != "" {
+		return errors.New(w.noKVM)
+	}
+	if w.fresh != nil {
+		return nil
+	}
+	m, err := w.boot(func(name string) []string {
+		return []string{w.terem, "run", "--quiet", "--console", "none", "--timeout", MachineLimit.String(), "--memory", machineMemory, "--name", name, "--", "sleep", "1000000"}
+	})
+	if err != nil {
+		return err
+	}
+	if err := m.await(ctx); err != nil {
+		return err
+	}
+	w.fresh = m
+	return nil
+}
+
+// Fresh is the command line that runs a script in that machine.
+func (w *Workspace) Fresh(script string) []string {
+	return []string{w.terem, "exec", "--interactive", w.fresh.name, "sh", "-c", "export PATH=/bin:/sbin:/usr/bin:/usr/sbin\n" + script}
 }

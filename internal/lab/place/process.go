@@ -64,10 +64,20 @@ type Process struct {
 	quit  chan struct{} // closed when nobody reads lines any more
 }
 
+// Run starts a script in a place. The caller owes a Stop.
+func (w *Workspace) Run(p Place, script string) (*Process, error) {
+	if p.apart {
+		return w.start(p.Argv(script), unix.CLONE_NEWPID|unix.CLONE_NEWNS)
+	}
+	return w.Start(p.Argv(script))
+}
+
 // Start starts a program. The caller owes a Stop.
-func (w *Workspace) Start(argv []string) (*Process, error) {
+func (w *Workspace) Start(argv []string) (*Process, error) { return w.start(argv, 0) }
+
+func (w *Workspace) start(argv []string, namespaces uintptr) (*Process, error) {
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Cloneflags: namespaces}
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

@@ -159,7 +159,7 @@ func TestMissing(t *testing.T) {
 func TestGround(t *testing.T) {
 	w := newTestWorkspace(t)
 	w.terem = "/bin/terem"
-	host, p, err := w.ground(t.Context(), Need{})
+	host, p, err := w.ground(t.Context(), Need{}, forOnce)
 	if err != nil || len(host.front) > 0 || p.Where != "this host" {
 		t.Errorf("%v, %+v, %v", host.front, p, err)
 	}

@@ -22,13 +22,20 @@ type Workspace struct {
 	ID       string // in the name of everything that is made
 	dir      string
 	terem    string // path of this program
+	reach    string // path of a program for attackers
 	keeper   *keeper
-	root     bool   // started by root
-	noKVM    string // why there is no virtual machine; empty: there is
-	machines int    // so many were made
-	based    bool   // the snapshot is there
-	baseErr  error  // or cannot be made
-	guest    *machine
+	root     bool     // started by root
+	noKVM    string   // why there is no virtual machine; empty: there is
+	machines int      // so many were made
+	based    bool     // the snapshot is there
+	baseErr  error    // or cannot be made
+	guest    *machine // for demonstrations: restored
+	fresh    *machine // for those that want one which has just booted
+	pool     pool
+	port     int       // the last one that was given
+	boxes    int       // so many containers of engines were made
+	carried  []*engine // those that machines have as well
+	undo     []func()  // before the files are taken away
 }
 
 // New makes a workspace in a directory of its own. The caller owes a Close.
@@ -41,7 +48,7 @@ func New(terem, cacheDir string) (*Workspace, error) {
 	if err != nil {
 		return nil, &fault.Error{Class: fault.Host, Thing: "a directory for the lab", Err: err, Mend: "set TMPDIR"}
 	}
-	w := &Workspace{ID: "terem-lab-" + Token(), dir: dir, terem: terem, keeper: newKeeper(), root: os.Getuid() == 0, noKVM: noKVM(cacheDir)}
+	w := &Workspace{ID: "terem-lab-" + Token(), dir: dir, terem: terem, reach: a.Reach, keeper: newKeeper(), root: os.Getuid() == 0, noKVM: noKVM(cacheDir)}
 	if err := errors.Join(notExecutable(dir), guest.ExtractRoot(a.Initrd, w.rootDir())); err != nil {
 		return nil, errors.Join(&fault.Error{Class: fault.Host, Thing: dir, Err: err, Mend: "TMPDIR can name another place"}, w.Close())
 	}
@@ -79,8 +86,14 @@ func Token() string {
 
 // Close takes away all files. What runs still must have been stopped.
 func (w *Workspace) Close() error {
-	if w.guest != nil {
-		w.guest.kill()
+	for _, m := range []*machine{w.guest, w.fresh} {
+		if m != nil {
+			m.kill()
+		}
+	}
+	w.drain()
+	for _, f := range w.undo {
+		f()
 	}
 	w.keeper.close()
 	_, _ = running.List(running.Root()) // clears the names of machines that were killed
@@ -89,9 +102,10 @@ func (w *Workspace) Close() error {
 
 func (w *Workspace) rootDir() string { return filepath.Join(w.dir, "root") }
 
-// runs says whether a machine of that name can be spoken to.
+// runs says whether a machine of that name can be spoken to. It does not look who holds the name: that clears names which nobody
+// holds, and the machine may be about to take this one.
 func (w *Workspace) runs(name string) bool {
-	_, err := running.Find(running.Root(), name)
+	_, err := os.Stat(filepath.Join(running.Root(), name, running.ControlSocket))
 	return err == nil
 }
 

@@ -2,6 +2,7 @@
 package result
 
 import (
+	"strconv"
 	"time"
 
 	"terem/internal/lab/experiment"
@@ -9,7 +10,7 @@ import (
 )
 
 // Schema is raised when a reader of the JSON form would have to change.
-const Schema = 1
+const Schema = 2
 
 // NotRun is the verdict of a cell that was not run: Why says why.
 const NotRun experiment.Verdict = "not run"
@@ -23,7 +24,8 @@ type Matrix struct {
 	Host    host.Fingerprint `json:"host"`
 	Columns []Column         `json:"columns"`
 	Rows    []Row            `json:"rows"`
-	Ended   string           `json:"ended,omitempty"` // why it ended before its time
+	Absent  []string         `json:"absent,omitempty"` // engines that were looked for, and have no column: each says why
+	Ended   string           `json:"ended,omitempty"`  // why it ended before its time
 }
 
 // Column is a way to keep two programs apart.
@@ -50,7 +52,8 @@ type Row struct {
 type Cell struct {
 	Column    string             `json:"column"`
 	Verdict   experiment.Verdict `json:"verdict"`
-	Why       string             `json:"why,omitempty"` // it was not run
+	Why       string             `json:"why,omitempty"`   // it was not run
+	Count     *int               `json:"count,omitempty"` // of a verdict that is counted
 	Expected  experiment.Verdict `json:"expected"`
 	Mechanism string             `json:"mechanism"` // what decides, if it comes as expected
 	Evidence  string             `json:"evidence,omitempty"`
@@ -70,3 +73,11 @@ type Commands struct {
 
 // Surprise says whether a cell came otherwise than expected.
 func (c Cell) Surprise() bool { return c.Verdict != NotRun && c.Verdict != c.Expected }
+
+// Word is the verdict for a table: what was counted is a number.
+func (c Cell) Word() string {
+	if c.Verdict == experiment.Counted && c.Count != nil {
+		return strconv.Itoa(*c.Count) + " calls"
+	}
+	return string(c.Verdict)
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,9 @@ type document struct {
 	Columns     []result.Column
 	Rows        []pageRow
 	Notes       []string
+	Wide        bool // more columns than a narrow screen has room for
 	Starred     bool
+	Counted     bool
 	Surprises   bool
 }
 
@@ -62,7 +65,7 @@ func HTML(w io.Writer, m *result.Matrix) error {
 }
 
 func newDocument(m *result.Matrix) document {
-	d := document{Style: template.CSS(pageCSS), Terem: Clean(m.Terem), Date: m.Started.UTC().Format("2 January 2006"), Columns: m.Columns,
+	d := document{Style: template.CSS(pageCSS), Terem: Clean(m.Terem), Date: m.Started.UTC().Format("2 January 2006"), Columns: m.Columns, Wide: len(m.Columns) > 4,
 		Host: Clean(fmt.Sprintf("Linux %s, %d CPUs, %s.", m.Host.Kernel, m.Host.CPUs, m.Host.CPU))}
 	if m.Took > 0 {
 		d.Took = m.Took.Round(time.Second).String()
@@ -78,6 +81,7 @@ func newDocument(m *result.Matrix) document {
 			d.Surprises = d.Surprises || cell.Verdict != "" && cell.Surprise()
 			row.Cells = append(row.Cells, cell)
 		}
+		d.Counted = d.Counted || slices.ContainsFunc(x.Cells, func(c result.Cell) bool { return c.Verdict == experiment.Counted })
 		d.Rows = append(d.Rows, row)
 	}
 	for note := range strings.SplitSeq(below(m), "\n\n") {
@@ -101,7 +105,7 @@ func newPageCell(column result.Column, x result.Row, c result.Cell) pageCell {
 // class is a verdict's, in the style. One that came from a file may be anything.
 func class(v experiment.Verdict) string {
 	switch v {
-	case experiment.Harmed, experiment.Degraded, experiment.Safe, experiment.Unclear:
+	case experiment.Harmed, experiment.Degraded, experiment.Safe, experiment.Unclear, experiment.Counted:
 		return string(v)
 	}
 	return "not-run"

@@ -12,7 +12,8 @@ import (
 type Live struct {
 	W     io.Writer
 	O     Options
-	Rows  int // of the terminal: a table that is higher cannot be drawn in place
+	Rows  int // of the terminal: a table that is higher, or wider, cannot be drawn in place
+	Cols  int
 	m     *result.Matrix
 	drawn int // lines
 }
@@ -34,7 +35,9 @@ func (l *Live) Close() { io.WriteString(l.W, l.wipe()) }
 
 func (l *Live) draw(row, column int) {
 	text := grid(l.m, l.O, row, column)
-	if n := strings.Count(text, "\n"); l.Rows > 0 && n >= l.Rows {
+	high := l.Rows > 0 && strings.Count(text, "\n") >= l.Rows
+	wide := l.Cols > 0 && titleWidth+cellWidth*len(l.m.Columns) > l.Cols
+	if high || wide {
 		text = l.status(row, column)
 	}
 	io.WriteString(l.W, l.wipe()+text)
@@ -86,7 +89,7 @@ func (l *Lines) Done(row, column int) {
 	if c.Took > 0 {
 		took = fmt.Sprintf(" (%.1f s)", c.Took.Seconds())
 	}
-	fmt.Fprintf(l.W, "%s, %s: %s: %s%s\n", x.Title, l.m.Columns[column].Title, c.Verdict, Clean(text), took)
+	fmt.Fprintf(l.W, "%s, %s: %s: %s%s\n", x.Title, l.m.Columns[column].Title, c.Word(), Clean(text), took)
 }
 
 // Close has nothing to take away.

@@ -112,27 +112,34 @@ func TestProgress(t *testing.T) {
 	cells := m.Rows[0].Cells
 	m.Rows = m.Rows[:1]
 	m.Rows[0].Cells = nil
-	var live, lines, low strings.Builder
+	var live, lines, low, narrow strings.Builder
 	l, p := &Live{W: &live}, &Lines{W: &lines}
-	small := &Live{W: &low, Rows: 2}
+	small, thin := &Live{W: &low, Rows: 2}, &Live{W: &narrow, Cols: 73}
 	l.Begin(m)
 	p.Begin(m)
 	small.Begin(m)
+	thin.Begin(m)
 	for c := range cells {
 		l.Start(0, c)
 		p.Start(0, c)
 		small.Start(0, c)
+		thin.Start(0, c)
 		m.Rows[0].Cells = append(m.Rows[0].Cells, cells[c])
 		l.Done(0, c)
 		p.Done(0, c)
 		small.Done(0, c)
+		thin.Done(0, c)
 	}
 	l.Close()
 	p.Close()
 	small.Close()
+	thin.Close()
 	golden(t, "live.txt", strings.ReplaceAll(live.String(), "\x1b", "ESC"))
 	golden(t, "lines.txt", lines.String())
 	golden(t, "low.txt", strings.ReplaceAll(low.String(), "\x1b", "ESC"))
+	if narrow.String() != low.String() {
+		t.Errorf("without room: %q", narrow.String())
+	}
 }
 
 // TestHTML writes the page to $TEREM_LAB_PAGE, too, to look at.

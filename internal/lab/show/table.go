@@ -33,6 +33,8 @@ func color(v experiment.Verdict) string {
 		return "33" // yellow
 	case experiment.Safe:
 		return "32" // green
+	case experiment.Counted:
+		return "0"
 	}
 	return "2" // faint
 }
@@ -56,11 +58,11 @@ func grid(m *result.Matrix, o Options, row, column int) string {
 		for c := range m.Columns {
 			switch {
 			case c < len(x.Cells):
-				line += paint(x.Cells[c].Verdict, x.Cells[c].Surprise(), o)
+				line += paint(x.Cells[c].Verdict, x.Cells[c].Word(), x.Cells[c].Surprise(), o)
 			case r == row && c == column:
-				line += paint(running, false, o)
+				line += paint(running, string(running), false, o)
 			default:
-				line += paint("", false, o)
+				line += paint("", "", false, o)
 			}
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
@@ -76,8 +78,7 @@ func star(x result.Row) string {
 	return " *"
 }
 
-func paint(v experiment.Verdict, surprise bool, o Options) string {
-	text := string(v)
+func paint(v experiment.Verdict, text string, surprise bool, o Options) string {
 	if surprise {
 		text += " !"
 	}
@@ -114,6 +115,9 @@ func below(m *result.Matrix) string {
 				fmt.Fprintf(&b, "\n! %s, %s: %s was expected: %s.\n  Seen: %s.\n", x.Title, m.Columns[i].Title, c.Expected, c.Mechanism, Clean(c.Evidence))
 			}
 		}
+	}
+	if len(m.Absent) > 0 {
+		fmt.Fprintf(&b, "\nno column: %s\n", Clean(strings.Join(m.Absent, "; ")))
 	}
 	if m.Ended != "" {
 		fmt.Fprintf(&b, "\n%s\n", Clean(m.Ended))
