@@ -104,7 +104,7 @@ func attack(ctx context.Context, attacker *place.Process, seen *experiment.Seen)
 
 // at puts the names of a place in.
 func at(n experiment.Names, p place.Place) experiment.Names {
-	n.Path, n.Dir, n.Data, n.Own = p.Path, p.Dir, p.Data, p.Own
+	n.Path, n.Dir, n.Data, n.Own, n.CPU = p.Path, p.Dir, p.Data, p.Own, p.CPU
 	return n
 }
 

@@ -52,6 +52,7 @@ type Names struct {
 	Data string // on a disk, if there is one
 	Port int
 	Path string // $PATH
+	CPU  string // where it is to run; empty: anywhere
 	Own  bool   // each of the two has a kernel of its own
 }
 
@@ -70,7 +71,11 @@ func (n Names) preamble(data string) string {
 	if n.Own {
 		kernel = "own"
 	}
-	return "export PATH=" + n.Path + " LC_ALL=C TZ=UTC; TAG=" + n.Tag + " DIR=" + n.Dir + " DATA=" + data + " PORT=" + strconv.Itoa(n.Port) + " KERNEL=" + kernel + "\n"
+	pin := "" // once more: a container's new control group may have undone what its command line asked for (cpuset, before Linux 6.2)
+	if n.CPU != "" {
+		pin = "taskset -pc " + n.CPU + " $$ > /dev/null\n"
+	}
+	return "export PATH=" + n.Path + " LC_ALL=C TZ=UTC; TAG=" + n.Tag + " DIR=" + n.Dir + " DATA=" + data + " PORT=" + strconv.Itoa(n.Port) + " KERNEL=" + kernel + "\n" + pin
 }
 
 // Victim is the script of the victim. It reads the secret, then a line for each look.

@@ -20,6 +20,7 @@ type Place struct {
 	apart bool                         // it begins in a PID and a mount namespace of its own, so that all that it starts ends with it
 	Path  string                       // where busybox's programs are, for $PATH
 	Dir   string                       // for its files: the same name for both of a pair, and where they share a file system the same place
+	CPU   string                       // its number, if the two are to share one and have one kernel
 	Own   bool                         // with a kernel of its own
 	Data  string                       // a directory that it can write to, on a disk if there is one
 }
@@ -131,7 +132,15 @@ func (i Isolation) Open(ctx context.Context, w *Workspace, n Need) (*Pair, error
 	if n.OneCPU {
 		w.settle(ctx)
 	}
-	return i.open(ctx, w, n)
+	p, err := i.open(ctx, w, n)
+	if err == nil && n.OneCPU {
+		for _, place := range []*Place{&p.Victim, &p.Attacker} {
+			if !place.Own {
+				place.CPU = w.firstCPU()
+			}
+		}
+	}
+	return p, err
 }
 
 func openProcesses(ctx context.Context, w *Workspace, n Need) (*Pair, error) {
