@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"terem/guest"
 	"terem/internal/cli/command"
 	"terem/internal/fault"
 	"terem/internal/lab/exercise"
@@ -103,7 +104,7 @@ const labGradeLong = `Grade what is in DIR as exercise N: build it, run it with 
 say of each mistake what was seen, what was expected, one cause, and where to read.
 
 It runs in a container without a network, with 64 processes, 512 MiB, and 10 seconds for each
-check; limits on memory and processes need root. Only the Go files in DIR itself are taken. The
+check; limits for all processes together need root. Only the Go files in DIR itself are taken. The
 inputs are drawn by a seed, which is printed: the same seed asks the same again.
 
 With --all, DIR has a directory for each student, and each is graded with the same seed.
@@ -159,7 +160,7 @@ func (f *labGrade) run(c *cobra.Command, number, dir string) (status int, err er
 	if err != nil {
 		return 0, err
 	}
-	o := grade.Options{Seed: rand.Uint64(), NoKVM: f.noKVM, Limit: f.limit}
+	o := grade.Options{Seed: rand.Uint64(), NoKVM: f.noKVM, Limit: f.limit, Kernel: labKernel(e)}
 	if f.seed != "" {
 		if o.Seed, err = strconv.ParseUint(f.seed, 0, 64); err != nil {
 			return 0, &command.UsageError{Command: c.CommandPath(), Err: fmt.Errorf("--seed %s: want a number, as an earlier grading printed", f.seed)}
@@ -185,6 +186,28 @@ func (f *labGrade) run(c *cobra.Command, number, dir string) (status int, err er
 		return interrupted, nil
 	}
 	return status, err
+}
+
+// labKernel gives the guest's kernel to the exercise that boots one.
+func labKernel(e *exercise.Exercise) func() []byte {
+	if !e.BootsLinux() {
+		return nil
+	}
+	return func() []byte {
+		cache, err := guest.DefaultCacheDir()
+		if err != nil {
+			return nil
+		}
+		kernel, err := guest.FindKernel(cache)
+		if err != nil {
+			return nil
+		}
+		image, err := os.ReadFile(kernel.BzImage)
+		if err != nil {
+			return nil
+		}
+		return image
+	}
 }
 
 func (f *labGrade) one(ctx context.Context, e *exercise.Exercise, dir string, o grade.Options) (status int, err error) {

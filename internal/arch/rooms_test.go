@@ -30,7 +30,7 @@ func rooms() []room {
 		{"internal/container", []string{"internal/fault"}, []string{unix, "golang.org/x/net/bpf", "github.com/moby/sys/capability", "github.com/opencontainers/cgroups/..."}, nil},
 		{"internal/container/session", []string{"internal/container", "internal/vm/agent", "internal/vm/control", "devices/virtio/vsock", "internal/cli/presence", "internal/cli/signals", "internal/cli/tty", "internal/fault"}, nil, []string{unix, "internal/cli/tty/ttytest", "internal/cli/signals/signalstest"}},
 		{"docs/lab", nil, nil, nil},
-		{"internal/lab/exercise", nil, []string{unix}, nil},
+		{"internal/lab/exercise", []string{"guest/initramfs"}, []string{unix}, nil},
 		{"internal/lab/grade", []string{"docs/lab", "internal/container", "internal/lab/exercise", "internal/fault", "kvm"}, []string{unix}, []string{"internal/lab/attempt"}},
 		{"internal/lab/attempt", []string{"internal/lab/exercise"}, nil, nil},
 		{"internal/compare", []string{"internal/compare/...", "internal/measure/host", "internal/measure/stats", "internal/measure/smaps", "internal/vm/machine", "guest/...", "internal/fault"}, []string{unix}, []string{"internal/kvmtest"}},

@@ -41,9 +41,10 @@ type Config struct {
 	Binds    []Bind
 	ReadOnly bool // the root file system cannot be written, but for /tmp, which is in memory
 
-	Network Network // NetworkNone if empty
-	Users   Users   // UsersPrivate if empty
-	Limits  Limits
+	Network  Network // NetworkNone if empty
+	Users    Users   // UsersPrivate if empty
+	Limits   Limits
+	Ceilings Ceilings
 
 	Stdin, Stdout, Stderr *os.File
 	// TTY says which of the three are to be a terminal of the container's own, in place of

@@ -12,6 +12,7 @@
 //	message.go    what the two tell each other; pack.go: as bytes
 //	rootfs.go     the root file system: pivot_root(2), /proc, /sys and what is hidden
 //	inmemory.go   a top in memory for a root that cannot be written
+//	ceilings.go   what can be bounded without control groups
 //	devices.go    a minimal /dev; mount.go: mounts as descriptors; target.go: where they go
 //	inside.go     the working directory and the program, by paths that do not lead out
 //	users.go      the user namespace, and the root's files in its numbers; copy.go,

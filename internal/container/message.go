@@ -41,6 +41,7 @@ type order struct {
 	TTY           standard // make a terminal, for these,
 	Columns, Rows uint16   // of this size,
 	PlainOutput   bool     // which adds nothing to what it shows
+	Ceilings      Ceilings
 }
 
 // standard says something of standard input, output and error.
@@ -66,6 +67,9 @@ func (o *order) pack(p packer) {
 	}
 	number(p, &o.Columns)
 	number(p, &o.Rows)
+	for _, n := range []*uint64{&o.Ceilings.Data, &o.Ceilings.Processes, &o.Ceilings.Tmp} {
+		wide(p, n)
+	}
 }
 
 // report is what the first stage says: a terminal, which comes along as a descriptor, or

@@ -27,6 +27,14 @@ func number[T ~int | ~uint16](p packer, n *T) {
 	*n = T(u)
 }
 
+// wide packs a number of 64 bits.
+func wide(p packer, n *uint64) {
+	low, high := uint32(*n), uint32(*n>>32)
+	p.uint32(&low)
+	p.uint32(&high)
+	*n = uint64(high)<<32 | uint64(low)
+}
+
 // list packs a list.
 func list[T any](p packer, l *[]T, each func(packer, *T)) {
 	n := uint32(len(*l))

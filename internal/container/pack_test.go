@@ -35,7 +35,7 @@ func TestBytes(t *testing.T) {
 func TestPack(t *testing.T) {
 	o := order{Argv: []string{"a", "", "\xff"}, Env: []string{everyByte()}, Dir: "/", Hostname: "h", Root: "/r",
 		Binds:   []Bind{{"/s", "/t", true}, {"", "", false}},
-		Mounted: true, OwnUsers: true, Shown: standard{true, false, true}, TTY: standard{false, true}, Columns: 65535, Rows: 1, PlainOutput: true}
+		Mounted: true, OwnUsers: true, Shown: standard{true, false, true}, TTY: standard{false, true}, Columns: 65535, Rows: 1, PlainOutput: true, Ceilings: Ceilings{1 << 40, 64, 3}}
 	var got order
 	if err := unpack(packed(&o), &got); err != nil || !reflect.DeepEqual(got, o) {
 		t.Errorf("%+v, %v; want %+v", got, err, o)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 
 	"terem/internal/fault"
 
@@ -189,7 +190,11 @@ func (s *stage) mountTmp() error {
 	if !s.ReadOnly || unix.Faccessat(int(s.root), "tmp", unix.F_OK, 0) != nil {
 		return nil
 	}
-	tmp, err := newMount("tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, "mode", "1777")
+	options := []string{"mode", "1777"}
+	if s.Ceilings.Tmp != 0 {
+		options = append(options, "size", strconv.FormatUint(s.Ceilings.Tmp, 10))
+	}
+	tmp, err := newMount("tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, options...)
 	if err != nil {
 		return err
 	}

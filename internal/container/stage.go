@@ -98,6 +98,7 @@ func (s *stage) become() report {
 		{"working directory", s.enterDir},
 		{"program", s.findProgram},
 		{"capabilities", s.dropCapabilities},
+		{"ceilings", s.setCeilings},
 		{"no_new_privs", func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
 		{"filter of system calls", s.denySyscalls},
 	} {

@@ -196,7 +196,7 @@ func (s *start) instruct() error {
 		Argv: c.Argv, Env: c.Env, Dir: c.Dir, Hostname: c.Hostname, ReadOnly: c.ReadOnly,
 		Root: c.Root, Binds: c.Binds, Mounted: s.mounted,
 		OwnNetwork: c.Network == NetworkNone, OwnUsers: c.Users == UsersPrivate, TTYGroup: s.privileged,
-		Writes: c.writesToHost(!s.mounted), Shown: s.shown, TTY: c.TTY, Columns: c.Columns, Rows: c.Rows, PlainOutput: c.PlainOutput,
+		Writes: c.writesToHost(!s.mounted), Shown: s.shown, TTY: c.TTY, Columns: c.Columns, Rows: c.Rows, PlainOutput: c.PlainOutput, Ceilings: c.Ceilings,
 	}
 	s.k.home, s.k.privileged = o, s.privileged
 	var fds []int

@@ -81,11 +81,16 @@ type loading struct {
 }
 
 func (k *kernel) with(r *rand.Rand, cmdline string, initrd int) (*loading, error) {
-	l := &loading{kernel: k, Cmdline: cmdline, Initrd: noise(r, initrd)}
+	return k.into(bootRAM, cmdline, noise(r, initrd))
+}
+
+// into has it come into so many bytes of memory.
+func (k *kernel) into(memory int64, cmdline string, initrd []byte) (*loading, error) {
+	l := &loading{kernel: k, Cmdline: cmdline, Initrd: initrd}
 	for _, b := range [][]byte{nil, k.image, append(l.Initrd, 0)} { // an empty file cannot be mapped
 		size := int64(len(b))
 		if b == nil {
-			size = bootRAM
+			size = memory
 		}
 		f, err := newRAM(size)
 		if err != nil {

@@ -40,9 +40,14 @@ type Subject interface {
 	Ask(q Question, into any) error
 	// KVM is /dev/kvm, for a Check that says it needs it.
 	KVM() *os.File
+	// Kernel is a bzImage of Linux, nil if there is none here.
+	Kernel() []byte
 	// Rand draws the inputs, by the seed.
 	Rand() *rand.Rand
 }
+
+// ErrNeedsKernel says that there is no kernel that a check could boot.
+var ErrNeedsKernel = errors.New("it needs a kernel")
 
 // ErrNeedsKVM says that a check was right as far as it goes without KVM.
 var ErrNeedsKVM = errors.New("the rest of it needs KVM")

@@ -17,6 +17,7 @@ type liar struct {
 }
 
 func (l *liar) KVM() *os.File    { return l.kvm }
+func (l *liar) Kernel() []byte   { return []byte("a kernel") }
 func (l *liar) Rand() *rand.Rand { return l.r }
 
 func (l *liar) Ask(_ Question, into any) error {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -23,8 +24,9 @@ const (
 	runTime    = 10 * time.Second
 	runMemory  = 512 << 20 // what is written to /tmp counts
 	runPIDs    = 64
-	mostOutput = 1 << 20 // bytes, of both streams together
-	shown      = 2 << 10 // bytes of it, for a student to see
+	runTmp     = 64 << 20 // bytes in /tmp, where memory has no limit
+	mostOutput = 1 << 20  // bytes, of both streams together
+	shown      = 2 << 10  // bytes of it, for a student to see
 )
 
 // program is a student's program that runs in a container.
@@ -77,7 +79,7 @@ func (p *program) begin(ctx context.Context, built string, args []string) (err e
 	}
 	defer w.Close()
 	p.k, err = container.Start(ctx, container.Config{
-		Root: p.root, ReadOnly: true, Argv: append([]string{"/exercise"}, args...), Hostname: "lab", Limits: limits(),
+		Root: p.root, ReadOnly: true, Argv: append([]string{"/exercise"}, args...), Hostname: "lab", Limits: limits(), Ceilings: ceilings(),
 		Env:   []string{"GOMAXPROCS=2", "GOTRACEBACK=single", "HOME=/tmp", "PATH=/"},
 		Stdin: theirs, Stdout: w, Stderr: w,
 	})
@@ -96,6 +98,15 @@ func limits() container.Limits {
 		return container.Limits{}
 	}
 	return container.Limits{Memory: runMemory, PIDs: runPIDs}
+}
+
+// ceilings are what it has in their place: each process its own, so that ten of them still have ten times as much. They are not for root's, whose
+// limits say better what was too much.
+func ceilings() container.Ceilings {
+	if os.Geteuid() == 0 {
+		return container.Ceilings{}
+	}
+	return container.Ceilings{Data: runMemory, Processes: runPIDs, Tmp: runTmp}
 }
 
 // newRoot is a directory with the program and the places that a container mounts at. Everybody may read it: root inside is nobody
@@ -198,7 +209,7 @@ func (e ending) why(limit time.Duration) (seen, cause string) {
 	switch {
 	case e.much:
 		return fmt.Sprintf("more than %d MiB of output", mostOutput>>20), "the program prints without an end; what it prints counts for nothing"
-	case e.outcome.OutOfMemory:
+	case e.outcome.OutOfMemory || e.refused():
 		return fmt.Sprintf("more than %d MiB of memory", runMemory>>20), "the program takes memory without an end; what is written to /tmp is memory, too"
 	case e.forks > 0 && (e.late || e.outcome.Status == goDied): // one that was refused and went on ended for another cause
 		return fmt.Sprintf("more than %d processes and threads", runPIDs), "the program starts processes or threads without an end, and an exercise needs none"
@@ -212,6 +223,11 @@ func (e ending) why(limit time.Duration) (seen, cause string) {
 		return "the program ended with status 0", "it exited by itself; it must return from its functions instead, and its result is what they return"
 	}
 	return fmt.Sprintf("the program ended with status %d", e.outcome.Status), "it exited by itself or the Go runtime ended it: what it printed says more"
+}
+
+// refused says whether the Go runtime ended the program for want of memory, as under a ceiling. It is the program's word, and can only cost it points.
+func (e ending) refused() bool {
+	return e.outcome.Status == goDied && (strings.Contains(e.said, "fatal error: runtime: out of memory") || strings.Contains(e.said, "fatal error: runtime: cannot allocate memory") || strings.Contains(e.said, "fatal error: out of memory"))
 }
 
 func signalCause(s syscall.Signal) string {

@@ -23,6 +23,7 @@ import (
 type session struct {
 	p     *program
 	kvm   *os.File // or nil
+	image []byte   // of a kernel, or nil
 	rand  *mathrand.Rand
 	ended *exercise.Wrong // why nothing more can be asked
 	said  string          // what the program printed, when it has ended
@@ -60,6 +61,7 @@ type reply struct {
 }
 
 func (s *session) KVM() *os.File        { return s.kvm }
+func (s *session) Kernel() []byte       { return s.image }
 func (s *session) Rand() *mathrand.Rand { return s.rand }
 
 // Ask is exercise.Subject's. A panic of the student's code is a *exercise.Wrong, and the program goes on; so is the program's end.

@@ -6,13 +6,15 @@ import (
 	"syscall"
 
 	"exercise"
+	"exercise/board"
 	"exercise/kvm"
 )
 
 var ops = map[string]func(question) (any, error){
-	"e820": e820,
-	"load": load,
-	"run":  run,
+	"e820":  e820,
+	"load":  load,
+	"run":   run,
+	"linux": linux,
 }
 
 func e820(q question) (any, error) {
@@ -63,16 +65,7 @@ func run(q question) (any, error) {
 	if err := exercise.Load(m.ram, image[:a.Image], initrd[:a.Initrd], a.Cmdline); err != nil {
 		return m.look(err), nil
 	}
-	s, err := m.cpu.Sregs()
-	if err != nil {
-		return nil, err
-	}
-	s.CR0 |= 1
-	s.CS = kvm.Segment{Selector: 0x10, Limit: 0xffffffff, Type: 11, S: 1, Present: 1, DB: 1, G: 1}
-	data := kvm.Segment{Selector: 0x18, Limit: 0xffffffff, Type: 3, S: 1, Present: 1, DB: 1, G: 1}
-	s.DS, s.ES, s.FS, s.GS, s.SS = data, data, data, data, data
-	err = errors.Join(m.cpu.SetSregs(s), m.cpu.SetRegs(kvm.Regs{RIP: exercise.Kernel, RSI: exercise.ZeroPage, RFLAGS: 2}))
-	if err != nil {
+	if err := board.Protected(m.cpu, exercise.Kernel, exercise.ZeroPage); err != nil {
 		return nil, err
 	}
 	for {

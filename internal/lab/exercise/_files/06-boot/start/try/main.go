@@ -1,30 +1,77 @@
-// Command try checks a kernel of yours: go run ./try /boot/vmlinuz
+// Command try loads a kernel by your Load, and boots it if you say so.
 //
-// It does not run it: a whole machine is more than an exercise. What it prints can be compared with `file`, and `terem run --kernel` runs it.
+//	go run ./try KERNEL                       what is in memory then; KERNEL is a bzImage, such as /boot/vmlinuz
+//	go run ./try -boot KERNEL INITRD WORD...  boots it: what it writes to the first serial port comes here; the words are its command line
+//
+// terem's own are in ~/.cache/terem: kernel/*/bzImage and initrd/*/initrd.cpio. Say earlyprintk=serial,ttyS0,115200 to hear a kernel speak.
 package main
 
 import (
 	"encoding/binary"
+	"flag"
 	"fmt"
 	"log"
 	"os"
+	"strings"
+	"syscall"
 
 	"exercise"
+	"exercise/board"
+	"exercise/kvm"
 )
 
+const memory = 256 << 20
+
 func main() {
-	if len(os.Args) != 2 {
-		log.Fatal("want a bzImage, such as /boot/vmlinuz")
+	log.SetFlags(0)
+	boot := flag.Bool("boot", false, "boot it")
+	flag.Parse()
+	args := flag.Args()
+	if len(args) < 1 || *boot && len(args) < 2 {
+		log.Fatal("want KERNEL, or -boot KERNEL INITRD WORD...")
 	}
-	image, err := os.ReadFile(os.Args[1])
+	// Memory of a guest begins at a page, and stays where it is.
+	ram, err := syscall.Mmap(-1, 0, memory, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANONYMOUS|syscall.MAP_NORESERVE)
 	if err != nil {
 		log.Fatal(err)
 	}
-	const memory = 512 << 20
-	ram := make([]byte, memory)
-	if err := exercise.Load(ram, image, []byte("an initrd"), "console=ttyS0"); err != nil {
+	initrd, words := []byte("an initrd"), "console=ttyS0"
+	if *boot {
+		initrd, words = file(args[1]), strings.Join(args[2:], " ")
+	}
+	if err := exercise.Load(ram, file(args[0]), initrd, words); err != nil {
 		log.Fatal(err)
 	}
+	if *boot {
+		run(ram)
+		return
+	}
+	show(ram)
+}
+
+func file(name string) []byte {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return b
+}
+
+func run(ram []byte) {
+	system, err := kvm.Open()
+	if err != nil {
+		log.Fatal(err)
+	}
+	b, err := board.New(system, ram, exercise.Kernel, exercise.ZeroPage)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer b.Close()
+	b.Out = func(c byte) { os.Stdout.Write([]byte{c}) }
+	fmt.Println(b.Run())
+}
+
+func show(ram []byte) {
 	zero, le := ram[exercise.ZeroPage:][:4096], binary.LittleEndian
 	fmt.Printf("boot protocol %d.%02d\n", zero[0x207], zero[0x206])
 	fmt.Printf("kernel at %#x, needs %d MiB from there\n", exercise.Kernel, le.Uint32(zero[0x260:])>>20)
