@@ -7,11 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"terem/guest"
 	"terem/internal/lab/experiment"
@@ -129,61 +125,6 @@ func TestIsolationUsage(t *testing.T) {
 			t.Errorf("%q: status %d, %q", tt.args, o.status, o.stderr)
 		}
 	}
-}
-
-// TestIsolationInterrupted ends a run at many moments: each time nothing is left, no process, no file.
-func TestIsolationInterrupted(t *testing.T) {
-	needsLab(t)
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) }()
-	tmp := t.TempDir()
-	for moment := range 12 {
-		words := []string{"lab", "isolation", "--row", "reach-port,kill", "--column", "process,container,hardened"}
-		if moment >= 8 { // and in the midst of an engine's, if there is one
-			words = []string{"lab", "isolation", "--row", "reach-port,kill", "--column", "process", "--targets"}
-		}
-		c := exec.Command(os.Args[0], words...)
-		c.Env = append(os.Environ(), runVar+"=1", "GORACE=atexit_sleep_ms=0", "TMPDIR="+tmp)
-		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Duration(moment%8) * 130 * time.Millisecond)
-		_ = c.Process.Signal(syscall.SIGINT) // it may have ended
-		err := c.Wait()
-		how := c.ProcessState.Sys().(syscall.WaitStatus)
-		early := how.Signaled() && how.Signal() == syscall.SIGINT // terem did not listen yet, and has started nothing
-		if status := how.ExitStatus(); !early && status != 0 && status != 130 {
-			t.Errorf("moment %d: status %d, %v", moment, status, err)
-		}
-		if left, _ := os.ReadDir(tmp); len(left) > 0 || len(groups(t)) > 0 {
-			t.Errorf("moment %d: left behind: %v, %v", moment, left, groups(t))
-		}
-		for living := children(t); len(living) > 0; living = children(t) { // what was killed is gone soon; what was not keeps the test here
-			time.Sleep(10 * time.Millisecond)
-		}
-	}
-}
-
-// children are this process's that live, those of dead children among them.
-func children(t *testing.T) (living []string) {
-	t.Helper()
-	lists, err := filepath.Glob("/proc/self/task/*/children")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, list := range lists {
-		b, _ := os.ReadFile(list) // the thread may have ended
-		for _, pid := range strings.Fields(string(b)) {
-			stat, err := os.ReadFile("/proc/" + pid + "/stat")
-			if _, rest, _ := strings.Cut(string(stat), ") "); err == nil && !strings.HasPrefix(rest, "Z") {
-				living = append(living, pid)
-			}
-		}
-	}
-	return living
 }
 
 // runtimes are those of the engines here that are no more than a program.

@@ -276,7 +276,13 @@ func guestPrints(s Subject) error {
 	if err != nil {
 		return err
 	}
-	return whyNotPrinted(a.ran, a.Out, want, got)
+	if err := whyNotPrinted(a.ran, a.Out, want, got); err != nil {
+		return err
+	}
+	return namesOther(r, []left{leavesByMMIO(), leavesByFault()}, func(memory ram, entry uint16) (a ran, err error) {
+		err = s.Ask(Question{Op: "run", Args: map[string]any{"entry": entry}, Files: []*os.File{s.KVM(), memory.File}}, &a)
+		return a, err
+	})
 }
 
 func whyNotPrinted(a ran, out, want, got []byte) error {

@@ -221,14 +221,7 @@ func whyNotComputed(p sum, a ran, entry, at uint16, got []byte) *Wrong {
 // otherExits has guests run that leave by something else than HLT.
 func otherExits(s Subject) error {
 	r := s.Rand()
-	out := []byte{0xe6, byte(0x10 + r.IntN(0x10)), 0xf4}                 // out imm8, al; hlt
-	fault := []byte{0x0f, 0x01, 0x1e, 0x00, 0x00, 0xcc, 0xf4}            // lidt [0], which is zeros: no table; int3; hlt
-	mmio := []byte{0xb8, 0xff, 0xff, 0x8e, 0xd8, 0xa2, 0x00, 0x80, 0xf4} // mov ax, 0xffff; mov ds, ax; mov [0x8000], al; hlt
-	guests := []struct {
-		does string
-		code []byte
-		exit uint32
-	}{{"writes to a port", out, exitIO}, {"ends in a triple fault", fault, exitShutdown}, {"writes where it has no memory", mmio, exitMMIO}}
+	guests := []left{leavesByIO(r), leavesByFault(), leavesByMMIO()}
 	r.Shuffle(len(guests), func(i, j int) { guests[i], guests[j] = guests[j], guests[i] })
 	for _, g := range guests {
 		p, at := newSum(r, 4), uint16(0x8000+r.IntN(0x7000)) // what it leaves in memory before shows that it has run

@@ -208,7 +208,52 @@ func hostileDriver(s Subject) error {
 			return err
 		}
 	}
-	return nil
+	return goodBadGood(s)
+}
+
+// goodBadGood has a request that makes no sense between two that do. The first is served, and the others are not.
+func goodBadGood(s Subject) error {
+	r := s.Rand()
+	d, err := newDriver(r, 16, uint16(r.IntN(60000)))
+	if err != nil {
+		return err
+	}
+	defer d.ram.Close()
+	first := d.avail
+	before := d.send(r, []int{8}, []int{8})
+	d.descriptor(d.desc, descriptor{addr: queueRAM - 4, n: 8})
+	d.offer(d.desc)
+	d.desc++
+	after := d.send(r, []int{8}, []int{8})
+	a, err := d.serve(s)
+	if err != nil {
+		return err
+	}
+	did, err := d.got(before)
+	if err != nil {
+		return err
+	}
+	left, err := d.got(after)
+	if err != nil {
+		return err
+	}
+	index, _, _, err := d.used(first)
+	if err != nil {
+		return err
+	}
+	w := &Wrong{Seen: fmt.Sprintf("a good request, a bad one, a good one: Serve gives %d, %q; the handler was called %d times; used.idx %d", a.Served, a.Error, a.Handled, index),
+		Expected: fmt.Sprintf("1, an error; one call; used.idx %d", first+1), Read: readQueue}
+	switch {
+	case a.Error == "":
+		w.Cause = "a bad request behind a good one is no error: each chain is to be looked at"
+	case bytes.Equal(left, after.want) || a.Handled > 1:
+		w.Cause = "a request behind the bad one was carried out: the queue makes no sense from there on"
+	case !bytes.Equal(did, before.want) || a.Served != 1 || index != first+1:
+		w.Cause = "the request before the bad one is lost: it was carried out, or should be, and must be given back to the driver and counted"
+	default:
+		return nil
+	}
+	return w
 }
 
 func refuses(s Subject, what, cause string, do func(*driver)) error {

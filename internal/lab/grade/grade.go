@@ -70,18 +70,30 @@ func Built(ctx context.Context, e *exercise.Exercise, built string, o Options) (
 	if dev != nil {
 		defer dev.Close()
 	}
-	s, err := open(ctx, built, dev, cmp.Or(o.Limit, runTime), o.args...)
+	limit := cmp.Or(o.Limit, runTime)
+	s, err := open(ctx, built, dev, limit, o.args...)
 	if err != nil {
 		return r.cannotRun(ctx, e, err)
 	}
-	defer s.close()
-	if o.Kernel != nil && dev != nil {
-		s.image = o.Kernel()
-	}
+	defer func() { s.close() }()
 	if os.Geteuid() != 0 {
 		r.note("not root: only each process for itself had a limit on memory; grade other people's programs as root")
 	}
+	var image []byte
+	if o.Kernel != nil && dev != nil {
+		image = o.Kernel()
+	}
+	begin := time.Now()
 	for i, c := range e.Checks {
+		if s.ended != nil && time.Since(begin) < limit { // a mistake in one function says nothing of the next, but who hangs again and again has his time
+			r.printed(s)
+			next, err := open(ctx, built, dev, limit, o.args...)
+			if err != nil {
+				return nil, err
+			}
+			s = next
+		}
+		s.image = image
 		if err := r.check(s, e, i, c, o); err != nil {
 			return nil, err
 		}
@@ -90,8 +102,15 @@ func Built(ctx context.Context, e *exercise.Exercise, built string, o Options) (
 		}
 	}
 	s.close()
-	r.Printed = s.said
+	r.printed(s)
 	return r, nil
+}
+
+// printed keeps what a program has printed that has ended: the first that said anything.
+func (r *Report) printed(s *session) {
+	if r.Printed == "" {
+		r.Printed = s.said
+	}
 }
 
 // check does one check.
@@ -101,7 +120,7 @@ func (r *Report) check(s *session, e *exercise.Exercise, i int, c exercise.Check
 		return nil
 	}
 	if s.ended != nil {
-		r.lost(c, "the program had ended")
+		r.lost(c, "the program had ended, and its time is up")
 		return nil
 	}
 	if err := s.begin(); err != nil {

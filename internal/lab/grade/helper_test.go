@@ -68,6 +68,19 @@ func put(t testing.TB, dir, name, text string) {
 	}
 }
 
+// edit changes one place of a file.
+func edit(t testing.TB, dir, name, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(b), from); n != 1 {
+		t.Fatalf("%s has %q %d times", name, from, n)
+	}
+	put(t, dir, name, strings.Replace(string(b), from, to, 1))
+}
+
 // grade grades a directory, without KVM.
 func grade(t testing.TB, e *exercise.Exercise, dir string) *Report {
 	t.Helper()
