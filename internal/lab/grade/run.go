@@ -204,25 +204,35 @@ type ending struct {
 // goDied is the status with which the Go runtime ends a program, for instance one that gets no thread.
 const goDied = 2
 
-// why puts an ending in words: what was seen, and its cause.
-func (e ending) why(limit time.Duration) (seen, cause string) {
+// Where a student reads about an ending.
+const (
+	readExit    = "https://pkg.go.dev/os#Exit"
+	readHang    = "https://pkg.go.dev/runtime/debug#SetTraceback (`timeout -s QUIT 5 go run ./try` says where it is)"
+	readMemory  = "https://go.dev/doc/gc-guide#Memory_limit"
+	readFork    = "https://man7.org/linux/man-pages/man2/fork.2.html"
+	readPrint   = "https://pkg.go.dev/fmt"
+	readSignals = "https://man7.org/linux/man-pages/man7/signal.7.html"
+)
+
+// why puts an ending in words: what was seen, its cause, and where to read.
+func (e ending) why(limit time.Duration) (seen, cause, read string) {
 	switch {
 	case e.much:
-		return fmt.Sprintf("more than %d MiB of output", mostOutput>>20), "the program prints without an end; what it prints counts for nothing"
+		return fmt.Sprintf("more than %d MiB of output", mostOutput>>20), "the program prints without an end; what it prints counts for nothing", readPrint
 	case e.outcome.OutOfMemory || e.refused():
-		return fmt.Sprintf("more than %d MiB of memory", runMemory>>20), "the program takes memory without an end; what is written to /tmp is memory, too"
+		return fmt.Sprintf("more than %d MiB of memory", runMemory>>20), "the program takes memory without an end; what is written to /tmp is memory, too", readMemory
 	case e.forks > 0 && (e.late || e.outcome.Status == goDied): // one that was refused and went on ended for another cause
-		return fmt.Sprintf("more than %d processes and threads", runPIDs), "the program starts processes or threads without an end, and an exercise needs none"
+		return fmt.Sprintf("more than %d processes and threads", runPIDs), "the program starts processes or threads without an end, and an exercise needs none", readFork
 	case e.late:
-		return fmt.Sprintf("no answer in %v", limit), "the program, or the guest in it, loops or waits for something that does not come"
+		return fmt.Sprintf("no answer in %v", limit), "the program, or the guest in it, loops or waits for something that does not come", readHang
 	case e.killed:
-		return "standard input was closed", "the program has closed the grader's socket, which is its standard input"
+		return "standard input was closed", "the program has closed the grader's socket, which is its standard input", "https://pkg.go.dev/os#Stdin"
 	case e.outcome.Signal != 0:
-		return fmt.Sprintf("the program was killed by signal %d (%v)", int(e.outcome.Signal), e.outcome.Signal), signalCause(e.outcome.Signal)
+		return fmt.Sprintf("the program was killed by signal %d (%v)", int(e.outcome.Signal), e.outcome.Signal), signalCause(e.outcome.Signal), readSignals
 	case e.outcome.Status == 0:
-		return "the program ended with status 0", "it exited by itself; it must return from its functions instead, and its result is what they return"
+		return "the program ended with status 0", "it exited by itself; it must return from its functions instead, and its result is what they return", readExit
 	}
-	return fmt.Sprintf("the program ended with status %d", e.outcome.Status), "it exited by itself or the Go runtime ended it: what it printed says more"
+	return fmt.Sprintf("the program ended with status %d", e.outcome.Status), "it exited by itself or the Go runtime ended it: what it printed says more", readExit
 }
 
 // refused says whether the Go runtime ended the program for want of memory, as under a ceiling. It is the program's word, and can only cost it points.

@@ -183,10 +183,11 @@ func (s *session) over(err error) error {
 	var timeout net.Error
 	late := errors.As(err, &timeout) && timeout.Timeout()
 	e := s.end(late)
-	s.ended = &exercise.Wrong{Expected: "an answer", Read: "https://pkg.go.dev/os#Exit"}
-	s.ended.Seen, s.ended.Cause = e.why(s.limit)
+	s.ended = &exercise.Wrong{Expected: "an answer"}
+	s.ended.Seen, s.ended.Cause, s.ended.Read = e.why(s.limit)
 	if errors.Is(err, errNonsense) && !e.much && !e.outcome.OutOfMemory {
 		s.ended.Seen = "bytes on the grader's socket that its harness did not send"
+		s.ended.Read = "https://pkg.go.dev/os#Stdin"
 		s.ended.Cause = "the program writes to descriptor 0; answers are the grader's part, and one that it did not ask for ends the grading"
 	}
 	if text := lastWords(e.said); text != "" && !e.much {
