@@ -2,6 +2,7 @@ package grade
 
 import (
 	"testing"
+	"time"
 )
 
 // TestOneMistakeIsOne has a program that ends in one check. The others are graded all the same.
@@ -14,6 +15,23 @@ func TestOneMistakeIsOne(t *testing.T) {
 	r := grade(t, e, dir)
 	const lost = 1 // for the namespaces
 	if r.Points != e.Points()-lost || len(r.Mistakes()) != 1 {
+		t.Error(text(t, r))
+	}
+}
+
+// TestCallsWithoutEnd has a program ask the part that the grader plays for ever. Its time counts all the same.
+func TestCallsWithoutEnd(t *testing.T) {
+	needContainer(t)
+	e := find(t, 10)
+	dir := laid(t, e, attempts(t, e)[0])
+	edit(t, dir, "container.go", "\treturn k.Exec(c.Argv)\n", "\tfor {\n\t\tk.Chdir(\"/\")\n\t}\n")
+	const short = 2 * time.Second
+	r, err := Grade(t.Context(), e, dir, Options{Seed: seed, NoKVM: true, Limit: short})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mistakes := r.Mistakes()
+	if len(mistakes) != 1 || mistakes[0].Check != "a root of its own" || mistakes[0].Wrong.Seen != "no answer in 2s" {
 		t.Error(text(t, r))
 	}
 }
