@@ -5,6 +5,7 @@ type ID uint32
 
 // The device types that exist here.
 const (
+	Net     ID = 1
 	Block   ID = 2
 	Entropy ID = 4
 	Balloon ID = 5

@@ -150,14 +150,30 @@ func (q *Queue) Offered() uint16 { return q.ring.availIdx.load() }
 // this queue has not popped, or that has been pushed, is ignored.
 func (q *Queue) Push(c *Chain, written uint32) {
 	q.mu.Lock()
+	if q.put(c, written) {
+		q.ring.publish(q.usedFlags, q.nextUsed)
+	}
+	q.mu.Unlock()
+}
+
+// Stage does what Push does, but the driver sees the request only with the next one that is pushed: several may belong
+// together, and then it must not see some without the others. The caller pushes that next one at once.
+func (q *Queue) Stage(c *Chain, written uint32) {
+	q.mu.Lock()
+	q.put(c, written)
+	q.mu.Unlock()
+}
+
+// put writes the used element of a chain; false: it is none of this queue's.
+func (q *Queue) put(c *Chain, written uint32) (ok bool) {
 	if c.q == q && !q.dead && q.inFlight.has(c.head) {
 		q.inFlight.remove(c.head)
 		q.ring.put(q.nextUsed&(q.size-1), c.head, min(written, uint32(c.writeLen)))
 		q.nextUsed++
-		q.ring.publish(q.usedFlags, q.nextUsed)
+		ok = true
 	}
 	c.q = nil
-	q.mu.Unlock()
+	return ok
 }
 
 // Fail says that the driver broke the rules in a way that the device cannot answer with an error
