@@ -5,5 +5,5 @@ package guest
 // The hashes of what this module brings to the kernel and to the first root file system (package recipe).
 const (
 	kernelHash = "92cf610cd47d"
-	initrdHash = "8cfe317c75eb"
+	initrdHash = "55d27f9daabb"
 )

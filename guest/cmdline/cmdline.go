@@ -49,10 +49,11 @@ type Options struct {
 	Handed     bool     // the command is in CommandFile instead
 	Env        []string // K=V, over the guest's defaults
 	Hostname   string
-	Pipe       bool // the host's standard input is no terminal
-	Agent      bool // the host may start programs, over vsock (docs/agent.md)
-	Streams    bool // as Pipe, but the command's streams go over vsock, too
-	Idle       bool // as Pipe, but there is no command; PID 1 says that it listens when it has nothing more to do
+	Pipe       bool     // the host's standard input is no terminal
+	Agent      bool     // the host may start programs, over vsock (docs/agent.md)
+	Streams    bool     // as Pipe, but the command's streams go over vsock, too
+	Idle       bool     // as Pipe, but there is no command; PID 1 says that it listens when it has nothing more to do
+	Net        *Network // the network card; nil: PID 1 leaves it alone
 	Rows, Cols int
 	Term       string
 }
@@ -84,6 +85,9 @@ func (o Options) Words() ([]string, error) {
 		if s.value != "" {
 			add(s.key, s.value)
 		}
+	}
+	if o.Net != nil {
+		w = append(w, o.Net.Word())
 	}
 	if o.Pipe {
 		add("pipe", "1")

@@ -173,7 +173,9 @@ void init_main(void)
 	}
 	if (!o.argv[0] && !o.idle)
 		choose_shell(&o);
-	missing = loop_open(&o, &watched);
+	missing = net_up(&o);
+	if (!missing)
+		missing = loop_open(&o, &watched);
 	if (missing) {
 		SAY("terem: the guest cannot ", missing);
 		host_exit(126);

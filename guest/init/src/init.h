@@ -28,6 +28,8 @@ struct relay {
 struct options {
 	char text[CMDLINE_MAX + 1]; // holds the strings that the fields below point to
 	const char *hostname;	    // terem.hostname=, or 0
+	char *net;		    // terem.net=, decoded, or 0
+	long net_size;
 	int pipe;		    // terem.pipe=1 or terem.stdio=agent: the host's stdin is no terminal
 	int stdio;		    // terem.stdio=agent: the command's streams are not on the console
 	int idle;		    // terem.stdio=none: there is no command
@@ -72,6 +74,7 @@ void root_init(struct options *o); // becomes the disk's own PID 1; returns if i
 
 // net.c
 void loopback_up(void);
+const char *net_up(const struct options *o); // what cannot be done, or 0
 
 // console.c
 void console_setup(const struct options *o);

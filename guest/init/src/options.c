@@ -4,6 +4,7 @@
 //   terem.cmdfile=1   or argv in a file of the initial file system, as it is, each word ended by a NUL
 //   terem.env=B       more environment, K=V words in the same form; overrides the defaults
 //   terem.hostname=S  host name, if it is not the kernel's default
+//   terem.net=B       the network card: net.c
 //   terem.agent=1     the host may start programs, over vsock (agent.c)
 //   terem.stdio=agent the same as terem.pipe=1, but the command's streams go over vsock, too
 //   terem.stdio=none  no command: what the host starts by the agent is all
@@ -168,7 +169,10 @@ static void option(struct options *o, char *word)
 		words(o, (char *)v, o->env, 1);
 	else if ((v = after(t, "hostname=")))
 		o->hostname = v;
-	else if ((v = after(t, "root="))) {
+	else if ((v = after(t, "net="))) {
+		o->net = (char *)v;
+		o->net_size = decode(o->net);
+	} else if ((v = after(t, "root="))) {
 		o->root = v;
 		o->root_try = 1;
 	} else if ((v = after(t, "pipe=")))
