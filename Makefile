@@ -24,12 +24,12 @@ GUEST_SOURCES = $(wildcard guest/bare/*.go guest/bare/src/* guest/init/src/* gue
 guest/hashes.go: $(GUEST_SOURCES)
 	@$(GO) run ./guest/stamp
 
-build: guest/hashes.go ## compile bin/terem and bin/terem-tools
+build: guest/hashes.go ## compile bin/terem and the programs beside it
 	@mkdir -p bin
-	@CGO_ENABLED=0 $(GO) build -ldflags "-s -w -X terem/internal/cli/command.build=$$(sh scripts/version.sh)" -o bin/ ./cmd/terem ./cmd/terem-tools
+	@CGO_ENABLED=0 $(GO) build -ldflags "-s -w -X terem/internal/cli/command.build=$$(sh scripts/version.sh)" -o bin/ ./cmd/terem ./cmd/terem-tools ./cmd/terem-net
 
 install: ## copy terem, its manual pages and completions to PREFIX (default /usr/local), below DESTDIR
-	@[ -x bin/terem ] && [ -x bin/terem-tools ] || $(MAKE) build
+	@[ -x bin/terem ] && [ -x bin/terem-tools ] && [ -x bin/terem-net ] || $(MAKE) build
 	@sh scripts/install.sh "$(DESTDIR)$(PREFIX)"
 
 uninstall: ## take them away again

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"terem/internal/fault"
+	"terem/internal/sibling"
 )
 
 // terem is two programs: a small one, which the user calls and which starts at once, and terem-tools, which has the rest and takes
@@ -29,15 +30,15 @@ const (
 
 // ExecTools becomes terem-tools with the given arguments. It returns only if that fails.
 func ExecTools(args []string) error {
-	self, err := os.Executable()
+	self, err := sibling.Self()
 	if err != nil {
 		return err
 	}
-	if to, err := filepath.EvalSymlinks(self); err == nil {
-		self = to
-	}
 	env := append(without(os.Environ(), programVar, versionVar), programVar+"="+self, versionVar+"="+Version())
-	places := []string{filepath.Dir(self), filepath.Join(filepath.Dir(self), "../lib/terem")}
+	places, err := sibling.Places()
+	if err != nil {
+		return err
+	}
 	for _, dir := range places {
 		path := filepath.Join(dir, Tools)
 		if err = syscall.Exec(path, append([]string{"terem"}, args...), env); !errors.Is(err, fs.ErrNotExist) {

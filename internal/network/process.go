@@ -1,0 +1,99 @@
+package network
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"terem/internal/fault"
+	"terem/internal/sibling"
+)
+
+// Program is the name of the network process's program.
+const Program = "terem-net"
+
+// Process is a network process.
+type Process struct {
+	command *exec.Cmd
+	life    *os.File
+	ended   chan struct{}
+}
+
+// Start starts the network process, which gets frames and the sockets, and nothing else of this process's but its standard error. All
+// of them stay the caller's to close.
+func Start(p Plan, frames *os.File, sockets []Socket) (*Process, error) {
+	failed := func(err error) (*Process, error) {
+		return nil, &fault.Error{Class: fault.Host, Thing: "the network process", Err: err}
+	}
+	plan, err := json.Marshal(p)
+	if err != nil {
+		return failed(err)
+	}
+	path, err := program()
+	if err != nil {
+		return nil, err
+	}
+	theirs, life, err := os.Pipe()
+	if err != nil {
+		return failed(err)
+	}
+	defer theirs.Close()
+	files := []*os.File{frames, theirs}
+	for _, s := range sockets {
+		files = append(files, s.File)
+	}
+	c := &exec.Cmd{
+		Path: path, Args: []string{Program, string(plan)}, Env: []string{}, Stderr: os.Stderr, ExtraFiles: files, Dir: "/",
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true}, // what is typed at terem's terminal is not for it
+	}
+	if err := c.Start(); err != nil {
+		life.Close()
+		return failed(err)
+	}
+	k := &Process{command: c, life: life, ended: make(chan struct{})}
+	go func() {
+		defer close(k.ended)
+		_ = c.Wait() // how it ended, it has said
+	}()
+	return k, nil
+}
+
+// program is where the program is.
+func program() (string, error) {
+	dirs, err := sibling.Places()
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range dirs {
+		path := filepath.Join(dir, Program)
+		if _, err = os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			return path, err
+		}
+	}
+	return "", &fault.Error{Class: fault.Host, Thing: Program, Cause: fmt.Sprintf("a part of terem that is in none of %q", dirs),
+		Mend: "install terem again, or `make build`"}
+}
+
+// Pid is its number on the host.
+func (k *Process) Pid() int { return k.command.Process.Pid }
+
+// farewell is how long the process may take to hand on what it has: it takes a quarter of a second at most.
+const farewell = time.Second
+
+// Close ends it, once it has handed on what the guest has sent.
+func (k *Process) Close() error {
+	err := k.life.Close()
+	select {
+	case <-k.ended:
+	case <-time.After(farewell):
+		_ = k.command.Process.Kill() // it may have ended just now
+		<-k.ended
+	}
+	return err
+}
