@@ -30,7 +30,7 @@ func TestContainerUsage(t *testing.T) {
 		{[]string{"--root", root, "--pids", "-1"}, 64, "--pids -1"},
 		{[]string{"--root", root, "--io-read", "x"}, 64, "--io-read x"},
 		{[]string{"--root", root, "--timeout", "-1s"}, 64, "--timeout -1s"},
-		{[]string{"--root", root, "--network", "bridge"}, 64, "--network bridge"},
+		{[]string{"--root", root, "--network", "bridge"}, 64, "--net bridge"},
 		{[]string{"--root", root, "--userns", "x"}, 64, "--userns x"},
 		{[]string{"--root", root, "--workdir", "x"}, 64, "--workdir x"},
 		{[]string{"--root", root, "--bind", "/etc"}, 64, "--bind /etc"},

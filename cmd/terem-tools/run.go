@@ -53,6 +53,13 @@ with --warm, and what that excludes is excluded here.
 to port 52 of the guest, after a line "OK port" or "ERR reason". A program of the guest that connects to
 CID 2, port 52, is connected to the socket path_52. N is the guest's CID, 3 if none is given.
 
+--net gives the guest a network card: user[,loopback][,mtu=N], or tap=NAME[,ip=ADDRESS/BITS][,gateway=ADDRESS][,dns=ADDRESS].
+  user     a network of its own, made of connections of a process of yours: no root. What the guest connects to, that process
+           connects to, but for this host's loopback; with loopback, the gateway's address is that. The guest is 10.0.2.15
+  tap      an interface of this host's, which is there and may be used
+  -p 8080:80 lets programs of this host connect to port 80 of the guest by port 8080; 0.0.0.0:8080:80 lets others do so, too;
+           with 0:80 terem says which port it has got. -p alone is --net user. docs/network.md has more
+
 --gdb has the guest wait before its first instruction until gdb has connected and says "continue". "terem guest symbols FILE"
 gives gdb the kernel's names: gdb FILE -ex 'target remote :1234' -ex 'break start_kernel' -ex continue
 
@@ -68,6 +75,7 @@ const runExample = `  terem run                                  a shell in a gu
   terem run --disk root.img                  a disk; its file system becomes the root
   terem run --disk base.qcow2,overlay=my.over --disk data.img,ro
   terem run --snapshot-at ready=my.snap -- make test
+  terem run -p 8080:80 -- httpd -f           a web server in the guest, at localhost:8080
   terem run --vsock guest.sock               sockets between guest and host
   terem run --kernel vmlinuz --initrd initrd.img --append 'ro quiet'
   terem run --exits -- true                  what the guest cost, exit by exit

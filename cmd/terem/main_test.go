@@ -18,9 +18,9 @@ import (
 // shared is the tests' directory for what is built once.
 var shared string
 
-// build builds terem and terem-tools.
+// build builds terem and the programs beside it.
 var build = sync.OnceValue(func() error {
-	if out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", shared, ".", "../terem-tools").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", shared, ".", "../terem-tools", "../terem-net").CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
 	return nil
@@ -36,14 +36,14 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// programs are built terem and terem-tools, in one directory, which the test may change.
+// programs are built terem and terem-tools, in one directory with terem-net, which the test may change.
 func programs(t *testing.T) (terem, tools string) {
 	t.Helper()
 	if err := build(); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"terem", "terem-tools"} {
+	for _, name := range []string{"terem", "terem-tools", "terem-net"} {
 		b, err := os.ReadFile(filepath.Join(shared, name))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, name), b, 0o755)
@@ -99,7 +99,7 @@ func TestModules(t *testing.T) {
 }
 
 func TestSize(t *testing.T) {
-	const most = 7_000_000
+	const most = 7_100_000
 	terem, _ := programs(t)
 	st, err := os.Stat(terem)
 	if err != nil {
@@ -139,6 +139,9 @@ func TestOneProgram(t *testing.T) {
 		{"run --memory", 64, "--memory"},
 		{"run --memory x", 64, "--memory x"},
 		{"run --kernel=", 64, "--kernel"},
+		{"run --net nope", 64, "--net nope"},
+		{"run --net none -p 80:80", 64, "--publish"},
+		{"run --net tap=no-such-tap", 69, "no-such-tap"},
 		{"run --kernel /nowhere/k", 64, "/nowhere/k"},
 		{"run --disk " + qcow2 + ",ro --root none --kernel " + terem, 64, qcow2},
 		{"container run --nope", 64, "--nope"},

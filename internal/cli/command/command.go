@@ -78,7 +78,7 @@ func noValue(fs *pflag.FlagSet, optional ...string) error {
 // notEmpty refuses a flag whose value is empty, which is most likely a variable of the
 // shell's that was not set.
 func notEmpty(fs *pflag.FlagSet) error {
-	for _, name := range []string{"kernel", "initrd", "console", "cpu", "memory", "exits", "name", "gdb", "trace", "profile"} {
+	for _, name := range []string{"kernel", "initrd", "console", "cpu", "memory", "exits", "name", "gdb", "trace", "profile", "net", "net-dump"} {
 		if f := fs.Lookup(name); f.Changed && f.Value.String() == "" {
 			return &UsageError{Command: runPath, Err: fmt.Errorf("--%s: its value is empty", name)}
 		}

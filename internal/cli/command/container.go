@@ -54,7 +54,13 @@ func (f *Container) Define(fs *pflag.FlagSet) {
 	fs.Int64Var(&o.Config.Limits.PIDs, "pids", 0, "most processes and threads (`number`)")
 	fs.StringVar(&f.ioRead, "io-read", "", "most bytes a second read from the root's disk (`size`)")
 	fs.StringVar(&f.ioWrite, "io-write", "", "most bytes a second written to the root's disk (`size`)")
-	fs.StringVar(&f.network, "network", "none", "none: only loopback; host: the host's (`kind`)")
+	fs.StringVar(&f.network, "net", "none", "none: only loopback; host: the host's (`kind`)")
+	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "network" { // as it was called once
+			name = "net"
+		}
+		return pflag.NormalizedName(name)
+	})
 	fs.StringVar(&f.users, "userns", "private", "private: user numbers of its own; host: the host's (`kind`)")
 	fs.StringVar(&o.Config.Hostname, "hostname", "terem", "host `name`")
 	fs.StringArrayVarP(&f.env, "env", "e", nil, "`NAME=value` for the environment; NAME alone: its value here")

@@ -12,6 +12,7 @@ import (
 	"terem/boot"
 	"terem/devices/virtio/rng"
 	"terem/internal/cli/launch"
+	"terem/internal/network"
 	"terem/internal/vm/disk"
 	"terem/internal/vm/machine"
 	"terem/internal/vm/vsock"
@@ -27,6 +28,9 @@ type Run struct {
 	rng     string
 	balloon string
 	vsock   string
+	net     string
+	ports   []string
+	netDump string
 	timeout time.Duration
 	detach  bool
 	moment  string
@@ -75,6 +79,9 @@ func (f *Run) Define(fs *pflag.FlagSet) {
 	fs.StringVar(&f.balloon, "balloon", "", "take back what the guest does not use, and a `size` besides (SIGUSR1: a line about its memory)")
 	fs.Lookup("balloon").NoOptDefVal = "0"
 	fs.StringVar(&f.vsock, "vsock", "", "a `socket` by which programs of this host reach the guest's vsock ports, and its options (above)")
+	fs.StringVar(&f.net, "net", "", "a network card, and what it is connected with: none, user, or tap=NAME, and its options (`network`, above)")
+	fs.StringArrayVarP(&f.ports, "publish", "p", nil, "a `port` of this host's that is one of the guest's: [ADDRESS:]HOST:GUEST[/udp], 8080:80 (--net user)")
+	fs.StringVar(&f.netDump, "net-dump", "", "write the frames of the network card to a `file`, for tcpdump and Wireshark")
 	fs.StringVar(&o.CPU, "cpu", "host", "CPU `model`: host, and features to take away: host,-avx512f (on VT-x and AMD-V)")
 	fs.StringVar(&o.Console, "console", "stdio", "where the console goes: stdio, none, or a `file`")
 	fs.StringVar(&o.Name, "name", "", "the `name` for `terem exec`, `stop` and the like (default: one is drawn; see `terem ps`)")
@@ -136,7 +143,7 @@ func (f *Run) watchers() (err error) {
 	case f.NewWatchers == nil:
 		return launch.ErrNoWatchers
 	}
-	f.watch.Quiet, f.watch.Own, f.o.Outputs = f.o.Quiet, f.o.Kernel == "", f.watch.outputs()
+	f.watch.Quiet, f.watch.Own, f.o.Outputs = f.o.Quiet, f.o.Kernel == "", append(f.o.Outputs, f.watch.outputs()...)
 	f.o.Watchers, err = f.NewWatchers(f.watch)
 	return err
 }
@@ -166,6 +173,9 @@ func (f *Run) options(args []string) (err error) {
 		}
 		o.Vsock = &spec
 	}
+	if err := f.network(); err != nil {
+		return err
+	}
 	if err := f.sizes(); err != nil {
 		return bad(err)
 	}
@@ -187,6 +197,25 @@ func (f *Run) options(args []string) (err error) {
 		o.CacheDir, err = CacheDir()
 	}
 	return err
+}
+
+// network parses the flags about it.
+func (f *Run) network() (err error) {
+	o := &f.o
+	if o.Network, err = network.Parse(f.net, f.ports); err != nil {
+		return err
+	}
+	switch {
+	case o.Network.Kind == network.Host:
+		return &UsageError{Command: runPath, Err: errors.New("--net host: a machine has a card of its own; use --net user")}
+	case f.netDump == "":
+		return nil
+	case o.Network.Kind == network.None:
+		return &UsageError{Command: runPath, Err: errors.New("--net-dump: there is no network card; use --net user with it")}
+	}
+	o.NetDump = f.netDump
+	o.Outputs = append(o.Outputs, launch.Output{Field: "NetDump", Path: f.netDump})
+	return nil
 }
 
 // sizes parses the flags that may be left out.

@@ -13,6 +13,7 @@ import (
 	"terem/guest/cmdline"
 	"terem/internal/cli/tty"
 	"terem/internal/fault"
+	"terem/internal/network"
 	"terem/internal/vm/disk"
 	"terem/internal/vm/disk/qcow2"
 	"terem/internal/vm/machine"
@@ -42,6 +43,8 @@ type Options struct {
 	RNG            *rng.Config
 	Balloon        *machine.Balloon
 	Vsock          *vsock.Spec
+	Network        network.Spec
+	NetDump        string // a file for the frames of the network card; "": none
 	Root           string // the guest's root file system: "", "none", or a device of its own
 	Command        []string
 	Decoders       Decoders
@@ -174,6 +177,9 @@ func kernelLine(o *Options, own, pipe bool, way way) (string, error) {
 		words = append(words, cmdline.Kernel(o.CPUs), cmdline.GenerationWord())
 		cols, rows := tty.Size(o.Stdout)
 		g := cmdline.Options{Argv: o.Command, Pipe: pipe && !way.streams && !way.idle, Idle: way.idle, Agent: way.agent, Streams: way.streams, Rows: rows, Cols: cols, Term: terminalType()}
+		if o.networked() {
+			g.Net = o.Network.Guest()
+		}
 		switch {
 		case way.idle:
 			g.Argv = nil

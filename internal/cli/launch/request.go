@@ -9,6 +9,7 @@ import (
 
 	"terem/devices/virtio/rng"
 	"terem/internal/fault"
+	"terem/internal/network"
 	"terem/internal/vm/disk"
 	"terem/internal/vm/machine"
 )
@@ -25,10 +26,11 @@ type request struct {
 	Disks    []diskRequest
 	RNG      *rng.Config
 	Balloon  *machine.Balloon
-	CID      uint64 // of the vsock device; 0: none
-	Agent    bool   // the guest has one
-	Streams  bool   // and calls the host with its command's streams
-	Init     bool   // as in machine.Config
+	Network  *network.Spec `json:",omitempty"` // nil: none
+	CID      uint64        // of the vsock device; 0: none
+	Agent    bool          // the guest has one
+	Streams  bool          // and calls the host with its command's streams
+	Init     bool          // as in machine.Config
 	ACPI     bool
 	NoAssist bool
 }
@@ -66,6 +68,9 @@ func (s *session) request() (r request, err error) {
 	r = request{
 		Memory: o.Memory, CPUs: o.CPUs, CPU: o.CPU, CmdLine: s.m.CmdLine(), Command: o.Command, RNG: o.RNG, Balloon: o.Balloon,
 		Agent: s.here.agent, Streams: s.streams != nil && o.Warm == "", Init: c.Init, ACPI: c.ACPI, NoAssist: o.NoAssist,
+	}
+	if o.networked() {
+		r.Network = &o.Network
 	}
 	if c.Vsock != nil {
 		r.CID = c.Vsock.CID
@@ -115,6 +120,9 @@ func (r *request) disks() (list []disk.Spec, err error) {
 func (r *request) options() (o Options, err error) {
 	o = Options{
 		Memory: r.Memory, CPUs: r.CPUs, CPU: r.CPU, Command: slices.Clone(r.Command), RNG: r.RNG, Balloon: r.Balloon, NoAssist: r.NoAssist,
+	}
+	if r.Network != nil {
+		o.Network = *r.Network
 	}
 	o.Disks, err = r.disks()
 	return o, err

@@ -161,6 +161,10 @@ func (s *session) restore(r *request, cpu machine.CPUModel, dir string) (status 
 	if err := checkSnapshot(s.o, s.from.Dirs(), s.console); err != nil {
 		return 0, err
 	}
+	if s.net, err = s.connectNetwork(); err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, s.net.close()) }()
 	disks, err := s.openDisks()
 	if err != nil {
 		return 0, err
@@ -168,7 +172,7 @@ func (s *session) restore(r *request, cpu machine.CPUModel, dir string) (status 
 	s.verb = "restored"
 	c := machine.Config{
 		Kernel: machine.File{Name: "as in " + dir}, CmdLine: r.CmdLine, Memory: r.Memory, CPUs: r.CPUs, CPU: cpu, RNG: r.RNG, Balloon: r.Balloon, Init: r.Init, ACPI: r.ACPI,
-		NoAssist: r.NoAssist, CountExits: s.o.Exits != "", Since: s.since, Disks: disks,
+		NoAssist: r.NoAssist, CountExits: s.o.Exits != "", Since: s.since, Disks: disks, Net: s.net.config(),
 	}
 	if r.CID != 0 {
 		c.Vsock = vsock.Plain()

@@ -45,6 +45,7 @@ type session struct {
 	warmth  warm
 	from    *snapshot.Snapshot // of which the machine's RAM was made; nil: of none
 	saved   saved
+	net     *connection // nil: no network
 
 	mu     sync.Mutex
 	status int           // overrides the outcome's status, if why is set
@@ -95,6 +96,10 @@ func Run(o *Options) (status int, err error) {
 	if err := checkFiles(o, im, s.console); err != nil {
 		return 0, err
 	}
+	if s.net, err = s.connectNetwork(); err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, s.net.close()) }()
 	disks, err := s.openDisks()
 	if err != nil {
 		return 0, err
@@ -108,6 +113,7 @@ func Run(o *Options) (status int, err error) {
 		return 0, err
 	}
 	conf.Disks = disks
+	conf.Net = s.net.config()
 	return s.carryOut(conf, func(c machine.Config) (int, error) {
 		switch {
 		case o.SnapshotAt.Dir != "":

@@ -41,6 +41,8 @@ func checkWarm(o *Options) error {
 		return bad("Detach", "the machine runs a command and ends with it; `terem snapshot` and `terem restore` are for machines in the background")
 	case !o.stdio():
 		return bad("Console", "the command's streams do not go over the console")
+	case o.networked():
+		return bad("Network", "the ports of this machine are not in a snapshot of another")
 	case o.Vsock != nil:
 		return bad("Vsock", "a socket of this machine's is not in a snapshot of another")
 	}

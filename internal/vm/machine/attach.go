@@ -8,6 +8,7 @@ import (
 
 	"terem/devices/virtio/balloon"
 	"terem/devices/virtio/blk"
+	"terem/devices/virtio/net"
 	"terem/devices/virtio/rng"
 	"terem/devices/virtio/vsock"
 )
@@ -28,7 +29,7 @@ func (m *Machine) attachVirtio() error {
 			return err
 		}
 	}
-	return errors.Join(m.attachRNG(), m.attachBalloon(), m.attachVsock())
+	return errors.Join(m.attachRNG(), m.attachBalloon(), m.attachVsock(), m.attachNet())
 }
 
 func (m *Machine) attachRNG() error {
@@ -64,6 +65,38 @@ func (m *Machine) attachVsock() (err error) {
 		return err
 	}
 	return attach(m, "vsock", m.vsock)
+}
+
+func (m *Machine) attachNet() (err error) {
+	if m.conf.Net == nil {
+		return nil
+	}
+	c := *m.conf.Net
+	told := c.Down
+	var s *virtioSlot
+	c.Down = func(err error) {
+		s.mmio.ConfigChanged() // the guest sees it in the configuration space
+		if told != nil {
+			told(err)
+		}
+	}
+	if m.net, err = net.New(c); err != nil {
+		return err
+	}
+	m.conf.Net = nil // its backend is the card's to close
+	if err := attach(m, "net", m.net); err != nil {
+		return err
+	}
+	s = m.virtio.slots[len(m.virtio.slots)-1]
+	return nil
+}
+
+// Network is what has gone through the guest's network card; false: it has none.
+func (m *Machine) Network() (c net.Counters, ok bool) {
+	if m.net == nil {
+		return c, false
+	}
+	return m.net.Counters(), true
 }
 
 // ErrNoVsock is Connect's error where Config.Vsock is nil.

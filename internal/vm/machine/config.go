@@ -9,6 +9,7 @@ import (
 
 	"terem/boot"
 	"terem/devices/virtio/blk"
+	"terem/devices/virtio/net"
 	"terem/devices/virtio/rng"
 	"terem/devices/virtio/vsock"
 	"terem/internal/fault"
@@ -46,6 +47,7 @@ type Config struct {
 	RNG     *rng.Config   // a source of random numbers; nil: none
 	Balloon *Balloon      // takes memory back from the guest; nil: none
 	Vsock   *vsock.Config // sockets between guest and host; nil: none
+	Net     *net.Config   // a network card, whose backend is the machine's to close as those of disks are; nil: none
 }
 
 // Asker asks the processes of the default guest to end.
@@ -71,6 +73,9 @@ func (c *Config) virtioDevices() int {
 		n++
 	}
 	if c.Vsock != nil {
+		n++
+	}
+	if c.Net != nil {
 		n++
 	}
 	return n

@@ -9,6 +9,7 @@ import (
 
 	"terem/boot"
 	"terem/devices/virtio/balloon"
+	"terem/devices/virtio/net"
 	"terem/devices/virtio/vsock"
 	"terem/internal/fault"
 	"terem/kvm"
@@ -28,6 +29,7 @@ type Machine struct {
 	disks       int
 	balloon     *balloon.Balloon // nil: none
 	vsock       *vsock.Device    // nil: none
+	net         *net.Device      // nil: none
 	cpus        []*vcpu.Runner
 	helpers     []*assist.Unit
 	ledgers     []*vcpu.Ledger
@@ -343,6 +345,9 @@ func (m *Machine) Close() error {
 	}
 	for _, d := range m.conf.Disks { // those that New did not come to
 		errs = append(errs, d.Backend.Close())
+	}
+	if m.conf.Net != nil {
+		errs = append(errs, m.conf.Net.Backend.Close())
 	}
 	if m.board != nil {
 		errs = append(errs, m.board.Close())
