@@ -5,11 +5,12 @@ type ID uint32
 
 // The device types that exist here.
 const (
-	Net     ID = 1
-	Block   ID = 2
-	Entropy ID = 4
-	Balloon ID = 5
-	Vsock   ID = 19
+	Net        ID = 1
+	Block      ID = 2
+	Entropy    ID = 4
+	Balloon    ID = 5
+	Vsock      ID = 19
+	FileSystem ID = 26
 )
 
 // Feature bits of the transport and the rings (virtio 1.2 section 6). The transport offers these
