@@ -4,6 +4,6 @@ package guest
 
 // The hashes of what this module brings to the kernel and to the first root file system (package recipe).
 const (
-	kernelHash = "92cf610cd47d"
-	initrdHash = "55d27f9daabb"
+	kernelHash = "f06c33a1fe55"
+	initrdHash = "d239ade889c1"
 )
