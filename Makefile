@@ -26,10 +26,10 @@ guest/hashes.go: $(GUEST_SOURCES)
 
 build: guest/hashes.go ## compile bin/terem and the programs beside it
 	@mkdir -p bin
-	@CGO_ENABLED=0 $(GO) build -ldflags "-s -w -X terem/internal/cli/command.build=$$(sh scripts/version.sh)" -o bin/ ./cmd/terem ./cmd/terem-tools ./cmd/terem-net
+	@CGO_ENABLED=0 $(GO) build -ldflags "-s -w -X terem/internal/cli/command.build=$$(sh scripts/version.sh)" -o bin/ ./cmd/terem ./cmd/terem-tools ./cmd/terem-net ./cmd/terem-share
 
 install: ## copy terem, its manual pages and completions to PREFIX (default /usr/local), below DESTDIR
-	@[ -x bin/terem ] && [ -x bin/terem-tools ] && [ -x bin/terem-net ] || $(MAKE) build
+	@[ -x bin/terem ] && [ -x bin/terem-tools ] && [ -x bin/terem-net ] && [ -x bin/terem-share ] || $(MAKE) build
 	@sh scripts/install.sh "$(DESTDIR)$(PREFIX)"
 
 uninstall: ## take them away again

@@ -34,7 +34,7 @@ licences() {
 	echo "The Go library, $(go version | cut -d' ' -f3):"
 	echo
 	cat "$(go env GOROOT)/LICENSE"
-	go list -deps -f '{{with .Module}}{{if .Version}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' ./cmd/terem ./cmd/terem-tools ./cmd/terem-net | LC_ALL=C sort -u |
+	go list -deps -f '{{with .Module}}{{if .Version}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' ./cmd/terem ./cmd/terem-tools ./cmd/terem-net ./cmd/terem-share | LC_ALL=C sort -u |
 		while read -r module number dir; do
 			echo
 			echo "$module $number:"

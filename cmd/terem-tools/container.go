@@ -20,7 +20,7 @@ and clocks; the kernel is the host's. Root inside is nobody outside. A standard 
 a terminal becomes a terminal of the container's own; the others stay what they are, but cannot
 be directories. Signals go to the program.
 
-With a --bind that is not :ro, or output into a file, no file can get a set-user-ID bit or
+With a --share that is not :ro, or output into a file, no file can get a set-user-ID bit or
 capabilities, as it would have them on the host: so dpkg cannot install all packages there.
 
 With --detach it runs in the background: "terem ps", "exec", "cp", "stop", "logs" and the like
@@ -32,7 +32,7 @@ const containerRunExample = `  terem container run                              
   terem container run -- uname -a                    one command
   echo 'ls /proc | wc -l' | terem container run      commands from a pipe
   terem container run --memory 64M --cpus 0.5 --pids 100 -- nproc
-  terem container run --root DIR --bind /srv/data:/data:ro -- ls /data
+  terem container run --root DIR --share /srv/data:/data:ro -- ls /data
   terem container run --detach --name web -- httpd -f   in the background; then: terem exec web ps
   terem container run --verbose -- true              what it is made of`
 

@@ -33,8 +33,8 @@ func TestContainerUsage(t *testing.T) {
 		{[]string{"--root", root, "--network", "bridge"}, 64, "--net bridge"},
 		{[]string{"--root", root, "--userns", "x"}, 64, "--userns x"},
 		{[]string{"--root", root, "--workdir", "x"}, 64, "--workdir x"},
-		{[]string{"--root", root, "--bind", "/etc"}, 64, "--bind /etc"},
-		{[]string{"--root", root, "--bind", "/etc:etc"}, 64, "--bind /etc:etc"},
+		{[]string{"--root", root, "--share", "/etc"}, 64, "--share /etc"},
+		{[]string{"--root", root, "--share", "/etc:etc"}, 64, "--share /etc:etc"},
 		{[]string{"--root", root, "--nope"}, 64, "--nope"},
 	} {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {

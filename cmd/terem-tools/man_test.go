@@ -15,7 +15,7 @@ func TestMan(t *testing.T) {
 	for page, want := range map[string][]string{
 		"terem.1":               {".SH NAME", "terem-run(1)", "Exit status", "\n69     host"},
 		"terem-run.1":           {"--memory", "guest RAM", "\noverlay  a file that takes the writes", ".SH EXAMPLE"},
-		"terem-container-run.1": {"--bind", "137 also"},
+		"terem-container-run.1": {"--share", "137 also"},
 		"terem-compare.1":       {"--targets"},
 	} {
 		b, err := os.ReadFile(filepath.Join(dir, page))

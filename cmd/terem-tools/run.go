@@ -49,6 +49,9 @@ with --warm, and what that excludes is excluded here.
            writethrough: each is flushed; none: they go past the page cache
   overlay  a file that takes the writes, so that path stays as it is
 
+--share takes DIR:PATH[:ro][,cache=none], and may be there several times: the guest has DIR of this host at PATH. It sees what changes
+here within a second; with cache=none at once, and slower. There is no --warm and no snapshot then.
+
 --vsock takes path[,cid=N]. A program that connects to the socket and writes "CONNECT 52" is connected
 to port 52 of the guest, after a line "OK port" or "ERR reason". A program of the guest that connects to
 CID 2, port 52, is connected to the socket path_52. N is the guest's CID, 3 if none is given.
@@ -74,6 +77,7 @@ const runExample = `  terem run                                  a shell in a gu
   terem run --warm=program -- /bin/date      without a boot and an exec
   terem run --disk root.img                  a disk; its file system becomes the root
   terem run --disk base.qcow2,overlay=my.over --disk data.img,ro
+  terem run --share .:/src -- ls -l /src     a directory of this host
   terem run --snapshot-at ready=my.snap -- make test
   terem run -p 8080:80 -- httpd -f           a web server in the guest, at localhost:8080
   terem run --vsock guest.sock               sockets between guest and host

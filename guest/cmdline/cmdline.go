@@ -54,6 +54,7 @@ type Options struct {
 	Streams    bool     // as Pipe, but the command's streams go over vsock, too
 	Idle       bool     // as Pipe, but there is no command; PID 1 says that it listens when it has nothing more to do
 	Net        *Network // the network card; nil: PID 1 leaves it alone
+	Shares     []Share
 	Rows, Cols int
 	Term       string
 }
@@ -77,6 +78,13 @@ func (o Options) Words() ([]string, error) {
 	}
 	if o.Handed {
 		add("cmdfile", "1")
+	}
+	if len(o.Shares) > 0 {
+		v, err := Encode(shareWords(o.Shares))
+		if err != nil {
+			return nil, err
+		}
+		add("share", v)
 	}
 	for _, s := range []struct{ key, value string }{{"hostname", o.Hostname}, {"term", o.Term}} {
 		if strings.ContainsAny(s.value, " \t\n\"") {

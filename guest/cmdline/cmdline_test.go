@@ -102,3 +102,18 @@ func TestAppendInput(t *testing.T) {
 		}
 	}
 }
+
+func TestShares(t *testing.T) {
+	words, err := Options{Shares: []Share{{Path: "/src"}, {Path: "/a b", ReadOnly: true}}}.Words()
+	if err != nil || len(words) != 1 {
+		t.Fatalf("%q, %v", words, err)
+	}
+	v, ok := strings.CutPrefix(words[0], "terem.share=")
+	list, err := Decode(v)
+	if !ok || err != nil || !slices.Equal(list, []string{"w/src", "r/a b"}) {
+		t.Errorf("%q: %q, %v", words[0], list, err)
+	}
+	if got := ShareTag(15); got != "share15" {
+		t.Errorf("tag %q", got)
+	}
+}

@@ -34,7 +34,7 @@ func addHost(a *initramfs.Archive, to, from string, perm uint32) error {
 // newRoot has what each outer system needs: its PID 1, busybox, terem, and the guest at its place in the cache.
 func newRoot(ctx context.Context, tmp, init, terem string) (*initramfs.Archive, error) {
 	a := new(initramfs.Archive)
-	for to, from := range map[string]string{"/init": init, "/bin/busybox": busyboxPath, "/bin/terem": terem, "/bin/terem-tools": terem + "-tools", "/bin/terem-net": terem + "-net"} {
+	for to, from := range map[string]string{"/init": init, "/bin/busybox": busyboxPath, "/bin/terem": terem, "/bin/terem-tools": terem + "-tools", "/bin/terem-net": terem + "-net", "/bin/terem-share": terem + "-share"} {
 		if err := addHost(a, to, from, 0o755); err != nil {
 			return nil, err
 		}

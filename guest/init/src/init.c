@@ -162,15 +162,15 @@ void init_main(void)
 		sys2(__NR_sethostname, o.hostname, length(o.hostname));
 	loopback_up();
 	if (o.bad) {
-		SAY("terem: the command line has a terem.cmd or terem.env that is damaged or too long");
+		SAY("terem: the command line has a terem.cmd, terem.env or terem.share that is damaged or too long");
 		host_exit(126);
 	}
-	if (o.root) {
-		if (!root_enter(&o))
-			host_exit(126);
-		if (o.root && !o.argv[0] && !o.pipe)
-			root_init(&o);
-	}
+	if (o.root && !root_enter(&o))
+		host_exit(126);
+	if (!shares_mount(&o))
+		host_exit(126);
+	if (o.root && !o.argv[0] && !o.pipe)
+		root_init(&o);
 	if (!o.argv[0] && !o.idle)
 		choose_shell(&o);
 	missing = net_up(&o);

@@ -46,7 +46,8 @@ struct options {
 	int root_try;				   // it was terem.root=
 	const char *data;			   // the disk that it named, if that is for data
 	const char *init;			   // init=, or 0
-	int bad;			 // a terem.cmd, terem.cmdfile or terem.env that cannot be read
+	char *shares, *shares_end;		   // words of terem.share=, or 0
+	int bad;			 // a terem.cmd, terem.cmdfile, terem.env or terem.share that cannot be read
 	struct agent agent;
 	int streams[3];	     // the command's, if stdio
 	int signals;	     // signalfd, or 0
@@ -71,6 +72,9 @@ unsigned long rootfs_applet(unsigned long at);
 // root.c
 int root_enter(struct options *o);	 // 1: the disk is the root now, or is for data and root is 0
 void root_init(struct options *o); // becomes the disk's own PID 1; returns if it has none
+
+// shares.c
+int shares_mount(const struct options *o);
 
 // net.c
 void loopback_up(void);

@@ -3,6 +3,8 @@
 //   terem.cmd=B       argv of the command to run, each word ended by a NUL, in base64url without padding
 //   terem.cmdfile=1   or argv in a file of the initial file system, as it is, each word ended by a NUL
 //   terem.env=B       more environment, K=V words in the same form; overrides the defaults
+//   terem.share=B     where to mount the shared directories share0, share1 ..., in the same form: each a letter, r if it is
+//                     read-only and otherwise w, and a path
 //   terem.hostname=S  host name, if it is not the kernel's default
 //   terem.net=B       the network card: net.c
 //   terem.agent=1     the host may start programs, over vsock (agent.c)
@@ -131,6 +133,19 @@ static void words(struct options *o, char *v, const char **list, int is_env)
 	}
 }
 
+// shares keeps the value of terem.share=, whose words shares.c takes.
+static void shares(struct options *o, char *v)
+{
+	long n = decode(v);
+
+	if (n <= 0 || v[n - 1] != 0) {
+		o->bad = 1;
+		return;
+	}
+	o->shares = v;
+	o->shares_end = v + n;
+}
+
 // root_option takes the words about the root file system. The last of a kind counts.
 static void root_option(struct options *o, const char *word)
 {
@@ -167,6 +182,8 @@ static void option(struct options *o, char *word)
 		long_command(o);
 	else if ((v = after(t, "env=")))
 		words(o, (char *)v, o->env, 1);
+	else if ((v = after(t, "share=")))
+		shares(o, (char *)v);
 	else if ((v = after(t, "hostname=")))
 		o->hostname = v;
 	else if ((v = after(t, "net="))) {

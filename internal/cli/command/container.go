@@ -22,7 +22,8 @@ type Container struct {
 	memory          string
 	ioRead, ioWrite string
 	network, users  string
-	env, binds      []string
+	env, shares     []string
+	bind            []string // as it was called once
 	detach          bool
 }
 
@@ -48,7 +49,9 @@ func (f *Container) Define(fs *pflag.FlagSet) {
 	fs.SortFlags = false
 	fs.SetInterspersed(false) // as in `terem run`
 	fs.StringVar(&o.Config.Root, "root", "", "`directory` that holds the root file system (default: that of terem's own guest, read-only)")
-	fs.StringArrayVar(&f.binds, "bind", nil, "`SOURCE:TARGET[:ro]`: show a file or directory of the host's in the container")
+	fs.StringArrayVar(&f.shares, "share", nil, "`DIR:PATH[:ro]`: show a directory of the host's, or a file, in the container")
+	fs.StringArrayVar(&f.bind, "bind", nil, "")
+	_ = fs.MarkHidden("bind") // there is one of this name
 	fs.StringVarP(&f.memory, "memory", "m", "", "most memory: a `size` such as 64M")
 	fs.Float64VarP(&o.Config.Limits.CPUs, "cpus", "c", 0, "most CPU time, as a `number` of CPUs: 0.5, 2")
 	fs.Int64Var(&o.Config.Limits.PIDs, "pids", 0, "most processes and threads (`number`)")
@@ -100,12 +103,15 @@ func (f *Container) options(fs *pflag.FlagSet) error {
 			return fmt.Errorf("--%s %s: want more than nothing", flag, fl.Value)
 		}
 	}
-	for _, typed := range f.binds {
-		b, err := parseBind(typed)
-		if err != nil {
-			return err
-		}
-		conf.Binds = append(conf.Binds, b)
+	if len(f.bind) > 0 {
+		return fmt.Errorf("--bind %s: it is called --share, as in `terem run`", f.bind[0])
+	}
+	shares, err := parseShares(f.shares)
+	if err != nil {
+		return err
+	}
+	for _, s := range shares { // a bind mount has no cache of its own
+		conf.Binds = append(conf.Binds, container.Bind{Source: s.Dir, Target: s.Path, ReadOnly: s.ReadOnly})
 	}
 	if fs.Lookup("root").Changed && conf.Root == "" {
 		return errors.New("--root: its value is empty")
@@ -143,16 +149,6 @@ func (f *Container) root() error {
 		return &fault.Error{Class: fault.Host, Thing: "root file system", Err: err}
 	}
 	return nil
-}
-
-// parseBind reads SOURCE:TARGET[:ro].
-func parseBind(s string) (b container.Bind, err error) {
-	paths, readOnly := strings.CutSuffix(s, ":ro")
-	source, target, ok := strings.Cut(paths, ":")
-	if !ok || source == "" || !strings.HasPrefix(target, "/") || strings.Contains(target, ":") {
-		return b, fmt.Errorf("--bind %s: want SOURCE:TARGET or SOURCE:TARGET:ro, with a path in the container", s)
-	}
-	return container.Bind{Source: source, Target: target, ReadOnly: readOnly}, nil
 }
 
 // notPositive says whether a flag that was typed says zero or less.

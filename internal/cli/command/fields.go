@@ -5,7 +5,7 @@ func FlagOf(field string) string {
 	flag, known := map[string]string{
 		"Append":     "--append",
 		"Balloon":    "--balloon",
-		"Binds":      "--bind",
+		"Binds":      "--share",
 		"CPU":        "--cpu",
 		"CPUs":       "--cpus",
 		"Columns":    "--column",
@@ -31,6 +31,7 @@ func FlagOf(field string) string {
 		"ReadBPS":    "--io-read",
 		"Root":       "--root",
 		"Rows":       "--row",
+		"Shares":     "--share",
 		"Size":       "--size",
 		"TTY":        "--tty",
 		"SnapshotAt": "--snapshot-at",

@@ -31,6 +31,7 @@ type Run struct {
 	net     string
 	ports   []string
 	netDump string
+	shares  []string
 	timeout time.Duration
 	detach  bool
 	moment  string
@@ -82,6 +83,7 @@ func (f *Run) Define(fs *pflag.FlagSet) {
 	fs.StringVar(&f.net, "net", "", "a network card, and what it is connected with: none, user, or tap=NAME, and its options (`network`, above)")
 	fs.StringArrayVarP(&f.ports, "publish", "p", nil, "a `port` of this host's that is one of the guest's: [ADDRESS:]HOST:GUEST[/udp], 8080:80 (--net user)")
 	fs.StringVar(&f.netDump, "net-dump", "", "write the frames of the network card to a `file`, for tcpdump and Wireshark")
+	fs.StringArrayVar(&f.shares, "share", nil, "`DIR:PATH[:ro]`: show a directory of the host's in the guest")
 	fs.StringVar(&o.CPU, "cpu", "host", "CPU `model`: host, and features to take away: host,-avx512f (on VT-x and AMD-V)")
 	fs.StringVar(&o.Console, "console", "stdio", "where the console goes: stdio, none, or a `file`")
 	fs.StringVar(&o.Name, "name", "", "the `name` for `terem exec`, `stop` and the like (default: one is drawn; see `terem ps`)")
@@ -166,6 +168,10 @@ func (f *Run) options(args []string) (err error) {
 		}
 		o.Disks = append(o.Disks, spec)
 	}
+	if o.Shares, err = parseShares(f.shares); err != nil {
+		return err
+	}
+	o.ShareServer = shareServer
 	if f.vsock != "" {
 		spec, err := vsock.ParseSpec(f.vsock)
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"terem/internal/vm/disk"
 	"terem/internal/vm/disk/qcow2"
 	"terem/internal/vm/machine"
+	"terem/internal/vm/share"
 	"terem/internal/vm/vsock"
 )
 
@@ -45,7 +46,9 @@ type Options struct {
 	Vsock          *vsock.Spec
 	Network        network.Spec
 	NetDump        string // a file for the frames of the network card; "": none
-	Root           string // the guest's root file system: "", "none", or a device of its own
+	Shares         []share.Spec
+	ShareServer    func() (share.Program, error) // how a process that serves one is started
+	Root           string                        // the guest's root file system: "", "none", or a device of its own
 	Command        []string
 	Decoders       Decoders
 	Watchers       []Watcher
@@ -179,6 +182,9 @@ func kernelLine(o *Options, own, pipe bool, way way) (string, error) {
 		g := cmdline.Options{Argv: o.Command, Pipe: pipe && !way.streams && !way.idle, Idle: way.idle, Agent: way.agent, Streams: way.streams, Rows: rows, Cols: cols, Term: terminalType()}
 		if o.networked() {
 			g.Net = o.Network.Guest()
+		}
+		for _, s := range o.Shares {
+			g.Shares = append(g.Shares, cmdline.Share{Path: s.Path, ReadOnly: s.ReadOnly})
 		}
 		switch {
 		case way.idle:

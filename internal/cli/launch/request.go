@@ -65,6 +65,10 @@ var errNoFile = errors.New("it is no regular file, and whether it is the same la
 // request is this machine's. A disk that the guest may write to has changed by the time that the snapshot is restored.
 func (s *session) request() (r request, err error) {
 	o, c := s.o, s.conf
+	if len(o.Shares) > 0 {
+		return r, &fault.Error{Class: fault.Usage, Thing: fault.Field("Shares") + " " + o.Shares[0].Dir,
+			Cause: "what the guest has open in a shared directory is not in a snapshot", Mend: "start the machine without it"}
+	}
 	r = request{
 		Memory: o.Memory, CPUs: o.CPUs, CPU: o.CPU, CmdLine: s.m.CmdLine(), Command: o.Command, RNG: o.RNG, Balloon: o.Balloon,
 		Agent: s.here.agent, Streams: s.streams != nil && o.Warm == "", Init: c.Init, ACPI: c.ACPI, NoAssist: o.NoAssist,

@@ -16,6 +16,7 @@ import (
 	"terem/internal/fault"
 	"terem/internal/vm/disk"
 	"terem/internal/vm/machine"
+	"terem/internal/vm/share"
 	"terem/internal/vm/snapshot"
 	"terem/internal/vm/vsock"
 	"terem/vcpu/assist"
@@ -38,6 +39,7 @@ type session struct {
 	raw     *tty.Raw
 	console console
 	disks   []*disk.Disk
+	shares  []*share.Server
 	begun   bool       // the guest was started
 	voice   *tty.Voice // terem's own lines
 	here    place
@@ -105,6 +107,10 @@ func Run(o *Options) (status int, err error) {
 		return 0, err
 	}
 	defer s.unmakeDisks() // machine.New takes them, and closes them; that is no harm
+	if err := checkShares(o); err != nil {
+		return 0, err
+	}
+	defer s.closeShares() // as with the disks
 	if im.own && o.Root == "" {
 		o.tryRoot = rootOn(disks)
 	}
@@ -114,6 +120,9 @@ func Run(o *Options) (status int, err error) {
 	}
 	conf.Disks = disks
 	conf.Net = s.net.config()
+	if conf.Shares, err = s.openShares(); err != nil {
+		return 0, err
+	}
 	return s.carryOut(conf, func(c machine.Config) (int, error) {
 		switch {
 		case o.SnapshotAt.Dir != "":

@@ -45,6 +45,8 @@ func checkWarm(o *Options) error {
 		return bad("Network", "the ports of this machine are not in a snapshot of another")
 	case o.Vsock != nil:
 		return bad("Vsock", "a socket of this machine's is not in a snapshot of another")
+	case len(o.Shares) > 0:
+		return bad("Shares", "what a guest has open in a shared directory is not in a snapshot")
 	}
 	return nil
 }

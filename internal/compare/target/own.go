@@ -44,7 +44,7 @@ func (t *own) Command(r Run) (spawn.Command, error) {
 		argv = append(argv, "--memory", strconv.Itoa(Memory), "--pids", strconv.Itoa(PIDs), "--cpus", strconv.Itoa(t.w.CPUs))
 	}
 	if r.Data != "" {
-		argv = append(argv, "--bind", r.Data+":"+inData)
+		argv = append(argv, "--share", r.Data+":"+inData)
 	}
 	return spawn.Command{Argv: append(append(argv, "--"), r.argv(inData)...)}, nil
 }

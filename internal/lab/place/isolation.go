@@ -186,7 +186,7 @@ func containers(ctx context.Context, w *Workspace, n Need, limits []string) (*Pa
 		argv = append(argv, limits...)
 		*place = Place{Path: "/bin", Dir: innerDir, Data: "/tmp"}
 		if dir := g.data(who); limits == nil && g.disk {
-			argv = append(argv, "--bind", dir+":"+bound)
+			argv = append(argv, "--share", dir+":"+bound)
 			place.Data = bound
 		}
 		place.front = g.line(n, append(argv, "--")...)

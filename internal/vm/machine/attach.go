@@ -8,6 +8,7 @@ import (
 
 	"terem/devices/virtio/balloon"
 	"terem/devices/virtio/blk"
+	"terem/devices/virtio/fs"
 	"terem/devices/virtio/net"
 	"terem/devices/virtio/rng"
 	"terem/devices/virtio/vsock"
@@ -29,7 +30,24 @@ func (m *Machine) attachVirtio() error {
 			return err
 		}
 	}
-	return errors.Join(m.attachRNG(), m.attachBalloon(), m.attachVsock(), m.attachNet())
+	return errors.Join(m.attachShares(), m.attachRNG(), m.attachBalloon(), m.attachVsock(), m.attachNet())
+}
+
+func (m *Machine) attachShares() error {
+	for len(m.conf.Shares) > 0 {
+		c := m.conf.Shares[0]
+		c.Queues = min(m.conf.CPUs, fs.MaxQueues)
+		d, err := fs.New(c)
+		if err != nil {
+			return err
+		}
+		m.conf.Shares = m.conf.Shares[1:] // its server is the device's to close
+		m.shares++
+		if err := attach(m, "share "+c.Tag, d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (m *Machine) attachRNG() error {

@@ -9,6 +9,7 @@ import (
 
 	"terem/boot"
 	"terem/devices/virtio/blk"
+	"terem/devices/virtio/fs"
 	"terem/devices/virtio/net"
 	"terem/devices/virtio/rng"
 	"terem/devices/virtio/vsock"
@@ -44,6 +45,7 @@ type Config struct {
 	// Disks are the virtio disks, vda first. Queues is set by the machine. The backends are the
 	// machine's to close from New on, also if New fails.
 	Disks   []blk.Config
+	Shares  []fs.Config   // shared directories; likewise
 	RNG     *rng.Config   // a source of random numbers; nil: none
 	Balloon *Balloon      // takes memory back from the guest; nil: none
 	Vsock   *vsock.Config // sockets between guest and host; nil: none
@@ -65,7 +67,7 @@ type Balloon struct {
 
 // virtioDevices is how many virtio devices there are to be.
 func (c *Config) virtioDevices() int {
-	n := len(c.Disks)
+	n := len(c.Disks) + len(c.Shares)
 	if c.RNG != nil {
 		n++
 	}

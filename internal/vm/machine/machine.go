@@ -27,6 +27,7 @@ type Machine struct {
 	board       *board
 	virtio      *virtioBus
 	disks       int
+	shares      int
 	balloon     *balloon.Balloon // nil: none
 	vsock       *vsock.Device    // nil: none
 	net         *net.Device      // nil: none
@@ -348,6 +349,9 @@ func (m *Machine) Close() error {
 	}
 	if m.conf.Net != nil {
 		errs = append(errs, m.conf.Net.Backend.Close())
+	}
+	for _, s := range m.conf.Shares {
+		errs = append(errs, s.Server.Close())
 	}
 	if m.board != nil {
 		errs = append(errs, m.board.Close())

@@ -18,6 +18,9 @@ import (
 func (m *Machine) Save(take func(context.Context, *memory.Guest) error) (s *State, err error) {
 	m.state.Lock()
 	defer m.state.Unlock()
+	if m.shares > 0 {
+		return nil, errShares
+	}
 	select {
 	case <-m.done:
 		return nil, ErrEnded
@@ -45,6 +48,9 @@ func (m *Machine) Save(take func(context.Context, *memory.Guest) error) (s *Stat
 
 // ErrEnded is Save's error of a machine that has ended.
 var ErrEnded = errors.New("the machine has ended")
+
+// errShares is the error of a guest that has files of the host's open: which they are is nowhere but in the process that serves them.
+var errShares = errors.New("the guest has a shared directory, and what it has open there is not in a snapshot")
 
 // read reads the state. Nothing runs.
 func (m *Machine) read() (*State, error) {
