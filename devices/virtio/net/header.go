@@ -49,12 +49,3 @@ func (h *header) may(features uint64, n uint64) bool {
 	}
 	return false
 }
-
-// HeaderOf gives the header of a frame that a driver with all offloads may send, or false.
-func HeaderOf(frame []byte) (h [HeaderSize]byte, ok bool) {
-	if len(frame) < HeaderSize+ethernetSize {
-		return h, false
-	}
-	c := header(frame)
-	return c, c.may(featureChecksum|featureHostTSO4|featureHostTSO6, uint64(len(frame)-HeaderSize))
-}
