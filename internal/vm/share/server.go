@@ -42,7 +42,7 @@ func Start(p Program, s Spec) (_ *Server, err error) {
 	defer dir.Close()
 	c := &Server{gone: make(chan struct{}), free: make(chan int, Slots), over: make(chan struct{})}
 	c.end = sync.OnceValue(c.close)
-	files := []*os.File{nil, nil, os.Stderr, dir}
+	files := []*os.File{nil, nil, nil, dir}
 	defer func() {
 		for _, f := range files[DirFD+1:] {
 			f.Close()
@@ -105,7 +105,8 @@ func (c *Server) start(p Program, s Spec, files []*os.File) (err error) {
 		return err
 	}
 	defer null.Close()
-	files[0], files[1] = null, null
+	// Not terem's standard error: whoever reads that of a machine in the background waits until nobody has it any more.
+	files[0], files[1], files[2] = null, null, null
 	args := append(p.Args, ServerWord)
 	if s.ReadOnly {
 		args = append(args, ReadOnlyWord)
