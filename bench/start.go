@@ -60,7 +60,7 @@ func (s *suite) restoring() (vmm, error) {
 		return vmm{}, err
 	}
 	v, dir := s.vmms[0], s.path("loop.snap")
-	if _, err := s.command(nil, "run", "--detach", "--name", name, "--console", os.DevNull, "--memory", ramFlag, "--kernel", s.path(loopELF)); err != nil {
+	if _, err := s.command(nil, "run", "--detach", "--name", name, "--timeout", tinyLimit.String(), "--console", os.DevNull, "--memory", ramFlag, "--kernel", s.path(loopELF)); err != nil {
 		return vmm{}, err
 	}
 	_, err := s.command(nil, "snapshot", name, dir)
