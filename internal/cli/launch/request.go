@@ -66,7 +66,7 @@ var errNoFile = errors.New("it is no regular file, and whether it is the same la
 func (s *session) request() (r request, err error) {
 	o, c := s.o, s.conf
 	if len(o.Shares) > 0 {
-		return r, &fault.Error{Class: fault.Usage, Thing: fault.Field("Shares") + " " + o.Shares[0].Dir,
+		return r, &fault.Error{Class: fault.Usage, Thing: "shared directory " + o.Shares[0].Dir,
 			Cause: "what the guest has open in a shared directory is not in a snapshot", Mend: "start the machine without it"}
 	}
 	r = request{
