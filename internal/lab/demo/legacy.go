@@ -61,16 +61,21 @@ func legacyMemory() Demo {
 		Name: "v1-memory", Title: "Version 1, a limit: memory",
 		Idea: "memory.limit_in_bytes is what memory.max is in version 2, and memory.failcnt counts how often it was reached.",
 		Steps: []Step{
-			{Outside, "mkdir $V/memory/lab; echo 16M > $V/memory/lab/memory.limit_in_bytes; cat $V/memory/lab/memory.limit_in_bytes"}, join("memory"),
-			{Inside, "head -c 8m /dev/zero | tail -c 8m | wc -c"}, {Inside, "head -c 32m /dev/zero | tail -c 32m | wc -c"},
+			{Outside, "mkdir $V/memory/lab; echo 16M > $V/memory/lab/memory.limit_in_bytes; cat $V/memory/lab/memory.limit_in_bytes"},
+			{Inside, fill("8m")}, {Inside, fill("32m")},
 			{Outside, "cat $V/memory/lab/memory.failcnt; grep '^oom_kill ' $V/memory/lab/memory.oom_control"},
 		},
 		Lesson: "8 MiB fit, 32 MiB do not: their process was killed, and wc counts nothing.",
 		Shown: func(s [][]string) bool {
-			n := numbers(s[4])
-			return number(s[2]) == 8<<20 && !strings.Contains(strings.Join(s[3], " "), "33554432") && len(n) == 2 && n[0] > 0 && n[1] > 0
+			n := numbers(s[3])
+			return number(s[1]) == 8<<20 && !strings.Contains(strings.Join(s[2], " "), "33554432") && len(n) == 2 && n[0] > 0 && n[1] > 0
 		},
 	}
+}
+
+// fill holds so many bytes in the group. The shell that is spoken with stays outside: whoever is in the group may be killed.
+func fill(bytes string) string {
+	return "sh -c 'echo $$ > $0/tasks; head -c " + bytes + " /dev/zero | tail -c " + bytes + " | wc -c' $V/memory/lab"
 }
 
 func legacyCPU() Demo {
