@@ -35,8 +35,21 @@ func terem(t *testing.T, stdin string, args ...string) said {
 	return run(t, stdin, "terem", nil, args...)
 }
 
+// lab runs one of the lab's commands, which start many machines one after the other.
+func lab(t *testing.T, args ...string) said {
+	t.Helper()
+	const limit = 20 * time.Minute
+	return runFor(t, limit, "", "terem", nil, append([]string{"lab"}, args...)...)
+}
+
 // run is terem for a program that becomes it, with more in its environment.
 func run(t *testing.T, stdin, program string, env []string, args ...string) said {
+	t.Helper()
+	return runFor(t, limit, stdin, program, env, args...)
+}
+
+// runFor is run with a limit.
+func runFor(t *testing.T, limit time.Duration, stdin, program string, env []string, args ...string) said {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()

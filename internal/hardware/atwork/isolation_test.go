@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,7 +21,7 @@ func TestIsolation(t *testing.T) {
 	own(t)
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
-	s := terem(t, "", "lab", "isolation", "--row", "kill,memory,inotify,calls,panic", "--json", "-")
+	s := lab(t, "isolation", "--row", "kill,memory,inotify,calls,panic", "--json", "-")
 	var m struct {
 		Rows []struct {
 			Name  string
@@ -58,11 +59,42 @@ func nothingLeft(t *testing.T, tmp string) {
 	if ps := terem(t, "", "ps"); strings.Count(ps.out, "\n") != 1 {
 		t.Errorf("machines are left: %s", ps.out)
 	}
-	left, err := filepath.Glob("/sys/fs/cgroup/terem*")
-	for err == nil && len(left) > 0 { // what was killed is gone soon; what was not keeps the test here
-		time.Sleep(10 * time.Millisecond)
-		left, err = filepath.Glob("/sys/fs/cgroup/terem*")
+	if left := soon(groupsLeft); len(left) > 0 {
+		t.Errorf("control groups are left: %q", left)
 	}
+}
+
+// soon waits until nothing is left, and gives what is left after a minute: what was killed is gone before.
+func soon(left func() []string) []string {
+	const patience, pause = time.Minute, 10 * time.Millisecond
+	for until := time.Now().Add(patience); len(left()) > 0 && time.Now().Before(until); {
+		time.Sleep(pause)
+	}
+	return left()
+}
+
+// groupsLeft are the control groups of containers.
+func groupsLeft() []string {
+	left, _ := filepath.Glob("/sys/fs/cgroup/terem*") // the pattern is a right one
+	return left
+}
+
+// childrenLeft waits for the children that have ended, and gives those that have not, with their command lines.
+func childrenLeft() (left []string) {
+	for {
+		if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != nil || pid <= 0 {
+			break
+		}
+	}
+	lists, _ := filepath.Glob("/proc/self/task/*/children") // the pattern is a right one
+	for _, list := range lists {
+		b, _ := os.ReadFile(list) // the thread may have ended
+		for _, pid := range strings.Fields(string(b)) {
+			line, _ := os.ReadFile("/proc/" + pid + "/cmdline") // it may end now
+			left = append(left, pid+" "+strings.ReplaceAll(string(line), "\x00", " "))
+		}
+	}
+	return left
 }
 
 // TestIsolationInterrupted ends a run with machines at many moments, from the making of the snapshot on.
@@ -81,19 +113,35 @@ func TestIsolationInterrupted(t *testing.T) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(moment+1) * apart)
+		begun(t, c.Process.Pid, tmp)
+		time.Sleep(time.Duration(moment) * apart)
 		_ = c.Process.Signal(syscall.SIGINT) // it may have ended
 		_ = c.Wait()
-		if status := c.ProcessState.ExitCode(); status != 130 && status != 0 {
-			t.Errorf("moment %d: status %d", moment, status)
+		how := c.ProcessState.Sys().(syscall.WaitStatus)
+		ending := how.Signaled() && how.Signal() == syscall.SIGINT // it does not listen any more: nothingLeft looks what it has left
+		if status := how.ExitStatus(); !ending && status != 130 && status != 0 {
+			t.Errorf("moment %d: status %d, %v", moment, status, c.ProcessState)
 		}
-		for { // what was killed is gone soon
-			if _, err := unix.Wait4(-1, nil, 0, nil); err != nil {
-				break
-			}
+		if left := soon(childrenLeft); len(left) > 0 {
+			t.Errorf("moment %d: processes are left: %q", moment, left)
 		}
 		nothingLeft(t, tmp)
 	}
+}
+
+// begun waits until a terem has files, and so listens to signals, or has ended.
+func begun(t *testing.T, pid int, tmp string) {
+	t.Helper()
+	name := "/proc/" + strconv.Itoa(pid) + "/stat"
+	for range int(limit / (20 * time.Millisecond)) {
+		files, _ := os.ReadDir(tmp)
+		stat, err := os.ReadFile(name)
+		if len(files) > 0 || err != nil || strings.Contains(string(stat), ") Z ") {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("process %d does not begin", pid)
 }
 
 // TestControlGroups: of both versions, in machines of terem's.
@@ -101,7 +149,7 @@ func TestControlGroups(t *testing.T) {
 	emulated(t)
 	own(t)
 	t.Setenv("TMPDIR", t.TempDir())
-	s := terem(t, "", "lab", "cgroups", "--only", "pids,v1-trees,v1-memory,hybrid", "--json")
+	s := lab(t, "cgroups", "--only", "pids,v1-trees,v1-memory,hybrid", "--json")
 	var demos []struct {
 		Name, Why string
 		Shown     bool
