@@ -26,3 +26,21 @@ func TestHarmless(t *testing.T) {
 		}
 	}
 }
+
+// TestWaited reads cpu.stat of both versions.
+func TestWaited(t *testing.T) {
+	for _, tt := range []struct {
+		said []string
+		want bool
+	}{
+		{[]string{"nr_throttled 9", "throttled_usec 712000"}, true},
+		{[]string{"nr_throttled 9", "throttled_time 712000000"}, true},
+		{[]string{"nr_throttled 0", "throttled_usec 0"}, false},
+		{[]string{"grep: /sys/fs/cgroup/lab/cpu.stat: No such file or directory"}, false},
+		{nil, false},
+	} {
+		if got := waited(tt.said); got != tt.want {
+			t.Errorf("%q: %v", tt.said, got)
+		}
+	}
+}

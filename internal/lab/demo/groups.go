@@ -64,13 +64,15 @@ func limitCPU() Demo {
 			{Outside, "mkdir $G"}, {Inside, enter}, {Inside, "probe compute 1000"},
 			{Outside, "echo 20000 100000 > $G/cpu.max; cat $G/cpu.max"}, {Inside, "probe compute 1000"}, {Outside, "grep throttled $G/cpu.stat"},
 		},
-		Lesson: "With 20 of 100 ms it does a fifth (compute says how much in how many nanoseconds). nr_throttled counts the periods in which it had to wait.",
-		Shown: func(s [][]string) bool {
-			before, after := numbers(s[2]), numbers(s[4])
-			throttled := numbers(s[5])
-			return len(before) == 2 && len(after) == 2 && after[0] < before[0]/2 && len(throttled) > 0 && throttled[0] > 0
-		},
+		Lesson: "With 20 of 100 ms it does some fifth (compute says how much in how many nanoseconds). nr_throttled counts the periods in which it had to wait, throttled_usec for how long.",
+		Shown:  func(s [][]string) bool { return waited(s[5]) },
 	}
+}
+
+// waited: a group had to wait for its next period, and that took time. How much it did tells less: a host that is busy slows it, too.
+func waited(throttled []string) bool {
+	n := numbers(throttled)
+	return len(n) >= 2 && n[0] > 0 && n[1] > 0
 }
 
 func weighCPU() Demo {

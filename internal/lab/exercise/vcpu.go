@@ -65,9 +65,10 @@ func (v *vcpu) note(format string, a ...any) {
 // Over is the Server's.
 func (v *vcpu) Over() bool { return v.lost || v.ended && (v.returned || !v.stopping) }
 
-// Patience is the Server's. A right runner is refused at none of these: where it may take longer than expected, the scene goes on.
+// Patience is the Server's. Where a right runner may take longer than expected, the scene goes on; it is refused only if it does nothing
+// in half of a check's time.
 func (v *vcpu) Patience() int {
-	const verdict, anyOrder, little = 3, 20, 400
+	const verdict, anyOrder, little = 2, 20, 400
 	switch v.held {
 	case outside:
 		return anyOrder

@@ -30,8 +30,10 @@ func TestCallsWithoutEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mistakes := r.Mistakes()
-	if len(mistakes) != 1 || mistakes[0].Check != "a root of its own" || mistakes[0].Wrong.Seen != "no answer in 2s" {
-		t.Error(text(t, r))
+	for _, m := range r.Mistakes() { // on a busy host others may take as long
+		if m.Check == "a root of its own" && m.Wrong.Seen == "no answer in 2s" {
+			return
+		}
 	}
+	t.Error(text(t, r))
 }
