@@ -39,6 +39,8 @@ Verdicts:
   degraded   it gets less than 75 % of what it gets alone
   safe       nothing of that, from an attack that took place
   unclear    the numbers do not tell, or the attack did not come to its end
+  123 calls  so many of the attacker's system calls did the victim's kernel answer;
+             "not counted": another kernel did
   not run    a line below the table says why
 A "!" marks what came otherwise than expected: a finding, or a host that is set up so.
 

@@ -130,6 +130,7 @@ func Run(ctx context.Context, o Options) (m *result.Matrix, err error) {
 				return m, ctx.Err()
 			}
 			m.Rows[r].Cells = append(m.Rows[r].Cells, cell)
+			m.Rows[r].Compare()
 			o.Progress.Done(r, c)
 		}
 	}
@@ -192,5 +193,5 @@ func Describe(e experiment.Experiment) result.Row {
 // expect is a cell that has not run.
 func expect(e experiment.Experiment, i place.Isolation) result.Cell {
 	x := mechanism.Of(e.Name, i.Name)
-	return result.Cell{Column: i.Name, Expected: x.Verdict, Mechanism: x.Decides}
+	return result.Cell{Column: i.Name, Expected: x.Verdict, Mechanism: x.Decides, Fewer: x.Fewer}
 }

@@ -9,11 +9,12 @@ import (
 type Verdict string
 
 const (
-	Harmed   Verdict = "harmed"   // it was killed, changed, or found out
-	Degraded Verdict = "degraded" // it got much less than alone
-	Safe     Verdict = "safe"
-	Unclear  Verdict = "unclear" // the numbers do not tell
-	Counted  Verdict = "counted" // nobody was harmed: a number says how much there is that could
+	Harmed     Verdict = "harmed"   // it was killed, changed, or found out
+	Degraded   Verdict = "degraded" // it got much less than alone
+	Safe       Verdict = "safe"
+	Unclear    Verdict = "unclear"     // the numbers do not tell
+	Counted    Verdict = "counted"     // nobody was harmed: a number says how much there is that could
+	NotCounted Verdict = "not counted" // there is nothing to count: another kernel than the victim's was asked
 )
 
 // Experiment is one row: what is tried, and how it is seen.

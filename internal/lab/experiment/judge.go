@@ -13,7 +13,7 @@ type judge = func(Seen) (Verdict, string)
 // Decide is the verdict. A victim is safe only from an attack that took place.
 func (e Experiment) Decide(s Seen) (Verdict, string) {
 	v, why := e.Judge(s)
-	if v != Safe && v != Counted {
+	if v != Safe && v != Counted && v != NotCounted {
 		return v, why
 	}
 	switch {
@@ -175,16 +175,14 @@ func said(lines []string) string {
 	return strconv.Quote(strings.Join(lines, "; "))
 }
 
-// answered are the system calls that the victim's kernel has answered for the attacker: none, if the attacker has another kernel.
+// answered are the system calls that the victim's kernel has answered for the attacker.
 func answered(s Seen) int {
 	n, _ := calls(s.Attack)
-	if value(s.Before, "boot_id") != value(s.Attack, "boot_id") {
-		return 0
-	}
 	return n
 }
 
-// counted says how many calls were answered, and by whom.
+// counted says how many calls were answered, and by whom. Those of another kernel say nothing of the victim's: what that other kernel, or
+// whatever runs it, asks of a kernel below is not counted here.
 func counted(s Seen) (Verdict, string) {
 	mine, theirs := value(s.Before, "boot_id"), value(s.Attack, "boot_id")
 	n, of := calls(s.Attack)
@@ -196,7 +194,7 @@ func counted(s Seen) (Verdict, string) {
 	case mine == theirs:
 		return Counted, fmt.Sprintf("the victim's kernel answered %d of %d system calls of the attacker's", n, of)
 	}
-	return Counted, fmt.Sprintf("the victim's kernel was asked nothing: another one answered %d of %d system calls", n, of)
+	return NotCounted, fmt.Sprintf("another kernel than the victim's answered %d of %d system calls; what the host's kernel was asked for to run it is not counted", n, of)
 }
 
 // calls finds "calls ANSWERED TRIED".

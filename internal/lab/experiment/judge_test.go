@@ -33,7 +33,7 @@ func TestJudge(t *testing.T) {
 		{"in between", "cpu", Seen{Before: []string{"compute 100 10"}, After: []string{"compute 85 10"}}, Unclear},
 		{"more work", "cpu", Seen{Before: []string{"compute 100 10"}, After: []string{"compute 120 10"}}, Safe},
 		{"calls of one kernel", "calls", Seen{Before: []string{"boot_id=1"}, Attack: []string{"boot_id=1", Tried + "calls 300 464"}, Done: true}, Counted},
-		{"calls of two", "calls", Seen{Before: []string{"boot_id=1"}, Attack: []string{"boot_id=2", Tried + "calls 300 464"}, Done: true}, Counted},
+		{"calls of two", "calls", Seen{Before: []string{"boot_id=1"}, Attack: []string{"boot_id=2", Tried + "calls 300 464"}, Done: true}, NotCounted},
 		{"no calls", "calls", Seen{Before: []string{"boot_id=1"}, Attack: []string{"boot_id=1", Tried}, Done: true}, Unclear},
 		{"a busy machine", "cpu", Seen{Before: []string{"compute 100 10"}, After: []string{"compute 50 10"}, Others: 3}, Unclear},
 		{"half of the time", "cpu", Seen{Before: []string{"compute 9 10", "used 0.79 0.80"}, After: []string{"compute 9 10", "used 0.41 0.80"}}, Degraded},
@@ -143,12 +143,13 @@ func FuzzJudge(f *testing.F) {
 	})
 }
 
-// TestAnswered: calls that another kernel has answered are none of the victim's.
+// TestAnswered: calls that another kernel has answered are not taken for a number of the victim's, none among them.
 func TestAnswered(t *testing.T) {
-	for other, want := range map[string]int{"1": 300, "2": 0} {
-		s := Seen{Before: []string{"boot_id=1"}, Attack: []string{"boot_id=" + other, Tried + "calls 300 464"}}
-		if n := answered(s); n != want {
-			t.Errorf("boot_id %s: %d, want %d", other, n, want)
+	e, _ := Find("calls")
+	for other, want := range map[string]Verdict{"1": Counted, "2": NotCounted} {
+		s := Seen{Before: []string{"boot_id=1"}, Attack: []string{"boot_id=" + other, Tried + "calls 300 464"}, Done: true}
+		if v, why := e.Decide(s); v != want || e.Count(s) != 300 || !strings.Contains(why, "300 of 464") {
+			t.Errorf("boot_id %s: %s, %q; want %s", other, v, why, want)
 		}
 	}
 }

@@ -17,7 +17,7 @@ func resources() []Experiment {
 			Name: "cpu", Title: "take its processor time", OneCPU: true,
 			Question:   "Can a program slow another one down by computing?",
 			AttackDoes: "computes in four processes, on the processor that the victim has, too",
-			VictimSees: "how much of the time it has the processor, in the best of four windows of 0.8 seconds and more, alone and under attack by turns; the work done, if it has a kernel of its own, which cannot know that",
+			VictimSees: "how much of the time it has the processor, in the best of four to ten windows of 0.8 seconds and more, alone and under attack by turns; the work done, if it has a kernel of its own, which cannot know that",
 			Look: `
 for i in 1 2; do
     [ $KERNEL = shared ] && time -f 'used %U %e' probe compute 800 || probe compute 800

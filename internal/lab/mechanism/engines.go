@@ -21,6 +21,7 @@ func gVisor() places {
 	for row := range table() {
 		all[row] = safe("each has a kernel of its own, in user space, which answers its system calls; of the host's it asks for few things")
 	}
+	all["calls"] = another(all["calls"].Decides)
 	all["cpu"] = table()["cpu"]["container"]
 	return all
 }

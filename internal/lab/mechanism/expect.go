@@ -6,6 +6,7 @@ import "terem/internal/lab/experiment"
 type Expectation struct {
 	Verdict experiment.Verdict
 	Decides string
+	Fewer   string // a column of which more is counted
 }
 
 // Of is what is expected of an experiment in a place, by their names. Engines are expected to keep apart as a container of terem's
@@ -22,10 +23,26 @@ func Of(row, column string) Expectation {
 }
 
 // Short forms for the table.
-func harmed(decides string) Expectation   { return Expectation{experiment.Harmed, decides} }
-func degraded(decides string) Expectation { return Expectation{experiment.Degraded, decides} }
-func counted(decides string) Expectation  { return Expectation{experiment.Counted, decides} }
-func safe(decides string) Expectation     { return Expectation{experiment.Safe, decides} }
+func harmed(decides string) Expectation {
+	return Expectation{Verdict: experiment.Harmed, Decides: decides}
+}
+func degraded(decides string) Expectation {
+	return Expectation{Verdict: experiment.Degraded, Decides: decides}
+}
+func counted(decides string) Expectation {
+	return Expectation{Verdict: experiment.Counted, Decides: decides}
+}
+func safe(decides string) Expectation { return Expectation{Verdict: experiment.Safe, Decides: decides} }
+
+// fewer is counted, of which there is more in a column.
+func fewer(than, decides string) Expectation {
+	return Expectation{Verdict: experiment.Counted, Decides: decides, Fewer: than}
+}
+
+// another is another kernel's.
+func another(decides string) Expectation {
+	return Expectation{Verdict: experiment.NotCounted, Decides: decides}
+}
 
 // places are the expectations of a row.
 type places = map[string]Expectation
@@ -103,8 +120,8 @@ func table() map[string]places {
 			safe("each machine has a disk of a size of its own. (One that grows in a file on the host's disk can fill that)")),
 		"calls": alike(
 			counted("there is one kernel, and root may call nearly all of it"),
-			counted("a filter (seccomp) and rights that were taken away refuse some calls; what is left reaches the one kernel that there is"),
-			counted("the attacker's calls go to a kernel of its own. What reaches the host is what its virtual CPU does that the processor cannot: exits, which terem handles")),
+			fewer("process", "a filter (seccomp) and rights that were taken away refuse some calls; what is left reaches the one kernel that there is"),
+			another("the attacker's calls go to a kernel of its own. What reaches the host is what its virtual CPU does that the processor cannot: exits, which terem handles")),
 		"host-name": alike(
 			harmed("one UTS namespace, and root"),
 			safe("its own UTS namespace; and without CAP_SYS_ADMIN it may not change even that"),

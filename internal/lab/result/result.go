@@ -2,6 +2,7 @@
 package result
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // Schema is raised when a reader of the JSON form would have to change.
-const Schema = 2
+const Schema = 3
 
 // NotRun is the verdict of a cell that was not run: Why says why.
 const NotRun experiment.Verdict = "not run"
@@ -55,7 +56,9 @@ type Cell struct {
 	Why       string             `json:"why,omitempty"`   // it was not run
 	Count     *int               `json:"count,omitempty"` // of a verdict that is counted
 	Expected  experiment.Verdict `json:"expected"`
-	Mechanism string             `json:"mechanism"` // what decides, if it comes as expected
+	Fewer     string             `json:"fewer_than,omitempty"` // a column in which more is expected to be counted
+	TooMany   bool               `json:"too_many,omitempty"`   // and it was not
+	Mechanism string             `json:"mechanism"`            // what decides, if it comes as expected
 	Evidence  string             `json:"evidence,omitempty"`
 	Where     string             `json:"where,omitempty"`
 	Took      time.Duration      `json:"took_ns,omitempty"`
@@ -72,7 +75,28 @@ type Commands struct {
 }
 
 // Surprise says whether a cell came otherwise than expected.
-func (c Cell) Surprise() bool { return c.Verdict != NotRun && c.Verdict != c.Expected }
+func (c Cell) Surprise() bool {
+	return c.Verdict != NotRun && (c.Verdict != c.Expected || c.TooMany)
+}
+
+// Wanted is what was expected, in words.
+func (c Cell) Wanted() string {
+	if c.TooMany {
+		return "less than " + c.Fewer + " has"
+	}
+	return string(c.Expected)
+}
+
+// Compare looks whether less was counted in the last cell than in the one that is to have more, if that has a number.
+func (r *Row) Compare() {
+	last := &r.Cells[len(r.Cells)-1]
+	for _, c := range r.Cells {
+		if c.Column == last.Fewer && c.Count != nil && last.Count != nil && *last.Count >= *c.Count {
+			last.TooMany = true
+			last.Evidence += fmt.Sprintf("; that is not less than %d, which %s has", *c.Count, c.Column)
+		}
+	}
+}
 
 // Word is the verdict for a table: what was counted is a number.
 func (c Cell) Word() string {

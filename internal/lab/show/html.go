@@ -107,6 +107,8 @@ func class(v experiment.Verdict) string {
 	switch v {
 	case experiment.Harmed, experiment.Degraded, experiment.Safe, experiment.Unclear, experiment.Counted:
 		return string(v)
+	case experiment.NotCounted:
+		return string(experiment.Counted)
 	}
 	return "not-run"
 }

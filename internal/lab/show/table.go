@@ -17,7 +17,7 @@ type Options struct {
 
 // Widths, in characters: four columns and the titles fit 80.
 const (
-	cellWidth  = 11
+	cellWidth  = 12
 	titleWidth = 30
 )
 
@@ -33,7 +33,7 @@ func color(v experiment.Verdict) string {
 		return "33" // yellow
 	case experiment.Safe:
 		return "32" // green
-	case experiment.Counted:
+	case experiment.Counted, experiment.NotCounted:
 		return "0"
 	}
 	return "2" // faint
@@ -112,7 +112,7 @@ func below(m *result.Matrix) string {
 	for _, x := range m.Rows {
 		for i, c := range x.Cells {
 			if c.Surprise() {
-				fmt.Fprintf(&b, "\n! %s, %s: %s was expected: %s.\n  Seen: %s.\n", x.Title, m.Columns[i].Title, c.Expected, c.Mechanism, Clean(c.Evidence))
+				fmt.Fprintf(&b, "\n! %s, %s: %s was expected: %s.\n  Seen: %s.\n", x.Title, m.Columns[i].Title, c.Wanted(), c.Mechanism, Clean(c.Evidence))
 			}
 		}
 	}
