@@ -112,7 +112,8 @@ With --all, DIR has a directory for each student, and each is graded with the sa
 Exit status:
   0   all is right
   1   something is wrong
-  2   nothing is wrong, but not all could be run here: there is no KVM, or no container
+  2   nothing is wrong, but not all could be run here: there is no KVM, no kernel
+         to boot ("terem guest build" makes it), or no container
   64  usage: DIR has nothing to grade
   69  host: no Go, no room`
 
