@@ -379,8 +379,10 @@ func TestCache(t *testing.T) {
 		d.want(0, e)
 		return as[fuse.OpenOut](d, b).OpenFlags
 	}
-	if flags() != 0 || flags() != 0 {
-		t.Error("a file that has just changed is kept")
+	for range 2 {
+		if flags() != 0 {
+			t.Error("a file that has just changed is kept")
+		}
 	}
 	old := time.Now().Add(-time.Hour)
 	d.must(os.Chtimes(d.host("a"), old, old))
