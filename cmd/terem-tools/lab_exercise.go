@@ -113,7 +113,7 @@ Exit status:
   0   all is right
   1   something is wrong
   2   nothing is wrong, but not all could be run here: there is no KVM, no kernel
-         to boot ("terem guest build" makes it), or no container
+      to boot ("terem guest build" makes it), or no container
   64  usage: DIR has nothing to grade
   69  host: no Go, no room`
 

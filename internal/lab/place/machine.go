@@ -17,6 +17,7 @@ type machine struct {
 	name string
 	role role
 	p    *Process
+	born time.Time
 }
 
 // What stands in the image that the machines have as their root file system, and what `prepare` makes.
@@ -34,9 +35,12 @@ const (
 // as a hundred system calls, and more where the processor is interpreted.
 const machineMemory = "80M"
 
-// MachineLimit ends a machine whose terem is killed in a way that it cannot see. It is longer than anything that is waited for: a
-// victim must not end by it, and one machine serves many of them.
-const MachineLimit = time.Hour
+// MachineLimit ends a machine whose terem is killed in a way that it cannot see. A victim must not end by it, and one machine serves many
+// of them: so none is given away that is older than MachineAge, and what is left is longer than anything that is waited for.
+const (
+	MachineAge   = time.Hour
+	MachineLimit = 2 * time.Hour
+)
 
 // Patience is how long a machine is given to start: an interpreted kernel takes its time.
 const Patience = 3 * time.Minute
@@ -70,13 +74,13 @@ func (m *machine) kill() {
 	}
 }
 
-// lives: it has not ended by itself.
-func (m *machine) lives() bool {
+// serves: it has not ended by itself, and will not do so soon.
+func (m *machine) serves() bool {
 	select {
 	case <-m.p.gone:
 		return false
 	default:
-		return true
+		return time.Since(m.born) < MachineAge
 	}
 }
 
@@ -104,7 +108,7 @@ func (w *Workspace) restore(n Need) (*machine, error) {
 // boot starts a machine.
 func (w *Workspace) boot(argv func(name string) []string) (*machine, error) {
 	w.machines++
-	m := &machine{w: w, name: fmt.Sprintf("%s-%d", w.ID, w.machines)}
+	m := &machine{w: w, name: fmt.Sprintf("%s-%d", w.ID, w.machines), born: time.Now()}
 	var err error
 	m.p, err = w.Start(argv(m.name))
 	return m, err

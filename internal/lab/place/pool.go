@@ -22,7 +22,7 @@ type pool struct {
 func (w *Workspace) take(ctx context.Context, r role) (*machine, error) {
 	if m := w.pool.kept[r]; m != nil {
 		delete(w.pool.kept, r)
-		if m.lives() {
+		if m.serves() {
 			return m, nil
 		}
 		m.kill()
@@ -31,7 +31,11 @@ func (w *Workspace) take(ctx context.Context, r role) (*machine, error) {
 		return nil, err
 	}
 	m, err := w.pool.spare, error(nil)
-	if w.pool.spare = nil; m == nil {
+	if w.pool.spare = nil; m != nil && !m.serves() {
+		m.kill()
+		m = nil
+	}
+	if m == nil {
 		m, err = w.restore(Need{})
 	}
 	if err != nil {

@@ -129,3 +129,20 @@ func TestEnded(t *testing.T) {
 	}
 	p.Close()
 }
+
+// TestOld: a machine that would end soon is given away no more, kept or just started.
+func TestOld(t *testing.T) {
+	w := newFakeWorkspace(t)
+	p := openPair(t, w, "container", Need{Disposable: true})
+	kept, spare := p.machines[0], w.pool.spare
+	p.Unharmed()
+	p.Close()
+	for _, m := range []*machine{kept, spare} {
+		m.born = m.born.Add(-MachineAge)
+	}
+	p = openPair(t, w, "container", Need{Disposable: true})
+	if m := p.machines[0]; m == kept || m == spare || kept.p != nil || spare.p != nil {
+		t.Errorf("%s", m.name)
+	}
+	p.Close()
+}
