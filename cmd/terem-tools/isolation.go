@@ -47,7 +47,8 @@ A "!" marks what came otherwise than expected: a finding, or a host that is set 
 Exit status:
   0      run, also if some cells could not be
   64     usage: a flag is wrong
-  69     host: no guest's root file system, no space
+  69     host: no guest's root file system, no space, or something that was made could not be
+         removed
   130    interrupted; what was found out until then is printed and written`
 
 const isolationExample = `  terem lab isolation                         the whole matrix
@@ -109,14 +110,15 @@ func (f *isolationFlags) run(c *cobra.Command) (status int, err error) {
 	f.o.Progress = f.progress(&teller{w: os.Stderr, failed: stop})
 	m, err := lab.Run(ctx, f.o)
 	f.o.Progress.Close()
-	if m == nil {
+	const interrupted = 130 // as a shell has it for SIGINT
+	switch {
+	case m == nil && ctx.Err() != nil:
+		return interrupted, nil
+	case m == nil:
 		return 0, err
-	}
-	if errors.Is(err, context.Canceled) {
-		const interrupted = 130 // as a shell has it for SIGINT
+	case m.Ended != "":
 		status = interrupted
 		fmt.Fprintln(os.Stderr, "terem: interrupted; what follows was found out until then")
-		err = nil
 	}
 	return status, errors.Join(err, f.write(m))
 }
@@ -125,7 +127,7 @@ func (f *isolationFlags) explainRow() error {
 	if !slices.Contains(lab.Rows(), f.explain) {
 		return &fault.Error{Class: fault.Usage, Thing: "--explain " + f.explain, Cause: "not one that is known", Mend: "choose from " + strings.Join(lab.Rows(), ", ")}
 	}
-	m, err := lab.Plan(lab.Options{Rows: []string{f.explain}, Targets: f.o.Targets})
+	m, err := lab.Plan(context.Background(), lab.Options{Rows: []string{f.explain}, Targets: f.o.Targets})
 	if err != nil {
 		return err
 	}

@@ -65,19 +65,19 @@ type plan struct {
 	absent  []string // engines that have no column, and why
 }
 
-func newPlan(o Options) (p plan, err error) {
+func newPlan(ctx context.Context, o Options) (p plan, err error) {
 	p.rows, err = choose(fault.Field("Rows"), o.Rows, experiment.All(), func(e experiment.Experiment) string { return e.Name })
 	if err == nil {
 		p.columns, err = choose(fault.Field("Columns"), o.Columns, place.All(), func(i place.Isolation) string { return i.Name })
 	}
 	if err == nil && o.Targets != nil {
-		err = p.engines(o.Targets)
+		err = p.engines(ctx, o.Targets)
 	}
 	return p, err
 }
 
 // engines adds columns. One that was named has its own also if it is not there: then that says why.
-func (p *plan) engines(names []string) error {
+func (p *plan) engines(ctx context.Context, names []string) error {
 	names = slices.Clone(names)
 	found := slices.Contains(names, Found)
 	names = slices.DeleteFunc(names, func(n string) bool { return n == Found })
@@ -87,7 +87,11 @@ func (p *plan) engines(names []string) error {
 				Mend: "choose from " + strings.Join(Targets(), ", ")}
 		}
 	}
-	for _, i := range place.Engines() {
+	wanted := names
+	if found {
+		wanted = place.EngineNames()
+	}
+	for _, i := range place.Engines(ctx, wanted) {
 		switch why := i.Absent(); {
 		case slices.Contains(names, i.Name), found && why == "":
 			p.columns = append(p.columns, i)
@@ -95,21 +99,22 @@ func (p *plan) engines(names []string) error {
 			p.absent = append(p.absent, why)
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // Plan is the matrix without cells.
-func Plan(o Options) (*result.Matrix, error) {
-	p, err := newPlan(o)
+func Plan(ctx context.Context, o Options) (*result.Matrix, error) {
+	p, err := newPlan(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	return p.empty(o), nil
 }
 
-// Run runs the matrix. When ctx ends before its time, the result holds what was found out so far.
+// Run runs the matrix. When ctx ends before its time, the result holds what was found out so far, and says so; there is none if that was
+// before anything was run. An error beside a result is what could not be taken away.
 func Run(ctx context.Context, o Options) (m *result.Matrix, err error) {
-	p, err := newPlan(o)
+	p, err := newPlan(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +132,7 @@ func Run(ctx context.Context, o Options) (m *result.Matrix, err error) {
 			cell := run(ctx, w, e, i)
 			if ctx.Err() != nil {
 				m.Ended, m.Took = "interrupted", time.Since(m.Started)
-				return m, ctx.Err()
+				return m, nil
 			}
 			m.Rows[r].Cells = append(m.Rows[r].Cells, cell)
 			m.Rows[r].Compare()

@@ -2,6 +2,7 @@ package place
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -17,13 +18,11 @@ type docker struct {
 	image string // empty: not made yet
 }
 
-func newDocker() Isolation {
+func newDocker(ctx context.Context) Isolation {
 	d := &docker{engine: findEngine("docker")}
 	if d.missing == "" {
-		ctx, cancel := context.WithTimeout(context.Background(), dockerLimit)
-		defer cancel()
-		out, err := exec.CommandContext(ctx, d.path, "version", "--format", "{{.Server.Version}}").Output()
-		if err != nil || strings.TrimSpace(string(out)) == "" {
+		out, err := d.ask(ctx, "version", "--format", "{{.Server.Version}}")
+		if err != nil || out == "" {
 			d.missing = "docker: its daemon does not answer"
 		}
 	}
@@ -46,7 +45,7 @@ func (d *docker) open(ctx context.Context, w *Workspace, n Need) (*Pair, error) 
 			argv = append(argv, "--cpuset-cpus", w.firstCPU())
 		}
 		*place = Place{front: g.line(Need{}, append(argv, d.image)...), Path: "/bin", Dir: "/tmp/files", Data: "/tmp"}
-		p.undo = append(p.undo, func() { d.remove("rm", "--force", "--volumes", id) })
+		p.undo = append(p.undo, func() { w.leaves(d.remove("container "+id, "rm", "--force", "--volumes", id)) })
 	}
 	return p, nil
 }
@@ -58,7 +57,7 @@ func (d *docker) load(ctx context.Context, w *Workspace) error {
 	}
 	const script = `"$1" tar -C "$2" -c . | "$3" import - "$4"`
 	name := w.ID + "-image"
-	w.undo = append(w.undo, func() { d.remove("rmi", "--force", name) })
+	w.undo = append(w.undo, func() { w.leaves(d.remove("image "+name, "rmi", "--force", name)) })
 	if err := w.run(ctx, w.Programs()+"/busybox", "sh", "-c", script, "sh", w.Programs()+"/busybox", w.rootDir(), d.path, name); err != nil {
 		return fmt.Errorf("make an image for docker: %w", err)
 	}
@@ -66,9 +65,35 @@ func (d *docker) load(ctx context.Context, w *Workspace) error {
 	return nil
 }
 
-// remove takes away what may be gone already: docker says so, and nobody wants to know.
-func (d *docker) remove(words ...string) {
-	ctx, cancel := context.WithTimeout(context.Background(), dockerLimit)
+// ask has docker's client say something.
+func (d *docker) ask(ctx context.Context, words ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, dockerLimit)
 	defer cancel()
-	_ = exec.CommandContext(ctx, d.path, words...).Run()
+	c := exec.CommandContext(ctx, d.path, words...)
+	c.WaitDelay = time.Second // what the client has started may keep its output open
+	out, err := c.CombinedOutput()
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return strings.TrimSpace(string(out)), err
+}
+
+// remove takes away what may be gone already, which docker says in words alone: "No such container". One that is being removed is
+// in the way of that for a moment.
+func (d *docker) remove(what string, words ...string) error {
+	const tries, pause = 10, 200 * time.Millisecond
+	why := ""
+	for range tries {
+		said, err := d.ask(context.Background(), words...)
+		if err == nil || strings.Contains(strings.ToLower(said), "no such") {
+			return nil
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			why = "its daemon does not answer"
+			break
+		}
+		why = lastOf(strings.Split(said, "\n"))
+		time.Sleep(pause)
+	}
+	return leftBehind("docker's "+what, why, "`docker "+strings.Join(words, " ")+"` removes it")
 }

@@ -6,10 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"terem/internal/fault"
 )
 
 // engine is a program of this host's that makes containers.
@@ -22,15 +26,29 @@ type engine struct {
 	left     error    // why it was not
 }
 
-// Engines are those that terem knows, as places like All's. They were looked for in $PATH.
-func Engines() []Isolation {
-	return []Isolation{
-		ociRuntime("crun", "an OCI runtime, with what engines ask it for", true),
-		ociRuntime("runc", "the OCI runtime below docker, with what engines ask it for", true),
-		ociRuntime("runsc", "gVisor: a kernel in user space answers the program's system calls", false, "--network=none"),
-		newPodman(),
-		newDocker(),
+// Engines looks for those of these names in $PATH, and gives them as places like All's. Nothing is asked of the others. It ends early
+// with ctx.
+func Engines(ctx context.Context, names []string) (list []Isolation) {
+	for _, name := range EngineNames() {
+		if slices.Contains(names, name) && ctx.Err() == nil {
+			list = append(list, lookFor(ctx, name))
+		}
 	}
+	return list
+}
+
+func lookFor(ctx context.Context, name string) Isolation {
+	switch name {
+	case "crun":
+		return ociRuntime(name, "an OCI runtime, with what engines ask it for", true)
+	case "runc":
+		return ociRuntime(name, "the OCI runtime below docker, with what engines ask it for", true)
+	case "runsc":
+		return ociRuntime(name, "gVisor: a kernel in user space answers the program's system calls", false, "--network=none")
+	case "podman":
+		return newPodman()
+	}
+	return newDocker(ctx)
 }
 
 // EngineNames are the names of all of them.
@@ -87,7 +105,7 @@ func (e *engine) open(ctx context.Context, w *Workspace, n Need) (*Pair, error) 
 	if n.Disposable {
 		path, root = e.inside(), innerRoot
 	} else {
-		p.undo = append(p.undo, w.removeGroups)
+		p.undo = append(p.undo, func() { w.removeGroups() })
 	}
 	for who, place := range map[string]*Place{"victim": &p.Victim, "attacker": &p.Attacker} {
 		box := ociBox{id: w.boxID(), root: root}
@@ -108,23 +126,40 @@ func (w *Workspace) boxID() string {
 }
 
 // removeGroups takes away the control groups of containers that were killed: those of this workspace's names, below the root of each
-// hierarchy. One that still has a process in it, which is about to end, is tried again.
-func (w *Workspace) removeGroups() {
-	const patience = 2 * time.Second
-	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
-		left := 0
+// hierarchy. One that still has a process in it, which is about to end, is tried again; those in which that does not end are left.
+func (w *Workspace) removeGroups() (left []string) {
+	const patience, pause = 2 * time.Second, 20 * time.Millisecond
+	for until := time.Now().Add(patience); ; time.Sleep(pause) {
+		left = nil
 		for _, pattern := range []string{"/sys/fs/cgroup/*/", "/sys/fs/cgroup/"} {
 			found, _ := filepath.Glob(pattern + w.ID + "-*") // the pattern is a right one
 			for _, dir := range found {
 				if !removeGroup(dir) {
-					left++
+					left = append(left, dir)
 				}
 			}
 		}
-		if left == 0 {
-			return
+		if len(left) == 0 || time.Now().After(until) {
+			return left
 		}
 	}
+}
+
+// groupsLeft says which control groups there still are. After a pair of containers nobody asks: the next ones try again.
+func (w *Workspace) groupsLeft() error {
+	if w.boxes == 0 {
+		return nil
+	}
+	left := w.removeGroups()
+	if len(left) == 0 {
+		return nil
+	}
+	return leftBehind("control groups: "+strings.Join(left, ", "), "something in them still runs", "rmdir(1) removes them when that has ended")
+}
+
+// leftBehind is what the lab has made and could not take away.
+func leftBehind(what, why, mend string) error {
+	return &fault.Error{Class: fault.Host, Thing: "left behind: " + what, Cause: why, Mend: mend}
 }
 
 // removeGroup removes a control group and those below it.

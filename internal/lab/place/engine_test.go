@@ -1,6 +1,7 @@
 package place
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -13,7 +14,7 @@ import (
 func TestEngineNames(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	var names []string
-	for _, i := range Engines() {
+	for _, i := range Engines(t.Context(), EngineNames()) {
 		names = append(names, i.Name)
 		if want := i.Name + ": not installed"; i.Absent() != want || i.Missing(&Workspace{root: true}, Need{}) != want {
 			t.Errorf("%q", i.Absent())
@@ -41,9 +42,11 @@ func fake(t *testing.T, name, script string) {
 
 func engineNamed(t *testing.T, name string) Isolation {
 	t.Helper()
-	all := Engines()
-	n := slices.IndexFunc(all, func(i Isolation) bool { return i.Name == name })
-	return all[n]
+	list := Engines(t.Context(), []string{name})
+	if len(list) != 1 || list[0].Name != name {
+		t.Fatalf("%s: %v", name, list)
+	}
+	return list[0]
 }
 
 // TestEngineMissing: runtimes are taken along where a row harms the machine, the others never run such a row.
@@ -107,6 +110,36 @@ case $1 in version) echo 28.0 ;; import) cat > /dev/null ;; esac`)
 	if string(b) != want {
 		t.Errorf("%s", b)
 	}
+}
+
+// TestDockerNotAsked: nobody who wants another engine waits for docker, and nobody who has ended it does.
+func TestDockerNotAsked(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	fake(t, "docker", "echo $@ >> "+log)
+	engineNamed(t, "crun")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if list := Engines(ctx, EngineNames()); len(list) > 0 {
+		t.Errorf("%v", list)
+	}
+	if b, err := os.ReadFile(log); err == nil {
+		t.Errorf("%s", b)
+	}
+}
+
+// TestLeft: what cannot be removed is said when the workspace is closed; what is gone already is not.
+func TestLeft(t *testing.T) {
+	fake(t, "docker", `case "$*" in *stuck*) echo 'cannot remove: device or resource busy' ;; *) echo "Error: No such image: $2" ;; esac; exit 1`)
+	w := newTestWorkspace(t)
+	d := &docker{engine: findEngine("docker")}
+	w.leaves(d.remove("image gone", "rmi", "gone"))
+	w.leaves(d.remove("image stuck", "rmi", "stuck"))
+	err := w.Close()
+	const want = "left behind: docker's image stuck: cannot remove: device or resource busy; `docker rmi stuck` removes it"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v", err)
+	}
+	w.keeper, w.left = newKeeper(), nil // the test closes it, too
 }
 
 // TestConfig reads a runtime's configuration as one does.

@@ -32,7 +32,7 @@ func (e *engine) openPodman(ctx context.Context, w *Workspace, n Need) (*Pair, e
 	if err != nil {
 		return nil, err
 	}
-	p.undo = append(p.undo, w.removeGroups)
+	p.undo = append(p.undo, func() { w.removeGroups() })
 	for _, place := range []*Place{&p.Victim, &p.Attacker} {
 		id := w.boxID()
 		dir := filepath.Join(filepath.Dir(g.dir), id)

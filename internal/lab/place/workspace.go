@@ -36,6 +36,7 @@ type Workspace struct {
 	boxes    int       // so many containers of engines were made
 	carried  []*engine // those that machines have as well
 	undo     []func()  // before the files are taken away
+	left     []error   // what could not be
 }
 
 // New makes a workspace in a directory of its own. The caller owes a Close.
@@ -84,7 +85,7 @@ func Token() string {
 	return hex.EncodeToString(b[:])
 }
 
-// Close takes away all files. What runs still must have been stopped.
+// Close takes away all that was made, and says what it could not. What runs still must have been stopped.
 func (w *Workspace) Close() error {
 	for _, m := range []*machine{w.guest, w.fresh} {
 		if m != nil {
@@ -95,9 +96,17 @@ func (w *Workspace) Close() error {
 	for _, f := range w.undo {
 		f()
 	}
+	w.leaves(w.groupsLeft())
 	w.keeper.close()
 	_, _ = running.List(running.Root()) // clears the names of machines that were killed
-	return os.RemoveAll(w.dir)
+	return errors.Join(append(w.left, os.RemoveAll(w.dir))...)
+}
+
+// leaves notes what could not be taken away, for Close to say.
+func (w *Workspace) leaves(err error) {
+	if err != nil {
+		w.left = append(w.left, err)
+	}
 }
 
 func (w *Workspace) rootDir() string { return filepath.Join(w.dir, "root") }

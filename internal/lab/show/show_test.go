@@ -28,7 +28,7 @@ var update = flag.Bool("update", false, "write the goldens anew")
 // sample is a matrix with every verdict, a surprise, and a row that is not done.
 func sample(t testing.TB) *result.Matrix {
 	t.Helper()
-	m, err := lab.Plan(lab.Options{Rows: []string{"kill", "cpu", "see-kernel", "panic", "memory"}, Version: "terem 1.0"})
+	m, err := lab.Plan(t.Context(), lab.Options{Rows: []string{"kill", "cpu", "see-kernel", "panic", "memory"}, Version: "terem 1.0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestExplain(t *testing.T) {
 
 // TestExplainAll wants every row to be explained in lines that fit a terminal, but for those of scripts.
 func TestExplainAll(t *testing.T) {
-	m, err := lab.Plan(lab.Options{})
+	m, err := lab.Plan(t.Context(), lab.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
