@@ -118,8 +118,8 @@ func (d *door) carry(through func(func(uintptr) bool) error, pieces [][]byte) (n
 func (d *door) through(call, fd uintptr) bool {
 	for {
 		d.n, d.err = vectored(call, fd, d.pieces)
-		if d.err != unix.EINTR {
-			return !d.wait || d.err != unix.EAGAIN
+		if !errors.Is(d.err, unix.EINTR) {
+			return !d.wait || !errors.Is(d.err, unix.EAGAIN)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package user
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -91,7 +92,7 @@ func (c *clock) carry(to, from datagrams) {
 		}
 		k, err := from.Read(p)
 		if err != nil {
-			if timeout, ok := err.(net.Error); ok && timeout.Timeout() || refused(err) {
+			if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() || refused(err) {
 				continue
 			}
 			return

@@ -37,7 +37,7 @@ const keptCapabilities = 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.
 // confine gives up what is not needed, in every thread.
 func confine(dir int, readOnly bool) error {
 	err := onAllThreads(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0)
-	if err == unix.ENOTSUP { // syscall.AllThreadsSyscall
+	if errors.Is(err, unix.ENOTSUP) { // syscall.AllThreadsSyscall
 		return errors.New("a program that was built with cgo cannot confine its threads: `make build` does it without")
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -99,7 +100,7 @@ func (t *Tree) Create(_ <-chan struct{}, in *fuse.CreateIn, name string, out *fu
 	defer t.nodes.release(dir)
 	flags := openFlags(in.Flags)
 	fd, err := openBeneath(dir.fd, name, flags|unix.O_CREAT|unix.O_EXCL, in.Mode&07777)
-	if err == unix.EEXIST && in.Flags&unix.O_EXCL == 0 {
+	if errors.Is(err, unix.EEXIST) && in.Flags&unix.O_EXCL == 0 {
 		return status(t.createOld(dir, name, flags|int(in.Flags&unix.O_TRUNC), out))
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -28,7 +29,7 @@ func TestIdentity(t *testing.T) {
 		{user, 0, 0, 1000, 100, nil}, {user, 0, unset, 1000, -1, nil}, {user, unset, 0, -1, 100, nil}, {user, 5, 0, 0, 0, unix.EPERM},
 		{user, 0, 1000, 0, 0, unix.EPERM}, {user, 1000, 100, 0, 0, unix.EPERM}, {root, 5, 6, 5, 6, nil}, {root, unset, 6, -1, 6, nil},
 	} {
-		if u, g, err := tt.who.given(tt.uid, tt.gid); u != tt.u || g != tt.g || err != tt.err {
+		if u, g, err := tt.who.given(tt.uid, tt.gid); u != tt.u || g != tt.g || !errors.Is(err, tt.err) {
 			t.Errorf("%+v: %d:%d is %d:%d, %v", tt.who, tt.uid, tt.gid, u, g, err)
 		}
 	}

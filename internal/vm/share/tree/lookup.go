@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 )
@@ -16,7 +17,7 @@ func (t *Tree) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *fus
 	}
 	defer t.nodes.release(dir)
 	err = t.enter(dir, name, out)
-	if err == unix.ENOENT && t.valid > 0 {
+	if errors.Is(err, unix.ENOENT) && t.valid > 0 {
 		out.EntryValid = t.valid
 		return fuse.OK
 	}
@@ -57,7 +58,7 @@ func (t *Tree) Readlink(_ <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Statu
 	defer t.nodes.release(n)
 	text := make([]byte, unix.PathMax)
 	size, err := unix.Readlinkat(n.fd, "", text)
-	if err == unix.ENOENT { // says Linux of what is no link
+	if errors.Is(err, unix.ENOENT) { // says Linux of what is no link
 		err = unix.EINVAL
 	}
 	return text[:max(size, 0)], status(err)

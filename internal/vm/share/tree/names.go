@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -31,7 +32,7 @@ func openBeneath(dir int, name string, flags int, mode uint32) (fd int, err erro
 	how := unix.OpenHow{Flags: uint64(flags | unix.O_NOFOLLOW | unix.O_CLOEXEC), Mode: uint64(mode), Resolve: resolve}
 	for range tries {
 		fd, err = retry(func() (int, error) { return unix.Openat2(dir, name, &how) })
-		if err != unix.EAGAIN {
+		if !errors.Is(err, unix.EAGAIN) {
 			break
 		}
 	}

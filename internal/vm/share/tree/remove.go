@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 )
@@ -13,7 +14,7 @@ func (t *Tree) known(dir *node, name string) (*node, error) {
 		return nil, err
 	}
 	n, err := t.nodes.useKey(keyOf(&st))
-	if err == unix.ESTALE { // it is not where the table has it
+	if errors.Is(err, unix.ESTALE) { // it is not where the table has it
 		return nil, nil
 	}
 	return n, err
@@ -78,7 +79,7 @@ func (t *Tree) Rename(_ <-chan struct{}, in *fuse.RenameIn, from, to string) fus
 		defer t.nodes.release(moved)
 	}
 	other, err := t.known(target, to)
-	if err != nil && err != unix.ENOENT {
+	if err != nil && !errors.Is(err, unix.ENOENT) {
 		return status(err)
 	}
 	if other != nil {

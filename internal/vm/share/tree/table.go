@@ -2,6 +2,7 @@ package tree
 
 import (
 	"container/list"
+	"errors"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -121,7 +122,7 @@ func (t *table) again(s step) error {
 		unix.Close(fd)
 		err = unix.ENOENT
 	}
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		return unix.ESTALE
 	}
 	if err != nil {

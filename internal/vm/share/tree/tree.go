@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -94,7 +95,7 @@ func (t *Tree) reopen(fd, flags int) (int, error) {
 // retry calls again what a signal has interrupted.
 func retry(call func() (int, error)) (int, error) {
 	for {
-		if n, err := call(); err != unix.EINTR {
+		if n, err := call(); !errors.Is(err, unix.EINTR) {
 			return n, err
 		}
 	}
@@ -108,7 +109,7 @@ func status(err error) fuse.Status {
 	if err == nil {
 		return fuse.OK
 	}
-	if errno, ok := err.(unix.Errno); ok {
+	if errno := unix.Errno(0); errors.As(err, &errno) {
 		return fuse.Status(errno)
 	}
 	return fuse.EIO

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -53,7 +54,7 @@ func (t *Tree) GetXAttr(_ <-chan struct{}, h *fuse.InHeader, name string, to []b
 		size, err = unix.Getxattr(path, name, to)
 		return err
 	})
-	if err == unix.EPERM {
+	if errors.Is(err, unix.EPERM) {
 		err = unix.ENODATA
 	}
 	return uint32(max(size, 0)), status(err)
@@ -73,7 +74,7 @@ func (t *Tree) ListXAttr(_ <-chan struct{}, h *fuse.InHeader, to []byte) (uint32
 		return err
 	})
 	switch {
-	case err == unix.EPERM:
+	case errors.Is(err, unix.EPERM):
 		return 0, fuse.OK
 	case err != nil:
 		return 0, status(err)
