@@ -1,11 +1,8 @@
 package exercise
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math/bits"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 )
@@ -154,122 +151,4 @@ func whyNotStopped(steps []step, v *vcpu) string {
 		return "an exit was not answered, or answered twice"
 	}
 	return ""
-}
-
-// mixer is a guest that reads a port for ever and makes a number of all that it was told, by instructions that were drawn: who has not
-// run it, or them, does not have the number.
-type mixer struct {
-	code []byte
-	at   uint16 // where the number is
-	do   []func(bx, ax uint16) uint16
-}
-
-// cliLength is where the loop begins.
-const cliLength = 1
-
-func newMixer(r *rand.Rand) *mixer {
-	m := &mixer{code: []byte{0xfa, 0xe5, 0x10}, at: uint16(0x8000 + 2*r.IntN(0x3000))} // cli; in ax, 0x10
-	const few, more = 4, 6
-	for range few + r.IntN(more) {
-		n := uint16(r.Uint32())
-		by := int(1 + n%15)
-		switch r.IntN(5) {
-		case 0: // xor bx, ax
-			m.add(func(bx, ax uint16) uint16 { return bx ^ ax }, 0x31, 0xc3)
-		case 1: // add bx, ax
-			m.add(func(bx, ax uint16) uint16 { return bx + ax }, 0x01, 0xc3)
-		case 2: // sub bx, ax
-			m.add(func(bx, ax uint16) uint16 { return bx - ax }, 0x29, 0xc3)
-		case 3: // rol bx, by
-			m.add(func(bx, _ uint16) uint16 { return bits.RotateLeft16(bx, by) }, 0xc1, 0xc3, byte(by))
-		case 4: // add bx, n
-			m.add(func(bx, _ uint16) uint16 { return bx + n }, 0x81, 0xc3, byte(n), byte(n>>8))
-		}
-	}
-	m.add(func(bx, ax uint16) uint16 { return bx + ax }, 0x01, 0xc3)
-	m.code = append(m.code, 0x89, 0x1e, byte(m.at), byte(m.at>>8)) // mov [at], bx
-	m.code = append(m.code, 0xeb, byte(cliLength-len(m.code)-2))   // jmp back
-	return m
-}
-
-func (m *mixer) add(f func(bx, ax uint16) uint16, code ...byte) {
-	m.do, m.code = append(m.do, f), append(m.code, code...)
-}
-
-// of is the number for so many answers.
-func (m *mixer) of(first, step uint16, answers int) (bx uint16) {
-	for i := range answers {
-		for _, f := range m.do {
-			bx = f(bx, first+uint16(i+1)*step)
-		}
-	}
-	return bx
-}
-
-// realStops stops a mixer again and again. What it was told last must be in its register, and what it made of all in memory.
-func realStops(s Subject) error {
-	r := s.Rand()
-	memory, err := newRAM(realModeRAM)
-	if err != nil {
-		return err
-	}
-	defer memory.Close()
-	entry := uint16(0x1000 + r.IntN(0x4000))
-	guest := newMixer(r)
-	if err := memory.put(int64(entry), guest.code); err != nil {
-		return err
-	}
-	after := make([]uint32, 25)
-	for i := range after {
-		after[i] = uint32(r.IntN(3000))
-	}
-	first, by := uint16(r.Uint32()), uint16(r.Uint32())|1
-	args := map[string]any{"entry": entry, "first": first, "step": by, "after": after}
-	var a struct {
-		Stops []struct {
-			AX    uint16 `json:"ax"`
-			Last  uint16 `json:"last"`
-			RIP   uint64 `json:"rip"`
-			Error string `json:"error"`
-		} `json:"stops"`
-		Answers int  `json:"answers"`
-		Hung    bool `json:"hung"`
-	}
-	if err := s.Ask(Question{Op: "run", Args: args, Files: []*os.File{s.KVM(), memory.File}}, &a); err != nil {
-		return err
-	}
-	if a.Hung {
-		return &Wrong{Seen: fmt.Sprintf("stop number %d of %d did not end", len(a.Stops)+1, len(after)), Expected: "it takes microseconds", Read: readImmediate,
-			Cause: "the guest was not stopped: a request was lost between Loop's look and the guest"}
-	}
-	moved := false
-	for i, t := range a.Stops {
-		moved = moved || t.Last != first
-		switch {
-		case t.Error == notWritten:
-			return unwritten("Loop", readImmediate)
-		case t.Error != "":
-			return &Wrong{Seen: fmt.Sprintf("stop number %d: Loop says %q", i+1, t.Error), Expected: "nil", Cause: "Loop returns an error though it was stopped", Read: readImmediate}
-		case t.AX != t.Last && !(t.Last == first && t.RIP >= uint64(entry) && t.RIP <= uint64(entry)+1): // it may have been stopped before its first IN
-			return &Wrong{Seen: fmt.Sprintf("stop number %d: the guest was answered %s, and AX is %s", i+1, hex(t.Last), hex(t.AX)), Expected: "AX is what the last IN was answered",
-				Cause: "the last access is not completed: KVM puts the answer of an IN into the register in the next KVM_RUN", Read: readImmediate}
-		}
-	}
-	const most = 10_000_000 // in some milliseconds
-	if a.Answers < 0 || a.Answers > most {
-		a.Answers = 0
-	}
-	made, err := memory.get(int64(guest.at), 2)
-	if err != nil {
-		return err
-	}
-	got := binary.LittleEndian.Uint16(made)
-	if moved && got != guest.of(first, by, a.Answers) && got != guest.of(first, by, max(0, a.Answers-1)) { // it may not have come so far yet
-		return &Wrong{Seen: fmt.Sprintf("the guest has made %s of %d answers", hex(got), a.Answers), Expected: hex(guest.of(first, by, a.Answers)), Read: readImmediate,
-			Cause: "an answer was lost, or given twice, or the guest was not left where it was"}
-	}
-	if len(a.Stops) != len(after) || !moved {
-		return &Wrong{Seen: "the guest made no access between the stops", Expected: "it goes on where it was", Cause: "the guest stands still: immediate_exit is never cleared", Read: readImmediate}
-	}
-	return nil
 }
