@@ -157,8 +157,8 @@ func (k *kernelModel) failed(name string) string {
 
 func whyNotEntered(k *kernelModel, name string, argv []string) (cause, read string) {
 	switch {
-	case len(k.leaked) > 0 || k.shared && k.failed("pivot_root") != "":
-		return "mounts are shared: a new namespace begins with copies that pass on to the host what is mounted, and pivot_root refuses such a root; make / private first, MS_REC|MS_PRIVATE", readMounts
+	case k.shared && k.failed("pivot_root") != "":
+		return "mounts are shared: pivot_root refuses a root that passes on what is mounted; in a new namespace of users they are slaves at first, which is enough, and MS_REC|MS_PRIVATE takes away the rest", readMounts
 	case k.failed("pivot_root") != "" && !k.pivoted:
 		return "pivot_root wants the new root to be a mount point, and put_old to be in it: bind the root onto itself first (MS_BIND)", readPivot
 	case !k.pivoted && k.prefix != "":
@@ -175,6 +175,8 @@ func whyNotEntered(k *kernelModel, name string, argv []string) (cause, read stri
 		return "/proc is not mounted in the new root: ps, and much else, reads it", "https://man7.org/linux/man-pages/man5/proc.5.html"
 	case k.procIs() != containerProc:
 		return "/proc is the host's: whoever reads it sees the host's processes; a new one, mounted by a process of the namespace, has the namespace's", "https://man7.org/linux/man-pages/man5/proc.5.html"
+	case k.hostsLeft() != "":
+		return "the container still has " + k.hostsLeft() + ": what was bound before pivot_root stays when the old root is unmounted", readPivot
 	case k.lostCwd || k.cwdIs() == hostTree:
 		return "the current directory is still in the host's tree: `..` leads through it; chdir(\"/\") after pivot_root", readPivot
 	case k.hostname != name:
@@ -197,6 +199,16 @@ func (k *kernelModel) procIs() (what string) {
 		}
 	}
 	return what
+}
+
+// hostsLeft is a mount of the host's that the container still has, also below another one: its root may unmount that.
+func (k *kernelModel) hostsLeft() string {
+	for _, m := range k.mounts {
+		if strings.HasPrefix(m.what, hostTree) || strings.HasPrefix(m.what, hostProc) {
+			return m.what
+		}
+	}
+	return ""
 }
 
 func (k *kernelModel) cwdIs() string {

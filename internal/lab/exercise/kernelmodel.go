@@ -22,14 +22,14 @@ const (
 type mounted struct{ at, what string }
 
 // kernelModel is the part of a kernel that makes containers, for one process: mounts, a root, a current directory, the files of a control
-// group. It is the Server of exercise 10, and keeps the rules of pivot_root(2), mount_namespaces(7) and cgroups(7).
+// group. It is the Server of exercise 10, and keeps the rules of pivot_root(2), mount_namespaces(7) and cgroups(7). The process is in a
+// new namespace of users, too, so its mounts begin as slaves of the host's: nothing that it mounts appears there, and pivot_root takes them.
 type kernelModel struct {
 	root, group string // the directories of the question
 
 	mounts   []mounted
-	shared   bool     // what is mounted appears on the host, too, as everywhere where systemd is
-	leaked   []string // what did
-	prefix   string   // of chroot
+	shared   bool   // somebody has made the mounts shared among themselves
+	prefix   string // of chroot
 	cwd      string
 	lostCwd  bool   // it is in what was unmounted
 	oldAt    string // where the host's tree is after pivot_root; "" if it is gone
@@ -47,7 +47,7 @@ type kernelModel struct {
 }
 
 func newKernelModel(root, group string) *kernelModel {
-	return &kernelModel{root: root, group: group, shared: true, cwd: "/home/student", files: map[string]string{},
+	return &kernelModel{root: root, group: group, cwd: "/home/student", files: map[string]string{},
 		mounts: []mounted{{"/", hostTree}, {"/proc", hostProc}, {"/sys", "the host's /sys"}}}
 }
 

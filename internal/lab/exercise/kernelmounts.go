@@ -69,8 +69,8 @@ func (k *kernelModel) mount(source, target, fstype string, flags uint64) unix.Er
 		if !k.isMount(target) {
 			return unix.EINVAL
 		}
-		if target == "/" && flags&(unix.MS_PRIVATE|unix.MS_SLAVE) != 0 {
-			k.shared = false
+		if target == "/" && flags&propagation != 0 {
+			k.shared = flags&unix.MS_SHARED != 0
 		}
 		return 0
 	case flags&unix.MS_BIND != 0:
@@ -95,10 +95,6 @@ func (k *kernelModel) mount(source, target, fstype string, flags uint64) unix.Er
 }
 
 func (k *kernelModel) add(at, what string) unix.Errno {
-	const most = 100
-	if k.shared && len(k.leaked) < most {
-		k.leaked = append(k.leaked, at)
-	}
 	k.mounts = append(k.mounts, mounted{at, what})
 	return 0
 }

@@ -43,10 +43,12 @@ func FuzzServers(f *testing.F) {
 
 // TestKernelModel makes system calls as container programs do, and wants what a kernel says.
 func TestKernelModel(t *testing.T) {
-	const bind, private, detach = "4096", "278528", "2"
+	const bind, private, shared, detach = "4096", "278528", "1064960", "2"
 	for _, tt := range []struct{ calls, want string }{
-		{"pivot_root /srv/r /srv/r/old", "EINVAL"},                                                                                          // it is no mount point
-		{"mount /srv/r /srv/r - " + bind + "|pivot_root /srv/r /srv/r/old", "- EINVAL"},                                                     // it is shared
+		{"pivot_root /srv/r /srv/r/old", "EINVAL"},                                 // it is no mount point
+		{"mount /srv/r /srv/r - " + bind + "|pivot_root /srv/r /srv/r/old", "- -"}, // a slave will do
+		{"mount - / - " + shared + "|mount /srv/r /srv/r - " + bind + "|pivot_root /srv/r /srv/r/old", "- - EINVAL"},
+		{"mount - / - " + shared + "|mount - / - " + private + "|mount /srv/r /srv/r - " + bind + "|pivot_root /srv/r /srv/r/old", "- - - -"},
 		{"mount - / - " + private + "|mount /srv/r /srv/r - " + bind + "|pivot_root /srv/r /srv/r/none", "- - ENOENT"},                      // no such directory
 		{"mount - / - " + private + "|mount /srv/r /srv/r - " + bind + "|pivot_root /srv/r /tmp", "- - EINVAL"},                             // it is elsewhere
 		{"mount - / - " + private + "|mount /srv/r /srv/r - " + bind + "|pivot_root /srv/r /srv/r/old|umount2 /old 0", "- - - EBUSY"},       // there are mounts in it
@@ -107,6 +109,31 @@ func TestMatters(t *testing.T) {
 		}
 		if m.like(); m.right != inEither {
 			t.Errorf("within the interval the choice is %s", m.right)
+		}
+	}
+}
+
+// TestEntered has programs that make a root of their own, and what is said of them.
+func TestEntered(t *testing.T) {
+	const bind, detach = "4096", "2"
+	const bound = "mount /srv/r /srv/r - " + bind + "|"
+	const rest = "mount proc /srv/r/proc proc 0|pivot_root /srv/r /srv/r/old|chdir /|umount2 /old " + detach + "|sethostname name|no_new_privs"
+	for _, tt := range []struct{ name, calls, cause string }{
+		{"mounts that are slaves", bound + rest, ""},
+		{"mounts that were made shared", "mount - / - 1064960|" + bound + rest, "mounts are shared"},
+		{"a directory of the host's", bound + "mount /tmp /srv/r/tmp - " + bind + "|" + rest, "the container still has " + hostTree + " below /tmp"},
+		{"all of the host's files", bound + "mount / /srv/r/tmp - " + bind + "|" + rest, "the container still has " + hostTree},
+		{"the host's /proc below the new one", bound + "mount /proc /srv/r/proc - " + bind + "|" + rest, "the container still has " + hostProc},
+		{"the host's /proc elsewhere", bound + "mount /proc /srv/r/tmp - " + bind + "|" + rest, "the container still has " + hostProc},
+	} {
+		k := newKernelModel("/srv/r", "/g")
+		for call := range strings.SplitSeq(tt.calls, "|") {
+			made(t, k, strings.Fields(call))
+		}
+		k.Call("execve", json.RawMessage(`[["/bin/sh"]]`), func(any) {})
+		cause, _ := whyNotEntered(k, "name", []string{"/bin/sh"})
+		if tt.cause == "" && cause != "" || !strings.HasPrefix(cause, tt.cause) {
+			t.Errorf("%s: %q; want %q; %s", tt.name, cause, tt.cause, k.story())
 		}
 	}
 }

@@ -24,6 +24,8 @@ const (
 	MS_BIND    = 0x1000
 	MS_REC     = 0x4000
 	MS_PRIVATE = 0x40000
+	MS_SLAVE   = 0x80000
+	MS_SHARED  = 0x100000
 
 	MNT_DETACH = 0x2
 )

@@ -52,9 +52,10 @@ func run(group string, args []string) {
 	if err := c.Start(); err != nil {
 		log.Fatal(err)
 	}
+	made := false
 	if group != "" {
-		err = os.Mkdir(group, 0o755)
-		if err == nil {
+		if err = os.Mkdir(group, 0o755); err == nil {
+			made = true
 			err = exercise.Limit(system{}, group, c.Process.Pid, exercise.Limits{Memory: 64 << 20, PIDs: 32, CPUs: 0.5})
 		}
 	}
@@ -64,7 +65,7 @@ func run(group string, args []string) {
 	}
 	w.Close() // it may begin
 	err = c.Wait()
-	if group != "" {
+	if made { // else it is somebody's
 		os.Remove(group)
 	}
 	if err != nil {
