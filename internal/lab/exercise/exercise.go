@@ -21,7 +21,7 @@ type Check struct {
 	Name   string
 	Points int
 	KVM    bool // it cannot be done without /dev/kvm
-	// Do asks a subject. The error is nil if all was right, a *Wrong if not, ErrNeedsKVM, or what Ask gave.
+	// Do asks a subject. The error is nil if all was right, a *Wrong if not, ErrNeedsKVM, a *NotRun, or what Ask gave.
 	Do func(s Subject) error
 }
 
@@ -36,7 +36,8 @@ func (e *Exercise) Points() (n int) {
 // Subject is a student's program while it is graded.
 type Subject interface {
 	// Ask has the harness do something, and decodes its answer into the value that into points at. An error of the student's
-	// function is in the answer; the error here is that there is no answer, and nothing more can be asked.
+	// function is in the answer; the error here is that there is no answer, and nothing more can be asked. A *NotRun is that the
+	// harness could not do its own part, such as make a VM.
 	Ask(q Question, into any) error
 	// KVM is /dev/kvm, for a Check that says it needs it.
 	KVM() *os.File
@@ -51,6 +52,11 @@ var ErrNeedsKernel = errors.New("it needs a kernel")
 
 // ErrNeedsKVM says that a check was right as far as it goes without KVM.
 var ErrNeedsKVM = errors.New("the rest of it needs KVM")
+
+// NotRun says that a check could not be done here, for a reason that is not the student's.
+type NotRun struct{ Why string }
+
+func (n *NotRun) Error() string { return n.Why }
 
 // Question is something that a harness does.
 type Question struct {

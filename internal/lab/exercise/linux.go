@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"strings"
 
 	"terem/guest/initramfs"
 )
@@ -31,24 +32,43 @@ func realLinux(s Subject) error {
 		return err
 	}
 	defer l.close()
-	var a struct {
-		Error  string `json:"error"`
-		Result []byte `json:"result"`
-		Done   bool   `json:"done"`
-		Last   string `json:"last"`
-	}
+	var a linuxSeen
 	if err := s.Ask(Question{Op: "linux", Args: l.args(), Files: append([]*os.File{s.KVM()}, l.files...)}, &a); err != nil {
 		return err
 	}
 	if a.Error == notWritten {
 		return unwritten("Load", readBoot)
 	}
-	if a.Done && bytes.Equal(a.Result, program.bytes()) {
+	return a.judge(program.bytes())
+}
+
+// linuxSeen is what the harness says of a kernel.
+type linuxSeen struct {
+	Error  string `json:"error"`
+	Result []byte `json:"result"`
+	Done   bool   `json:"done"`
+	Late   bool   `json:"late"` // it was still running when the time was nearly up
+	Last   string `json:"last"` // that it said
+}
+
+// exitInternal in an error is an instruction that KVM could not carry out (KVM_EXIT_INTERNAL_ERROR): a board without terem's help
+// meets them where KVM interprets a guest.
+const exitInternal = "exit 17:"
+
+func (a linuxSeen) judge(want []byte) error {
+	if a.Done && bytes.Equal(a.Result, want) {
 		return nil
 	}
+	if spoke := a.Last != "" && len(a.Result) == 0; spoke && a.Late {
+		return &NotRun{Why: "the kernel began, and its first program did not come in time: this host's KVM is slow, or the kernel waits for something; --time gives more. It said last: " + a.Last}
+	} else if spoke && strings.Contains(a.Error, exitInternal) {
+		return &NotRun{Why: "the kernel began, and this host's KVM could not carry out one of its instructions (exit 17). It said last: " + a.Last}
+	}
 	w := &Wrong{Seen: fmt.Sprintf("error %q; the first program wrote % x; the kernel said last: %s", a.Error, short(a.Result), a.Last), Read: readBoot,
-		Expected: fmt.Sprintf("Linux boots, and its first program writes % x", program.bytes())}
+		Expected: fmt.Sprintf("Linux boots, and its first program writes % x", want)}
 	switch {
+	case a.Last == "" && a.Late:
+		w.Cause = "the kernel did not say a word in all the time: it loops or waits, before it could; look at the header in the zero page, and where the kernel is"
 	case a.Last == "" && len(a.Result) == 0:
 		w.Cause = "the kernel did not begin, or came to an end before it could say a word: look at the header in the zero page, and where the kernel is"
 	case len(a.Result) == 0:

@@ -129,7 +129,7 @@ func (r *Report) check(s *session, e *exercise.Exercise, i int, c exercise.Check
 	// Each check draws by itself, so that what one takes moves no other's inputs.
 	s.rand = rand.New(rand.NewPCG(o.Seed, uint64(e.Number)<<32|uint64(i)))
 	err := c.Do(s)
-	wrong := new(exercise.Wrong)
+	wrong, notRun := new(exercise.Wrong), new(exercise.NotRun)
 	switch {
 	case err == nil:
 		r.right(c)
@@ -137,6 +137,8 @@ func (r *Report) check(s *session, e *exercise.Exercise, i int, c exercise.Check
 		r.skip(c, "so far right; the rest of it needs KVM, which is not here")
 	case errors.Is(err, exercise.ErrNeedsKernel):
 		r.skip(c, "there is no kernel of terem's here to boot: `terem guest build` makes one")
+	case errors.As(err, &notRun):
+		r.skip(c, printable(notRun.Why)) // it quotes the program
 	case errors.As(err, &wrong):
 		r.wrong(c, wrong)
 	default:

@@ -1,8 +1,13 @@
 package grade
 
 import (
+	"errors"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"terem/internal/lab/exercise"
 )
 
 // TestOneMistakeIsOne has a program that ends in one check. The others are graded all the same.
@@ -36,4 +41,32 @@ func TestCallsWithoutEnd(t *testing.T) {
 		}
 	}
 	t.Error(text(t, r))
+}
+
+// TestHarnessFails has a harness that cannot do its part. That is not the student's mistake, and the program goes on.
+func TestHarnessFails(t *testing.T) {
+	needContainer(t)
+	e := find(t, 10)
+	built := filepath.Join(t.TempDir(), "built")
+	if err := Build(t.Context(), e, started(t, e), built); err != nil {
+		t.Fatal(err)
+	}
+	s, err := open(t.Context(), built, nil, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	notRun := new(exercise.NotRun)
+	if err := s.Ask(exercise.Question{Op: "make a VM"}, new(bool)); !errors.As(err, &notRun) || !strings.Contains(notRun.Why, "no such question") {
+		t.Errorf("%v", err)
+	}
+	var flags uint64
+	if err := s.Ask(exercise.Question{Op: "flags"}, &flags); err != nil {
+		t.Errorf("the next question: %v", err)
+	}
+	r := newReport(e, Options{})
+	c := exercise.Check{Name: "a VM", Points: 2, Do: func(exercise.Subject) error { return notRun }}
+	if err := r.check(s, e, 0, c, Options{}); err != nil || r.NotRun != 2 || r.Status() != StatusNotRun {
+		t.Errorf("%v\n%s", err, text(t, r))
+	}
 }

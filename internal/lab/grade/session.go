@@ -40,6 +40,7 @@ type question struct {
 	Nonce string `json:"nonce"`
 	Op    string `json:"op"`
 	Args  any    `json:"args"`
+	Left  int64  `json:"left"` // milliseconds until the check's time is up
 }
 
 type answer struct {
@@ -71,7 +72,7 @@ func (s *session) Ask(q exercise.Question, into any) error {
 	}
 	nonce := make([]byte, 16)
 	_, _ = rand.Read(nonce) // it never fails
-	m := question{Nonce: hex.EncodeToString(nonce), Op: q.Op, Args: q.Args}
+	m := question{Nonce: hex.EncodeToString(nonce), Op: q.Op, Args: q.Args, Left: time.Until(s.until).Milliseconds()}
 	err := s.send(m, q.Files)
 	var a answer
 	if err == nil && q.Serve != nil {
@@ -85,7 +86,9 @@ func (s *session) Ask(q exercise.Question, into any) error {
 	case a.Panic != "":
 		return &exercise.Wrong{Seen: "panic: " + a.Panic, Expected: "a result, or an error", Cause: "the code panicked in the place that is named",
 			Read: "https://go.dev/blog/defer-panic-and-recover"}
-	case a.Error != "" || json.Unmarshal(a.Value, into) != nil:
+	case a.Error != "": // a student's code can say so, too, and gets no points for it
+		return &exercise.NotRun{Why: "the grader's own part of the program failed on this host: " + a.Error}
+	case json.Unmarshal(a.Value, into) != nil:
 		err = errNonsense
 	default:
 		return nil

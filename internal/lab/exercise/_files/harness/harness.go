@@ -25,6 +25,7 @@ type question struct {
 	Nonce string          `json:"nonce"`
 	Op    string          `json:"op"`
 	Args  json.RawMessage `json:"args"`
+	Left  int64           `json:"left"` // milliseconds until the grader gives up
 	fds   []int
 }
 
