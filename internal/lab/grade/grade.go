@@ -15,11 +15,14 @@ import (
 	"terem/kvm"
 )
 
+// whole is how many checks' time a program has for all of them: one that is right takes a part of one's.
+const whole = 2
+
 // Options of a grading.
 type Options struct {
 	Seed  uint64        // draws the inputs
 	NoKVM bool          // as on a host without it
-	Limit time.Duration // of each check; 0: ten seconds
+	Limit time.Duration // of each check, and twice that for all; 0: ten seconds
 	// Kernel gives a bzImage of Linux to boot, for an exercise that does; nil if there is none.
 	Kernel func() []byte
 
@@ -76,14 +79,15 @@ func Built(ctx context.Context, e *exercise.Exercise, built string, o Options) (
 		return r.cannotRun(ctx, e, err)
 	}
 	defer func() { s.close() }()
+	begin := time.Now()
+	end := begin.Add(whole * limit)
 	if os.Geteuid() != 0 {
-		r.note("not root: only each process for itself had a limit on memory; grade other people's programs as root")
+		r.note("not root: only each process for itself had a limit on memory, and none on memory that processes share; grade other people's programs as root")
 	}
 	var image []byte
 	if o.Kernel != nil && dev != nil {
 		image = o.Kernel()
 	}
-	begin := time.Now()
 	for i, c := range e.Checks {
 		if s.ended != nil && time.Since(begin) < limit { // a mistake in one function says nothing of the next, but who hangs again and again has his time
 			r.printed(s)
@@ -94,7 +98,7 @@ func Built(ctx context.Context, e *exercise.Exercise, built string, o Options) (
 			s = next
 		}
 		s.image = image
-		if err := r.check(s, e, i, c, o); err != nil {
+		if err := r.check(s, e, i, c, o, end); err != nil {
 			return nil, err
 		}
 		if err := ctx.Err(); err != nil {
@@ -113,8 +117,8 @@ func (r *Report) printed(s *session) {
 	}
 }
 
-// check does one check.
-func (r *Report) check(s *session, e *exercise.Exercise, i int, c exercise.Check, o Options) error {
+// check does one check. At end all of the program's time is up.
+func (r *Report) check(s *session, e *exercise.Exercise, i int, c exercise.Check, o Options, end time.Time) error {
 	if c.KVM && s.kvm == nil {
 		r.skip(c, "there is no KVM here")
 		return nil
@@ -123,7 +127,11 @@ func (r *Report) check(s *session, e *exercise.Exercise, i int, c exercise.Check
 		r.lost(c, "the program had ended, and its time is up")
 		return nil
 	}
-	if err := s.begin(); err != nil {
+	if !time.Now().Before(end) {
+		r.lost(c, fmt.Sprintf("the checks before it have taken all of the program's time, %v", whole*s.limit))
+		return nil
+	}
+	if err := s.begin(end); err != nil {
 		return &fault.Error{Class: fault.Host, Thing: "grade", Err: err}
 	}
 	// Each check draws by itself, so that what one takes moves no other's inputs.

@@ -66,7 +66,27 @@ func TestHarnessFails(t *testing.T) {
 	}
 	r := newReport(e, Options{})
 	c := exercise.Check{Name: "a VM", Points: 2, Do: func(exercise.Subject) error { return notRun }}
-	if err := r.check(s, e, 0, c, Options{}); err != nil || r.NotRun != 2 || r.Status() != StatusNotRun {
+	if err := r.check(s, e, 0, c, Options{}, time.Now().Add(time.Minute)); err != nil || r.NotRun != 2 || r.Status() != StatusNotRun {
 		t.Errorf("%v\n%s", err, text(t, r))
+	}
+}
+
+// TestSlowEverywhere has a program that takes most of a check's time in each of them: three have more than a program gets.
+func TestSlowEverywhere(t *testing.T) {
+	needContainer(t)
+	t.Parallel()
+	e := find(t, 10)
+	dir := laid(t, e, attempts(t, e)[0])
+	put(t, dir, "extra.go", "package exercise\n\nimport \"time\"\n\nfunc slow(ms int) { time.Sleep(time.Duration(ms) * time.Millisecond) }\n")
+	edit(t, dir, "container.go", "\treturn CLONE_NEWUSER |", "\tslow(1500)\n\treturn CLONE_NEWUSER |")
+	edit(t, dir, "container.go", "\tconst period = 100_000\n", "\tconst period = 100_000\n\tslow(500)\n")
+	edit(t, dir, "container.go", "\treturn k.Exec(c.Argv)\n", "\tslow(500)\n\treturn k.Exec(c.Argv)\n")
+	const short = 2 * time.Second
+	r, err := Grade(t.Context(), e, dir, Options{Seed: seed, NoKVM: true, Limit: short})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := r.Checks[len(r.Checks)-1]; last.State != NotRun || r.Status() != StatusWrong {
+		t.Error(text(t, r))
 	}
 }

@@ -29,7 +29,8 @@ type session struct {
 	said  string          // what the program printed, when it has ended
 	gone  bool
 	limit time.Duration
-	until time.Time // when the check's time is up
+	given time.Duration // of it, to this check
+	until time.Time     // when the check's time is up
 }
 
 // longest is the most bytes of a message; a harness has the same number.
@@ -96,9 +97,10 @@ func (s *session) Ask(q exercise.Question, into any) error {
 	return s.over(err)
 }
 
-// begin gives the next check its time: one that takes long leaves the next one its own.
-func (s *session) begin() error {
-	s.until = time.Now().Add(s.limit)
+// begin gives the next check its time, of what is left until end: one that takes long leaves the next one its own.
+func (s *session) begin(end time.Time) error {
+	s.given = min(s.limit, time.Until(end).Round(time.Millisecond))
+	s.until = time.Now().Add(s.given)
 	return s.p.conn.SetDeadline(s.until)
 }
 
@@ -187,7 +189,7 @@ func (s *session) over(err error) error {
 	late := errors.As(err, &timeout) && timeout.Timeout()
 	e := s.end(late)
 	s.ended = &exercise.Wrong{Expected: "an answer"}
-	s.ended.Seen, s.ended.Cause, s.ended.Read = e.why(s.limit)
+	s.ended.Seen, s.ended.Cause, s.ended.Read = e.why(s.given)
 	if errors.Is(err, errNonsense) && !e.much && !e.outcome.OutOfMemory {
 		s.ended.Seen = "bytes on the grader's socket that its harness did not send"
 		s.ended.Read = "https://pkg.go.dev/os#Stdin"
@@ -219,7 +221,7 @@ func open(ctx context.Context, built string, kvm *os.File, limit time.Duration, 
 		return nil, err
 	}
 	s := &session{p: p, kvm: kvm, limit: limit}
-	if err := s.begin(); err != nil {
+	if err := s.begin(time.Now().Add(limit)); err != nil {
 		s.close() // or its container would stay
 		return nil, &fault.Error{Class: fault.Host, Thing: "grade", Err: err}
 	}

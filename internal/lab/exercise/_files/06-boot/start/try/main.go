@@ -3,7 +3,7 @@
 //	go run ./try KERNEL                       what is in memory then; KERNEL is a bzImage, such as /boot/vmlinuz
 //	go run ./try -boot KERNEL INITRD WORD...  boots it: what it writes to the first serial port comes here; the words are its command line
 //
-// terem's own are in ~/.cache/terem: kernel/*/bzImage and initrd/*/initrd.cpio. Say earlyprintk=serial,ttyS0,115200 to hear a kernel speak.
+// `terem guest path` prints where terem's own are: bzImage, and initrd. Say earlyprintk=serial,ttyS0,115200 to hear a kernel speak.
 package main
 
 import (
