@@ -149,7 +149,7 @@ func newLabGrade(status *int) *cobra.Command {
 	c.Flags().BoolVar(&f.all, "all", false, "grade each directory in DIR")
 	c.Flags().StringVar(&f.csv, "csv", "", "with --all, write a table into this `file`")
 	c.Flags().BoolVar(&f.noKVM, "no-kvm", false, "leave out what needs KVM")
-	c.Flags().DurationVar(&f.limit, "time", 10*time.Second, "what each check gets, on a slow host")
+	c.Flags().DurationVar(&f.limit, "time", 10*time.Second, "what each check gets, and twice that for all; more for a slow host")
 	c.Flags().BoolVar(&f.built, "built", false, "DIR is a program of terem lab build")
 	_ = c.Flags().MarkHidden("built") // there is such a flag
 	return c

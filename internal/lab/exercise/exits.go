@@ -31,35 +31,42 @@ func leavesByMMIO() left {
 // entry in memory.
 func namesOther(r *rand.Rand, list []left, ask func(memory ram, entry uint16) (ran, error)) error {
 	for _, g := range list {
-		p, at, entry := newSum(r, 4), uint16(0x8000+r.IntN(0x7000)), uint16(0x1000+r.IntN(0x6000)) // what it leaves in memory shows that it has run
-		p.store(at)
-		p.add(g.code...)
-		memory, err := newRAM(realModeRAM)
-		if err != nil {
+		if err := g.named(r, ask); err != nil {
 			return err
 		}
-		defer memory.Close()
-		if err := memory.put(int64(entry), p.code); err != nil {
-			return err
-		}
-		a, err := ask(memory, entry)
-		if err != nil {
-			return err
-		}
-		got, err := memory.get(int64(at), len(p.bytes()))
-		if err != nil {
-			return err
-		}
-		stored := bytes.Equal(got, p.bytes())
-		if stored && a.Exit == g.exit && strings.Contains(a.Error, fmt.Sprint(g.exit)) {
-			continue
-		}
-		w := &Wrong{Seen: fmt.Sprintf("the guest %s: exit %d, error %q", g.does, a.Exit, a.Error), Expected: fmt.Sprintf("exit %d, and an error with that number", g.exit),
-			Cause: "an exit that Run does not answer is passed over: it must end there, with an error that names the exit's number", Read: api + "#the-kvm-run-structure"}
-		if !stored {
-			w.Cause = "the guest did not come so far: what is wrong with one that only computes is wrong here, too"
-		}
-		return w
 	}
 	return nil
+}
+
+// named has one guest leave.
+func (g left) named(r *rand.Rand, ask func(memory ram, entry uint16) (ran, error)) error {
+	p, at, entry := newSum(r, 4), uint16(0x8000+r.IntN(0x7000)), uint16(0x1000+r.IntN(0x6000)) // what it leaves in memory shows that it has run
+	p.store(at)
+	p.add(g.code...)
+	memory, err := newRAM(realModeRAM)
+	if err != nil {
+		return err
+	}
+	defer memory.Close()
+	if err := memory.put(int64(entry), p.code); err != nil {
+		return err
+	}
+	a, err := ask(memory, entry)
+	if err != nil {
+		return err
+	}
+	got, err := memory.get(int64(at), len(p.bytes()))
+	if err != nil {
+		return err
+	}
+	stored := bytes.Equal(got, p.bytes())
+	if stored && a.Exit == g.exit && strings.Contains(a.Error, fmt.Sprint(g.exit)) {
+		return nil
+	}
+	w := &Wrong{Seen: fmt.Sprintf("the guest %s: exit %d, error %q", g.does, a.Exit, a.Error), Expected: fmt.Sprintf("exit %d, and an error with that number", g.exit),
+		Cause: "an exit that Run does not answer is passed over: it must end there, with an error that names the exit's number", Read: api + "#the-kvm-run-structure"}
+	if !stored {
+		w.Cause = "the guest did not come so far: what is wrong with one that only computes is wrong here, too"
+	}
+	return w
 }

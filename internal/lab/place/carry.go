@@ -54,7 +54,7 @@ func libraries(program string) (files []string, err error) {
 			if err != nil {
 				return nil, err
 			}
-			if seen[path] || seen[filepath.Base(path)] {
+			if seen[path] {
 				continue
 			}
 			seen[path] = true
