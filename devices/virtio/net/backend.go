@@ -22,11 +22,11 @@ type Backend interface {
 	// is none, it waits for one or, if it is not to wait, returns 0.
 	Receive(room [][]byte, wait bool) (n int, err error)
 
-	// Interrupt has Send and Receive fail with ErrInterrupted, those that wait and those that are still to be
+	// Interrupt has Send, Receive and SetOffloads fail with ErrInterrupted, those that wait and those that are still to be
 	// called, until it is called with false.
 	Interrupt(on bool)
 
-	// SetOffloads says what received frames may leave to the guest. It may come at any time.
+	// SetOffloads says what received frames may leave to the guest. It may come at any time, and may wait as Send does.
 	SetOffloads(o Offloads) error
 
 	Close() error

@@ -123,11 +123,9 @@ func (d *Device) setOffloads(r *reader) bool {
 		return false
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.offloads, d.switched = want, true
-	if err := d.tellOffloads(); err != nil {
-		d.lost(err)
-	}
+	d.mu.Unlock()
+	d.tell()
 	return true
 }
 

@@ -79,12 +79,6 @@ func (d *Device) Activate(_ uint64, queues []*virtio.Queue) error {
 	d.stopping.Store(false)
 	d.stop = make(chan struct{})
 	d.c.Backend.Interrupt(false)
-	d.mu.Lock()
-	err := d.tellOffloads()
-	d.mu.Unlock()
-	if err != nil {
-		d.lost(err)
-	}
 	serve := [...]func(*virtio.Queue){rxQueue: d.serveRX, txQueue: d.serveTX, controlQueue: d.serveControl}
 	for i, q := range queues {
 		if q != nil {
@@ -125,6 +119,16 @@ func (d *Device) Reset() {
 func (d *Device) Close() error {
 	d.Pause()
 	return d.c.Backend.Close()
+}
+
+// tell tells the backend what the driver does, before it is asked for frames. That may wait until the backend takes it, and so is not for the vCPU
+// that has activated the device.
+func (d *Device) tell() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.tellOffloads(); err != nil {
+		d.lost(err)
+	}
 }
 
 // tellOffloads tells the backend what the guest can do: nothing but what goes together (section 5.1.3.1).

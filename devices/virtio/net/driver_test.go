@@ -89,9 +89,16 @@ func (w *wire) locked(f func()) {
 }
 
 func (w *wire) Interrupt(on bool) { w.locked(func() { w.off = on }) }
-func (w *wire) SetOffloads(o Offloads) error {
-	w.locked(func() { w.offload = append(w.offload, o) })
-	return nil
+func (w *wire) SetOffloads(o Offloads) (err error) {
+	w.locked(func() {
+		for w.full && !w.off {
+			w.wake.Wait()
+		}
+		if err = ErrInterrupted; !w.off {
+			w.offload, err = append(w.offload, o), nil
+		}
+	})
+	return err
 }
 
 func (w *wire) Close() error {
@@ -102,9 +109,14 @@ func (w *wire) Close() error {
 // bring puts frames before the guest.
 func (w *wire) bring(frames ...[]byte) { w.locked(func() { w.coming = append(w.coming, frames...) }) }
 
-// last is what the guest can do, as it said last.
-func (w *wire) last() (o Offloads) {
-	w.locked(func() { o = w.offload[len(w.offload)-1] })
+// told is what the guest can do, as the backend was told the nth time.
+func (w *wire) told(n int) (o Offloads) {
+	w.locked(func() {
+		for len(w.offload) < n {
+			w.wake.Wait()
+		}
+		o = w.offload[n-1]
+	})
 	return o
 }
 

@@ -32,6 +32,7 @@ var errNoRoom = errors.New("a buffer for received frames that the device must no
 
 // serveRX is the worker of the receive queue.
 func (d *Device) serveRX(q *virtio.Queue) {
+	d.tell()
 	r := &receiver{d: d, q: q, chains: make([]virtio.Chain, q.Size())}
 	for !d.stopping.Load() {
 		if err := r.next(); err != nil {

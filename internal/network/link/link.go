@@ -144,6 +144,8 @@ func (l *Link) SetOffloads(o net.Offloads) error {
 		var err error
 		failed := l.raw.Write(func(fd uintptr) bool { n, err = unix.Write(int(fd), p); return !errors.Is(err, unix.EAGAIN) })
 		switch {
+		case errors.Is(failed, os.ErrDeadlineExceeded):
+			return net.ErrInterrupted
 		case failed != nil || err == nil && n == len(p):
 			return failed
 		case !errors.Is(err, unix.EINTR):

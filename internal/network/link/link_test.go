@@ -49,6 +49,9 @@ func TestLink(t *testing.T) {
 	if _, err := b.Receive([][]byte{p}, true); !errors.Is(err, net.ErrInterrupted) {
 		t.Errorf("interrupted: %v", err)
 	}
+	if err := b.SetOffloads(o); !errors.Is(err, net.ErrInterrupted) {
+		t.Errorf("offloads, interrupted: %v", err)
+	}
 	b.Interrupt(false)
 	a.Close()
 	if _, err := b.Receive([][]byte{p}, true); !errors.Is(err, io.EOF) {
