@@ -22,11 +22,12 @@ const Program = "terem-net"
 type Process struct {
 	command *exec.Cmd
 	life    *os.File
+	words   *words
 	ended   chan struct{}
 }
 
-// Start starts the network process, which gets frames and the sockets, and nothing else of this process's but its standard error. All
-// of them stay the caller's to close.
+// Start starts the network process, which gets frames and the sockets, and nothing else of this process's: a terminal is no stranger's to read, and who
+// reads the standard error of a machine in the background waits until nobody has it any more. All of them stay the caller's to close.
 func Start(p Plan, frames *os.File, sockets []Socket) (*Process, error) {
 	failed := func(err error) (*Process, error) {
 		return nil, &fault.Error{Class: fault.Host, Thing: "the network process", Err: err}
@@ -48,15 +49,16 @@ func Start(p Plan, frames *os.File, sockets []Socket) (*Process, error) {
 	for _, s := range sockets {
 		files = append(files, s.File)
 	}
+	said := &words{}
 	c := &exec.Cmd{
-		Path: path, Args: []string{Program, string(plan)}, Env: []string{}, Stderr: os.Stderr, ExtraFiles: files, Dir: "/",
+		Path: path, Args: []string{Program, string(plan)}, Env: []string{}, Stderr: said, ExtraFiles: files, Dir: "/",
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true}, // what is typed at terem's terminal is not for it
 	}
 	if err := c.Start(); err != nil {
 		life.Close()
 		return failed(err)
 	}
-	k := &Process{command: c, life: life, ended: make(chan struct{})}
+	k := &Process{command: c, life: life, words: said, ended: make(chan struct{})}
 	go func() {
 		defer close(k.ended)
 		_ = c.Wait() // how it ended, it has said
@@ -78,6 +80,18 @@ func program() (string, error) {
 	}
 	return "", &fault.Error{Class: fault.Host, Thing: Program, Cause: fmt.Sprintf("a part of terem that is in none of %q", dirs),
 		Mend: "install terem again, or `make build`"}
+}
+
+// Why is what it says of its end, or otherwise err. It is for when the link has gone.
+func (k *Process) Why(err error) error {
+	select {
+	case <-k.ended:
+	case <-time.After(farewell):
+	}
+	if said := k.words.error(); said != nil {
+		return said
+	}
+	return err
 }
 
 // Pid is its number on the host.

@@ -73,9 +73,12 @@ func (s *session) startNetwork(c *connection) error {
 	}
 	defer theirs.Close()
 	c.conf.Backend, c.conf.MTU = l, spec.MTU
-	if c.process, err = network.Start(network.NewPlan(spec, sockets), theirs, sockets); err != nil {
+	process, err := network.Start(network.NewPlan(spec, sockets), theirs, sockets)
+	if err != nil {
 		return err
 	}
+	c.process = process
+	c.conf.Down = func(err error) { s.networkEnded(process.Why(err)) }
 	for i, p := range sockets {
 		if spec.Ports[i].Host == 0 && !s.o.Quiet {
 			s.say("terem: %v is port %d of the guest\r\n", netip.AddrPortFrom(p.Addr, p.Host), p.Guest)
@@ -88,6 +91,9 @@ func (s *session) startNetwork(c *connection) error {
 func (s *session) dumpNetwork(c *connection) (err error) {
 	bad := func(err error) error {
 		return &fault.Error{Class: fault.Host, Thing: fault.Field("NetDump") + " " + s.o.NetDump, Err: fault.Reason(err)}
+	}
+	if st, err := os.Stat(s.o.NetDump); err == nil && st.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0 {
+		return &fault.Error{Class: fault.Usage, Thing: fault.Field("NetDump") + " " + s.o.NetDump, Cause: "a pipe, whose reader could hold the guest", Mend: "name a file"}
 	}
 	if c.dump, err = os.OpenFile(s.o.NetDump, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
 		return bad(err)
