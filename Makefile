@@ -79,10 +79,10 @@ emulators:
 	@sh guest/setup.sh qemu-system-x86 bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso lz4 busybox-static
 
 test-amdv: guest emulators ## on an emulated AMD-V, under Debian's kernels: TEST=Name, KERNELS="6.1 6.12"; twenty minutes
-	@$(HARDWARE) --backend amdv
+	@TEREM_LONG=1 $(HARDWARE) --backend amdv
 
 test-vtx: guest emulators ## the same on an emulated VT-x; longer
-	@$(HARDWARE) --backend vtx
+	@TEREM_LONG=1 $(HARDWARE) --backend vtx
 
 test-hardware: guest emulators ## the short form, on both; five minutes
 	@$(GO) run ./internal/hardware --short --kernels "$(or $(KERNELS),6.1)" --run "$(TEST)"

@@ -21,6 +21,7 @@ rm -f /tmp/x$((n-2)); sed -i "/x$((n-2))$/d" /tmp/sums
 // chain is whole until a parent is missing.
 func TestSnapshotDiff(t *testing.T) {
 	emulated(t)
+	long(t)
 	own(t)
 	top := t.TempDir()
 	dir := func(n int) string { return filepath.Join(top, fmt.Sprint("g", n)) }

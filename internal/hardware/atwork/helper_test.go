@@ -19,6 +19,14 @@ func emulated(t *testing.T) {
 	}
 }
 
+// long is for a test that takes minutes.
+func long(t *testing.T) {
+	t.Helper()
+	if os.Getenv("TEREM_LONG") == "" {
+		t.Skip("takes minutes: make test-amdv and make test-vtx have it, or TEREM_LONG=1")
+	}
+}
+
 // said is what a run of terem left.
 type said struct {
 	status      int

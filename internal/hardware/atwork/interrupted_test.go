@@ -15,6 +15,7 @@ import (
 // machine. Elsewhere, without KVM, cmd/terem-tools does it to the others.
 func TestLabInterrupted(t *testing.T) {
 	emulated(t)
+	long(t)
 	before := terems(t)
 	for _, args := range []string{"lab boot", "lab cgroups --only pids", "lab isolation --row kill --column vm"} {
 		for _, after := range []time.Duration{0, 300, 1200, 3500, 7000} {

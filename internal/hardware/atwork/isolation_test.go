@@ -18,6 +18,7 @@ import (
 // kernels that are harmed are disposable ones.
 func TestIsolation(t *testing.T) {
 	emulated(t)
+	long(t)
 	own(t)
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
@@ -101,6 +102,7 @@ func childrenLeft() (left []string) {
 // TestIsolationInterrupted ends a run with machines at many moments, from the making of the snapshot on.
 func TestIsolationInterrupted(t *testing.T) {
 	emulated(t)
+	long(t)
 	own(t)
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		t.Fatal(err)
@@ -148,6 +150,7 @@ func begun(t *testing.T, pid int, tmp string) {
 // TestControlGroups: of both versions, in machines of terem's.
 func TestControlGroups(t *testing.T) {
 	emulated(t)
+	long(t)
 	own(t)
 	t.Setenv("TMPDIR", t.TempDir())
 	s := lab(t, "cgroups", "--only", "pids,v1-trees,v1-memory,hybrid", "--json")
