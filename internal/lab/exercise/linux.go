@@ -60,7 +60,7 @@ func (a linuxSeen) judge(want []byte) error {
 		return nil
 	}
 	if spoke := a.Last != "" && len(a.Result) == 0; spoke && a.Late {
-		return &NotRun{Why: "the kernel began, and its first program did not come in time: this host's KVM is slow, or the kernel waits for something; --time gives more. It said last: " + a.Last}
+		return &NotRun{Why: "the kernel began, and its first program did not come in time: this host's KVM is slow, or the kernel waits for something; a longer time for each check may be enough. It said last: " + a.Last}
 	} else if spoke && strings.Contains(a.Error, exitInternal) {
 		return &NotRun{Why: "the kernel began, and this host's KVM could not carry out one of its instructions (exit 17). It said last: " + a.Last}
 	}
