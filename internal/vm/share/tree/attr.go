@@ -77,7 +77,17 @@ func (t *Tree) setMode(n *node, in *fuse.SetAttrIn) error {
 	if st.Mode&unix.S_IFMT == unix.S_IFLNK { // its mode means nothing
 		return unix.EOPNOTSUPP
 	}
-	return unix.Fchmodat(unix.AT_FDCWD, procPath(n.fd), mode, 0)
+	return unix.Fchmodat(unix.AT_FDCWD, procPath(n.fd), permissions(mode, st.Mode&unix.S_IFMT == unix.S_IFDIR), 0)
+}
+
+// permissions are what a file gets of those that a guest asks for: none that would have whoever executes it on the host act with its owner's or its
+// group's rights. A directory's set-group-ID bit says whose the files in it are, and stays.
+func permissions(mode uint32, dir bool) uint32 {
+	mode &= 07777 &^ unix.S_ISUID
+	if !dir {
+		mode &^= unix.S_ISGID
+	}
+	return mode
 }
 
 func (t *Tree) setOwner(n *node, in *fuse.SetAttrIn) error {

@@ -55,7 +55,7 @@ func (t *Tree) adopt(fd, dir int, h *fuse.InHeader, st *unix.Stat_t) error {
 
 // Mkdir makes a directory.
 func (t *Tree) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
-	return t.make(&in.InHeader, name, out, func(dir int) error { return unix.Mkdirat(dir, name, in.Mode&07777) })
+	return t.make(&in.InHeader, name, out, func(dir int) error { return unix.Mkdirat(dir, name, permissions(in.Mode, true)) })
 }
 
 // Mknod makes an empty file, a FIFO or a socket. Devices are not made: they would be the host's.
@@ -65,7 +65,8 @@ func (t *Tree) Mknod(_ <-chan struct{}, in *fuse.MknodIn, name string, out *fuse
 	default:
 		return fuse.EPERM
 	}
-	return t.make(&in.InHeader, name, out, func(dir int) error { return unix.Mknodat(dir, name, in.Mode&(unix.S_IFMT|07777), 0) })
+	mode := in.Mode&unix.S_IFMT | permissions(in.Mode, false)
+	return t.make(&in.InHeader, name, out, func(dir int) error { return unix.Mknodat(dir, name, mode, 0) })
 }
 
 // Symlink makes a symbolic link. Its text may be anything: it is followed by the guest.
@@ -99,7 +100,7 @@ func (t *Tree) Create(_ <-chan struct{}, in *fuse.CreateIn, name string, out *fu
 	}
 	defer t.nodes.release(dir)
 	flags := openFlags(in.Flags)
-	fd, err := openBeneath(dir.fd, name, flags|unix.O_CREAT|unix.O_EXCL, in.Mode&07777)
+	fd, err := openBeneath(dir.fd, name, flags|unix.O_CREAT|unix.O_EXCL, permissions(in.Mode, false))
 	if errors.Is(err, unix.EEXIST) && in.Flags&unix.O_EXCL == 0 {
 		return status(t.createOld(dir, name, flags|int(in.Flags&unix.O_TRUNC), out))
 	}

@@ -436,3 +436,29 @@ func TestSetUser(t *testing.T) {
 		t.Errorf("mode %o", mode)
 	}
 }
+
+// TestNobodyElsesRights: nothing that a guest makes or changes has whoever runs it on the host act as somebody else.
+func TestNobodyElsesRights(t *testing.T) {
+	d := share(t, Options{})
+	d.put("old", "text")
+	e, made := d.create(rootID, "made", unix.O_RDWR, 0o6755)
+	d.want(0, e)
+	d.want(0, d.status(opMknod, rootID, fuse.MknodIn{Mode: unix.S_IFREG | 0o6755}, z("node")))
+	for _, node := range []uint64{made.NodeId, d.find(rootID, "old"), d.find(rootID, "node")} {
+		d.want(0, d.status(opSetAttr, node, fuse.SetAttrIn{SetAttrInCommon: fuse.SetAttrInCommon{Valid: fuse.FATTR_MODE, Mode: 0o6755}}))
+	}
+	d.want(0, d.status(opMkdir, rootID, fuse.MkdirIn{Mode: 0o6755}, z("dir")))
+	for name, want := range map[string]uint32{"made": 0o755, "node": 0o755, "old": 0o755, "dir": 0o755} {
+		var st unix.Stat_t
+		d.must(unix.Stat(d.host(name), &st))
+		if got := st.Mode & 07777 &^ unix.S_ISGID; got != want || st.Mode&unix.S_ISGID != 0 && name != "dir" {
+			t.Errorf("%s: mode %o", name, st.Mode)
+		}
+	}
+	d.want(0, d.status(opSetAttr, d.find(rootID, "dir"), fuse.SetAttrIn{SetAttrInCommon: fuse.SetAttrInCommon{Valid: fuse.FATTR_MODE, Mode: 0o2755}}))
+	var st unix.Stat_t
+	d.must(unix.Stat(d.host("dir"), &st))
+	if st.Mode&unix.S_ISGID == 0 {
+		t.Error("a directory does not keep set-group-ID, which says whose the files in it are")
+	}
+}
