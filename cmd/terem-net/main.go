@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	virtio "terem/devices/virtio/net"
 	"terem/internal/fault"
 	"terem/internal/network"
 	"terem/internal/network/link"
@@ -47,9 +46,6 @@ func run(args []string) error {
 	n, err := user.New(plan, frames, servers)
 	if err != nil {
 		return err
-	}
-	if plan.Tap {
-		n.SetOffloads(virtio.Offloads{Checksum: true, TSO4: true, TSO6: true}) // Linux's interfaces do all
 	}
 	if err := sandbox.Enter(); err != nil {
 		return err

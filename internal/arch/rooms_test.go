@@ -34,7 +34,7 @@ func rooms() []room {
 		{"internal/network/link", []string{"devices/virtio/net", "internal/fault"}, []string{unix}, nil},
 		{"internal/network/sandbox", nil, []string{unix, "golang.org/x/net/bpf"}, nil},
 		{"internal/network/user", []string{"internal/network", "internal/network/link", "devices/virtio/net"}, []string{"gvisor.dev/gvisor/pkg/..."}, []string{"devices/virtio/...", "devices/virtio/net"}},
-		{"internal/sibling", nil, nil, nil},
+		{"internal/sibling", []string{"internal/fault"}, nil, nil},
 		{"internal/container", []string{"internal/fault"}, []string{unix, "golang.org/x/net/bpf", "github.com/moby/sys/capability", "github.com/opencontainers/cgroups/..."}, nil},
 		{"internal/container/session", []string{"internal/container", "internal/vm/agent", "internal/vm/control", "devices/virtio/vsock", "internal/cli/presence", "internal/cli/signals", "internal/cli/tty", "internal/fault"}, nil, []string{unix, "internal/cli/tty/ttytest", "internal/cli/signals/signalstest"}},
 		{"docs/lab", nil, nil, nil},

@@ -39,7 +39,6 @@ type Plan struct {
 	Gateway    []netip.Addr   // in the same order
 	DNS        []netip.Addr
 	Loopback   bool   // connections to the gateway's address go to the host's loopback
-	Tap        bool   // Frames is a tap interface: the process ends when Life does
 	Published  []Open // the ports
 }
 

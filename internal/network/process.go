@@ -2,12 +2,8 @@ package network
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -36,7 +32,7 @@ func Start(p Plan, frames *os.File, sockets []Socket) (*Process, error) {
 	if err != nil {
 		return failed(err)
 	}
-	path, err := program()
+	path, err := sibling.Find(Program)
 	if err != nil {
 		return nil, err
 	}
@@ -64,22 +60,6 @@ func Start(p Plan, frames *os.File, sockets []Socket) (*Process, error) {
 		_ = c.Wait() // how it ended, it has said
 	}()
 	return k, nil
-}
-
-// program is where the program is.
-func program() (string, error) {
-	dirs, err := sibling.Places()
-	if err != nil {
-		return "", err
-	}
-	for _, dir := range dirs {
-		path := filepath.Join(dir, Program)
-		if _, err = os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-			return path, err
-		}
-	}
-	return "", &fault.Error{Class: fault.Host, Thing: Program, Cause: fmt.Sprintf("a part of terem that is in none of %q", dirs),
-		Mend: "install terem again, or `make build`"}
 }
 
 // Why is what it says of its end, or otherwise err. It is for when the link has gone.

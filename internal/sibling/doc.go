@@ -3,8 +3,13 @@
 package sibling
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"terem/internal/fault"
 )
 
 // Self is the path of this program's file.
@@ -27,4 +32,20 @@ func Places() ([]string, error) {
 	}
 	dir := filepath.Dir(self)
 	return []string{dir, filepath.Join(dir, "../lib/terem")}, nil
+}
+
+// Find is where another program of this terem is.
+func Find(name string) (path string, err error) {
+	places, err := Places()
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range places {
+		path := filepath.Join(dir, name)
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			return path, nil
+		}
+	}
+	return "", &fault.Error{Class: fault.Host, Thing: name, Cause: "a part of terem that is neither in " + strings.Join(places, " nor in "),
+		Mend: "install terem again, or `make build`"}
 }

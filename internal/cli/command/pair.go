@@ -1,11 +1,8 @@
 package command
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -35,18 +32,12 @@ func ExecTools(args []string) error {
 		return err
 	}
 	env := append(without(os.Environ(), programVar, versionVar), programVar+"="+self, versionVar+"="+Version())
-	places, err := sibling.Places()
+	path, err := sibling.Find(Tools)
 	if err != nil {
 		return err
 	}
-	for _, dir := range places {
-		path := filepath.Join(dir, Tools)
-		if err = syscall.Exec(path, append([]string{"terem"}, args...), env); !errors.Is(err, fs.ErrNotExist) {
-			return &fault.Error{Class: fault.Host, Thing: path, Err: err, Mend: "install terem again"}
-		}
-	}
-	return &fault.Error{Class: fault.Host, Thing: Tools, Cause: "a part of terem that is neither in " + strings.Join(places, " nor in "),
-		Mend: "install terem again, or `make build`"}
+	err = syscall.Exec(path, append([]string{"terem"}, args...), env)
+	return &fault.Error{Class: fault.Host, Thing: path, Err: err, Mend: "install terem again"}
 }
 
 // without is an environment without some names.

@@ -1,13 +1,6 @@
 package command
 
 import (
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
-
-	"terem/internal/fault"
 	"terem/internal/sibling"
 	"terem/internal/vm/share"
 )
@@ -29,16 +22,6 @@ const shareName = "terem-share"
 
 // shareServer is how that is started: with nothing of the user's environment.
 func shareServer() (share.Program, error) {
-	places, err := sibling.Places()
-	if err != nil {
-		return share.Program{}, err
-	}
-	for _, dir := range places {
-		path := filepath.Join(dir, shareName)
-		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			return share.Program{Path: path, Args: []string{shareName}}, nil
-		}
-	}
-	return share.Program{}, &fault.Error{Class: fault.Host, Thing: shareName, Cause: "a part of terem that is neither in " + strings.Join(places, " nor in "),
-		Mend: "install terem again, or `make build`"}
+	path, err := sibling.Find(shareName)
+	return share.Program{Path: path, Args: []string{shareName}}, err
 }

@@ -18,7 +18,6 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 
-	virtio "terem/devices/virtio/net"
 	"terem/internal/network"
 )
 
@@ -65,9 +64,6 @@ func New(p network.Plan, w Wire, servers []netip.AddrPort) (*Network, error) {
 	n.stack.SetTransportProtocolHandler(udp.ProtocolNumber, udp.NewForwarder(n.stack, n.udp).HandlePacket)
 	return n, errors.Join(n.serveDNS(), n.serveDHCP())
 }
-
-// SetOffloads says what the guest does with frames for it, on a link that does not say so itself.
-func (n *Network) SetOffloads(o virtio.Offloads) { n.link.offloads.Store(&o) }
 
 // configure gives the stack an interface that takes what is for any address.
 func (n *Network) configure() error {
